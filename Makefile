@@ -1,0 +1,42 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+# `dvc` runs its stages with whatever `python` comes first
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help setup repro test lint lock params clean
+
+help: ## Show what each target does
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target text; do \
+	  printf '  make %-8s %s\n' "$$target" "$$text"; done
+
+setup: $(READY) ## Create .venv with the exact versions of requirements.lock
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade uv
+	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+repro: setup ## Run the study: every stage that is not up to date
+	python -m dvc repro
+
+test: setup ## Run the tests
+	python -m pytest
+
+lint: setup ## Check style, docstrings, and that params.yaml follows from conf/
+	python -m ruff check .
+	python -m ruff format --check .
+	python -m pytest tests/test_conventions.py
+
+lock: ## Write requirements.lock anew from pyproject.toml
+	python -m uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate \
+	  --python-version 3.11 --all-extras --output-file requirements.lock pyproject.toml
+
+params: setup ## Compose conf/ into params.yaml
+	python conf/compose.py
+
+clean: ## Remove the environment and unfinished work, not results
+	rm -rf .venv .run

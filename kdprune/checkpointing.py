@@ -1,0 +1,62 @@
+"""Unfinished training, stored so that a killed process goes on to the same weights."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from kdprune.errors import KdpruneError
+from kdprune.files import replacing
+
+
+def store(
+    path: Path | None,
+    *,
+    task: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    generators: dict[str, torch.Generator],
+    rows: list[dict[str, float]],
+) -> None:
+    """Write all that the rest of a training depends on, whole or not at all."""
+    if path is None:
+        return
+    state = {
+        "task": task.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "generators": {name: item.get_state() for name, item in generators.items()},
+        "cpu": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "rows": rows,
+    }
+    with replacing(path) as temporary:
+        torch.save(state, temporary)
+
+
+def restore(
+    path: Path | None,
+    *,
+    task: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    generators: dict[str, torch.Generator],
+) -> list[dict[str, float]]:
+    """Take up what `store` wrote, if it is there; return the rows so far, else none.
+
+    Tensors and plain values only are unpickled. Raises KdpruneError for a damaged file.
+    """
+    if path is None or not Path(path).exists():
+        return []
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        task.load_state_dict(state["task"])
+        optimiser.load_state_dict(state["optimiser"])
+        for name, item in generators.items():
+            item.set_state(state["generators"][name])
+    except (RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0]
+        raise KdpruneError(f"{path}: is damaged ({reason}); delete it to begin anew") from None
+    torch.set_rng_state(state["cpu"])
+    if state["cuda"]:
+        torch.cuda.set_rng_state_all(state["cuda"])
+    return state["rows"]

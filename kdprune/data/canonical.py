@@ -1,0 +1,195 @@
+"""CIFAR in one canonical form, the same bytes whatever the source.
+
+A record is a label byte and 3072 pixel bytes (32 x 32 x 3). Each split is sorted by its records and
+checked against the SHA-256 of the sorted records, so that neither the order nor the encoding of a
+source can change what follows.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kdprune.errors import KdpruneError
+from kdprune.files import replacing, write_json
+
+Split = tuple[np.ndarray, np.ndarray]  # images uint8 [N, 32, 32, 3], labels [N]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a data set must be: its classes, and per split the images and their SHA-256."""
+
+    name: str
+    classes: tuple[str, ...]
+    counts: dict[str, int]
+    digests: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Images:
+    """A data set in memory: images uint8 [N, 3, 32, 32], labels int64 [N], channel statistics.
+
+    `mean` and `std` [3] are those of the training images, for values in 0..1.
+    """
+
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+CIFAR10_CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
+CIFAR100_CLASSES = tuple(
+    """
+apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly
+camel can castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile
+cup dinosaur dolphin elephant flatfish forest fox girl hamster house kangaroo keyboard lamp
+lawn_mower leopard lion lizard lobster man maple_tree motorcycle mountain mouse mushroom
+oak_tree orange orchid otter palm_tree pear pickup_truck pine_tree plain plate poppy porcupine
+possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk skyscraper snail snake
+spider squirrel streetcar sunflower sweet_pepper table tank telephone television tiger tractor
+train trout tulip turtle wardrobe whale willow_tree wolf woman worm
+""".split()
+)
+DATASETS = {
+    "cifar10": Spec(
+        "cifar10",
+        CIFAR10_CLASSES,
+        {"train": 50_000, "test": 10_000},
+        {
+            "train": "a1a3cc9c14a8fd3c0d66de6ab787bbe8abbea0ab10446fa41b395c03644f2b1e",
+            "test": "0ae072db3437edb693feba85f2d9dec41036f6e2f6d6f2cbd900da3ee13568b6",
+        },
+    ),
+    "cifar100": Spec(
+        "cifar100",
+        CIFAR100_CLASSES,
+        {"train": 50_000, "test": 10_000},
+        {
+            "train": "771dcc1d6e855fa090f02ce16ee0c227f01e683b7a942f8bf01b0bd3bc6a550e",
+            "test": "0a8266eb897b0ef7fb98fcba2dab63e5979b72e5dd9f089213206e52efd20441",
+        },
+    ),
+}
+# The stratified subset in data/embedded (its README says how it was drawn)
+EMBEDDED = Spec(
+    "cifar10",
+    CIFAR10_CLASSES,
+    {"train": 4_000, "test": 1_000},
+    {
+        "train": "2d01e7b1cd79fb314aaaa6c5946e512ab912761f667304343eac2d25aeb1592c",
+        "test": "13e0e7835b7c379aa4becde094f6ab1fa69f65363adc9244d4a654a1fee0cbc1",
+    },
+)
+
+
+def canonical(images: np.ndarray, labels: np.ndarray) -> Split:
+    """Sort images [N, 32, 32, 3] and labels [N] by their records. Shapes are checked."""
+    if images.dtype != np.uint8 or images.shape[1:] != (32, 32, 3):
+        raise KdpruneError(f"data: images are {images.dtype} {images.shape}, not bytes [N,32,32,3]")
+    if len(images) != len(labels):
+        raise KdpruneError(f"data: {len(images)} images have {len(labels)} labels")
+    records = np.empty((len(images), 3073), np.uint8)
+    records[:, 0] = labels
+    records[:, 1:] = images.reshape(len(images), -1)
+    records = np.sort(records.view("V3073").ravel()).view(np.uint8).reshape(-1, 3073)
+    return records[:, 1:].reshape(-1, 32, 32, 3), records[:, 0]
+
+
+def check(spec: Spec, split: str, images: np.ndarray, labels: np.ndarray, where: str) -> None:
+    """Check a canonical split against its pins. Raises KdpruneError naming the failed check."""
+    problem = None
+    if len(images) != spec.counts[split]:
+        problem = f"has {len(images)} images, not {spec.counts[split]}"
+    elif len(labels) and int(labels.max()) >= len(spec.classes):
+        problem = f"has a label {int(labels.max())}; there are {len(spec.classes)} classes"
+    elif (found := digest(images, labels)) != spec.digests[split]:
+        problem = f"has SHA-256 {found[:16]}…, not {spec.digests[split][:16]}…: images differ"
+    if problem:
+        raise KdpruneError(
+            f"{where}: {spec.name} {split} {problem}; fetch the files anew, or use another source"
+        )
+
+
+def digest(images: np.ndarray, labels: np.ndarray) -> str:
+    """Return the SHA-256 of the records of a canonical split."""
+    records = np.concatenate([labels[:, None].astype(np.uint8), images.reshape(len(images), -1)], 1)
+    return hashlib.sha256(records).hexdigest()
+
+
+def write(folder: Path, spec: Spec, splits: dict[str, Split], where: str) -> None:
+    """Sort, check and write the splits: four .npy files and manifest.json, nothing by halves."""
+    ready = {split: canonical(*splits[split]) for split in ("train", "test")}
+    for split, (images, labels) in ready.items():
+        check(spec, split, images, labels, where)
+    pixels = ready["train"][0].reshape(-1, 3).astype(np.float64) / 255
+    for split, (images, labels) in ready.items():
+        _write_array(folder / f"{split}_images.npy", images.transpose(0, 3, 1, 2))
+        _write_array(folder / f"{split}_labels.npy", labels.astype(np.int64))
+    manifest = {
+        "dataset": spec.name,
+        "classes": list(spec.classes),
+        "images": {split: len(labels) for split, (_, labels) in ready.items()},
+        "sha256": spec.digests,
+        "mean": [round(float(value), 6) for value in pixels.mean(0)],
+        "std": [round(float(value), 6) for value in pixels.std(0)],
+    }
+    write_json(folder / "manifest.json", manifest)
+
+
+def load(folder: str | Path) -> Images:
+    """Load what `write` wrote. Raises KdpruneError for missing, damaged or foreign files."""
+    folder = Path(folder)
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        arrays = {
+            f"{split}_{part}": np.load(folder / f"{split}_{part}.npy", allow_pickle=False)
+            for split in ("train", "test")
+            for part in ("images", "labels")
+        }
+        for split, count in manifest["images"].items():
+            images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
+            if images.dtype != np.uint8 or images.shape != (count, 3, 32, 32):
+                raise ValueError(f"{split}_images.npy is {images.dtype} {images.shape}")
+            if labels.dtype != np.int64 or labels.shape != (count,):
+                raise ValueError(f"{split}_labels.npy is {labels.dtype} {labels.shape}")
+        classes, mean, std = (tuple(manifest[key]) for key in ("classes", "mean", "std"))
+    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        raise KdpruneError(
+            f"{folder}: is no complete data set ({error}); run `dvc repro -f download`"
+        ) from None
+    return Images(**arrays, classes=classes, mean=mean, std=std)
+
+
+def stratified_split(
+    labels: np.ndarray, fraction: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return sorted indices of training and validation images.
+
+    Of every class, the share `fraction` (rounded, at least one image) goes to validation, drawn
+    with `seed`. Raises KdpruneError where a class would be left without training images.
+    """
+    generator = np.random.default_rng(seed)
+    held = []
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        count = max(1, round(len(members) * fraction))
+        if count >= len(members):
+            raise KdpruneError(
+                f"data.validation = {fraction}: class {label} has {len(members)} images only, "
+                "and none would be left for training; lower data.validation"
+            )
+        held.append(generator.permutation(members)[:count])
+    validation = np.sort(np.concatenate(held))
+    return np.setdiff1d(np.arange(len(labels)), validation), validation
+
+
+def _write_array(path: Path, array: np.ndarray) -> None:
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.save(file, np.ascontiguousarray(array), allow_pickle=False)

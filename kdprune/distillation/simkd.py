@@ -1,0 +1,50 @@
+"""SimKD: the student learns the teacher's last feature maps and takes over its classifier.
+
+Chen et al., "Knowledge Distillation with the Reused Teacher Classifier", CVPR 2022,
+arXiv:2203.14001.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from kdprune.composite import Projector, ReusedClassifier, describe, frozen
+
+
+def simkd_loss(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+    """Return the mean squared difference of projected maps [B, C, h, w] and the teacher's.
+
+    Where sizes differ, the larger map is averaged down to the smaller, as the authors do.
+    """
+    size = min(student.shape[2], teacher.shape[2]), min(student.shape[3], teacher.shape[3])
+    student = functional.adaptive_avg_pool2d(student, size)
+    teacher = functional.adaptive_avg_pool2d(teacher, size)
+    return functional.mse_loss(student, teacher)
+
+
+class SimKD(nn.Module):
+    """Encoder and projector are trained; the teacher's classifier is copied and stays as it is."""
+
+    def __init__(
+        self,
+        student: nn.Module,
+        teacher: nn.Module,
+        *,
+        labels: object = None,
+        factor: float = 2,
+    ) -> None:
+        super().__init__()
+        probe = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+        device = next(teacher.parameters()).device
+        self.spec = describe(teacher, factor, probe.to(device))
+        projector = Projector(student.num_features, **self.spec)
+        self.network = ReusedClassifier(student, projector, frozen(teacher.get_classifier()))
+        self._teacher = [teacher.eval()]  # in a list: neither trained, nor moved, nor saved
+
+    def forward(
+        self, images: torch.Tensor, labels: torch.Tensor, indices: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        """[B, 3, H, W], [B], [B] -> {"loss": scalar}. The labels are not used."""
+        with torch.no_grad():
+            goal = self._teacher[0].forward_features(images)
+        return {"loss": simkd_loss(self.network.forward_features(images), goal)}

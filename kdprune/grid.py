@@ -1,0 +1,91 @@
+"""The study's grid: which trainings and sweeps follow from data sets, pairs and methods.
+
+Pure Python, no dependencies: Hydra's resolver, the parameter model and the tests all call it.
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+
+from kdprune.errors import KdpruneError
+
+PRUNING_ALIASES = {"both": ("weight", "channel")}
+
+
+def expand(
+    *,
+    datasets: Sequence[str],
+    pairs: Sequence[str],
+    distill: str | Sequence[str],
+    prune: str | Sequence[str],
+    roles: Sequence[str],
+) -> dict[str, dict[str, dict[str, str]]]:
+    """Expand the study into instances, keyed by readable names.
+
+    `pairs` are written "teacher/student"; `distill` and `prune` are one method name or several,
+    "both" standing for weight and channel. Returns `teachers`, `students` and `sweeps`: mappings
+    from instance name to its fields, in the order given. A teacher of several pairs appears once.
+    Raises KdpruneError where a pair is not written as two names.
+    """
+    split = [split_pair(pair) for pair in pairs]
+    teachers = {
+        f"{dataset}-{teacher}": {"dataset": dataset, "teacher": teacher}
+        for dataset in datasets
+        for teacher, _ in split
+    }
+    students = {
+        f"{dataset}-{teacher}-{student}-{method}": {
+            "dataset": dataset,
+            "teacher": teacher,
+            "student": student,
+            "distill": method,
+        }
+        for dataset in datasets
+        for teacher, student in split
+        for method in names(distill)
+    }
+    networks = []
+    if "teacher" in roles:
+        networks += [("teacher", key, item) for key, item in teachers.items()]
+    if "student" in roles:
+        networks += [("student", key, item) for key, item in students.items()]
+    sweeps = {
+        f"{key}-{method}": {
+            "dataset": item["dataset"],
+            "role": role,
+            "teacher": item["teacher"],
+            "student": item.get("student", ""),
+            "distill": item.get("distill", ""),
+            "method": method,
+            "checkpoint": f"models/{role}s/{key}.safetensors",
+        }
+        for role, key, item in networks
+        for method in names(prune)
+    }
+    return {"teachers": teachers, "students": students, "sweeps": sweeps}
+
+
+def names(value: str | Iterable[str]) -> list[str]:
+    """Return the methods that `value` names: one name or several; "both" is weight and channel."""
+    given = [value] if isinstance(value, str) else list(value)
+    expanded = [name for item in given for name in PRUNING_ALIASES.get(item, (item,))]
+    return list(dict.fromkeys(expanded))
+
+
+def split_pair(pair: str) -> tuple[str, str]:
+    """Split "teacher/student". Raises KdpruneError on anything else."""
+    parts = pair.split("/") if isinstance(pair, str) else []
+    if len(parts) != 2 or not all(parts):
+        raise KdpruneError(
+            f"pairs: {pair!r} is not a pair; write teacher/student, for example resnet101/resnet50"
+        )
+    return parts[0], parts[1]
+
+
+def nearest(name: str, allowed: Iterable[str] | Mapping[str, object]) -> str:
+    """Return a hint for a misspelt `name`: the nearest of `allowed`, or all of them when few."""
+    allowed = list(allowed)
+    close = difflib.get_close_matches(str(name), allowed, n=3, cutoff=0.6)
+    if close:
+        return "did you mean " + " or ".join(close) + "?"
+    shown = ", ".join(allowed[:20]) + (", …" if len(allowed) > 20 else "")
+    return f"allowed: {shown}"

@@ -1,0 +1,48 @@
+"""A progress bar on a terminal, one line per epoch in a log file."""
+
+import sys
+import time
+
+from tqdm import tqdm
+
+
+class Progress:
+    """Shows images/s, loss, validation accuracy and the time left of one training."""
+
+    def __init__(self, title: str, *, epochs: int, done: int, images: int) -> None:
+        self.title = title
+        self.epochs = epochs
+        self.images = images
+        self.first = done
+        self.start = time.monotonic()
+        self.bar = tqdm(
+            desc=title,
+            total=epochs * images,
+            initial=done * images,
+            unit="img",
+            unit_scale=True,
+            disable=not sys.stderr.isatty(),
+            leave=False,
+            mininterval=0.5,
+        )
+
+    def advance(self, images: int) -> None:
+        """Count a batch."""
+        self.bar.update(images)
+
+    def epoch(self, epoch: int, *, loss: float, accuracy: float) -> None:
+        """Report the end of epoch `epoch`, from 1."""
+        self.bar.set_postfix_str(f"loss {loss:.3f}, val {accuracy:.1f} %")
+        if self.bar.disable:
+            passed = time.monotonic() - self.start
+            each = passed / (epoch - self.first)
+            print(
+                f"{self.title}: epoch {epoch}/{self.epochs}, {self.images / each:.0f} images/s, "
+                f"loss {loss:.3f}, val {accuracy:.1f} %, {each * (self.epochs - epoch):.0f} s left",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def close(self) -> None:
+        """End the line."""
+        self.bar.close()

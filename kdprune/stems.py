@@ -1,0 +1,42 @@
+"""Stems for 32x32 images."""
+
+from torch import nn
+
+from kdprune.errors import KdpruneError
+
+POOLS = ("maxpool", "features.pool0")  # where timm's ResNets and DenseNets pool behind the stem
+
+
+def cifar_stem(model: nn.Module, name: str = "the network") -> None:
+    """Change `model` in place for 32x32 images: first convolution 3x3 with stride 1, no pool.
+
+    The usual CIFAR stem of ResNets (He et al., CVPR 2016, arXiv:1512.03385), and its natural
+    equivalent for DenseNets, EfficientNets and MobileNets: resolution is halved two steps (one
+    step, where there is no pool) less than in the published networks. Raises KdpruneError where the
+    first convolution is not to be found.
+    """
+    where = (getattr(model, "pretrained_cfg", None) or {}).get("first_conv")
+    try:
+        first = model.get_submodule(where)
+    except (AttributeError, TypeError):
+        first = None
+    if not isinstance(first, nn.Conv2d):
+        raise KdpruneError(f"model.stem: {name} has no known first convolution; use stem: imagenet")
+    replacement = nn.Conv2d(
+        first.in_channels,
+        first.out_channels,
+        kernel_size=3,
+        stride=1,
+        padding=1,
+        bias=first.bias is not None,
+    )
+    nn.init.kaiming_normal_(replacement.weight, mode="fan_out", nonlinearity="relu")
+    if replacement.bias is not None:
+        nn.init.zeros_(replacement.bias)
+    model.set_submodule(where, replacement)
+    for pool in POOLS:
+        try:
+            model.get_submodule(pool)
+        except AttributeError:
+            continue
+        model.set_submodule(pool, nn.Identity())

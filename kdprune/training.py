@@ -1,0 +1,150 @@
+"""The one training loop, for teachers and students alike."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from kdprune.augment import normalise, random_crop_flip
+from kdprune.checkpointing import restore, store
+from kdprune.errors import KdpruneError
+from kdprune.graphed import training_step
+from kdprune.progress import Progress
+from kdprune.schedules import learning_rate
+
+
+def fit(
+    task: nn.Module,
+    *,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    val_images: torch.Tensor,
+    val_labels: torch.Tensor,
+    mean: torch.Tensor,
+    std: torch.Tensor,
+    epochs: int,
+    batch_size: int,
+    lr: float,
+    momentum: float,
+    nesterov: bool,
+    weight_decay: float,
+    schedule: str,
+    warmup: float = 0.0,
+    milestones: Sequence[float] = (),
+    gamma: float = 0.1,
+    precision: str = "fp32",
+    seed: int = 0,
+    checkpoint: Path | None = None,
+    title: str = "",
+) -> list[dict[str, float]]:
+    """Train `task` in place with SGD and return its learning curve, one row per epoch.
+
+    A task is an nn.Module: `task(images, labels, indices)` returns a mapping with a scalar "loss";
+    `task.network` is what is evaluated. `images` [N, 3, H, W] and `val_images` are bytes, `labels`
+    [N] class indices, `mean` and `std` [3] for values in 0..1; all on the device of the
+    task. Every batch is whole: the last N mod `batch_size` images of each epoch's order are left
+    out, as a batch of one has no batch statistics. The last epoch is kept; nothing is selected.
+
+    With `checkpoint`, every epoch's end is stored there, and a call that finds it goes on to the
+    same weights, bit for bit on a CPU. Raises KdpruneError when the loss is no finite number.
+    Rows hold epoch, step (batches so far), lr (of the epoch's last step), train_loss (the epoch's
+    mean) and val_accuracy (percent).
+    """
+    device = images.device
+    torch.manual_seed(seed)  # for whatever draws inside the networks, such as dropout
+    order = torch.Generator().manual_seed(seed)
+    views = torch.Generator(device if device.type == "cuda" else "cpu").manual_seed(seed + 1)
+    last_layout = device.type == "cuda"  # channels last pays on tensor cores; on a CPU it does not
+    if last_layout:
+        task.to(memory_format=torch.channels_last)
+    batch_size = min(batch_size, len(images))
+    batches = len(images) // batch_size
+    trained = [parameter for parameter in task.parameters() if parameter.requires_grad]
+    optimiser = torch.optim.SGD(
+        trained, lr, momentum, nesterov=nesterov, weight_decay=weight_decay, fused=True
+    )
+    generators = {"order": order, "views": views}
+    rows = restore(checkpoint, task=task, optimiser=optimiser, generators=generators)
+    step_on = training_step(task, optimiser, precision=precision, device=device)
+    progress = Progress(title, epochs=epochs, done=len(rows), images=batches * batch_size)
+
+    for epoch in range(len(rows) + 1, epochs + 1):
+        task.train()
+        total = torch.zeros((), device=device)  # read once an epoch: no waiting for the device
+        permutation = torch.randperm(len(images), generator=order).to(device)
+        for batch in range(batches):
+            step = (epoch - 1) * batches + batch
+            rate = learning_rate(
+                schedule,
+                step,
+                epochs * batches,
+                lr=lr,
+                warmup=warmup,
+                milestones=milestones,
+                gamma=gamma,
+            )
+            chosen = permutation[batch * batch_size : (batch + 1) * batch_size]
+            crops = random_crop_flip(images[chosen], views)
+            inputs = normalise(crops, mean, std, channels_last=last_layout)
+            total += step_on(inputs, labels[chosen], chosen, rate)
+            progress.advance(batch_size)
+        loss = total.item() / batches
+        if not math.isfinite(loss):
+            raise KdpruneError(
+                f"{title}: the loss of epoch {epoch} is {loss} (last learning rate {rate:.3g}); "
+                "lower lr, lengthen warmup, or use precision: fp32"
+            )
+        accuracy = evaluate(task.network, val_images, val_labels, mean, std, precision=precision)
+        rows.append(
+            {
+                "epoch": epoch,
+                "step": epoch * batches,
+                "lr": rate,
+                "train_loss": loss,
+                "val_accuracy": accuracy,
+            }
+        )
+        progress.epoch(epoch, loss=loss, accuracy=accuracy)
+        store(checkpoint, task=task, optimiser=optimiser, generators=generators, rows=rows)
+    progress.close()
+    task.eval()
+    return rows
+
+
+@torch.inference_mode()
+def predict(
+    model: nn.Module,
+    images: torch.Tensor,
+    mean: torch.Tensor,
+    std: torch.Tensor,
+    *,
+    batch_size: int = 500,
+    precision: str = "fp32",
+) -> torch.Tensor:
+    """Return logits [N, classes] for bytes [N, 3, H, W], in evaluation mode and without views."""
+    training = model.training
+    model.eval()
+    last_layout = images.device.type == "cuda"
+    logits = []
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bf16"):
+        for part in images.split(batch_size):
+            logits.append(model(normalise(part, mean, std, channels_last=last_layout)).float())
+    model.train(training)
+    return torch.cat(logits)
+
+
+def evaluate(
+    model: nn.Module,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    mean: torch.Tensor,
+    std: torch.Tensor,
+    *,
+    batch_size: int = 500,
+    precision: str = "fp32",
+) -> float:
+    """Return the top-1 accuracy in percent (arguments as in `predict`, labels [N])."""
+    logits = predict(model, images, mean, std, batch_size=batch_size, precision=precision)
+    return (logits.argmax(1) == labels).double().mean().item() * 100

@@ -1,0 +1,47 @@
+"""Run one stage, as dvc.yaml does: python -m stages STAGE [INSTANCE]."""
+
+import importlib
+import os
+import sys
+import threading
+import time
+
+from stages import warm
+
+TORCH_STAGES = ("teach", "distill", "prune", "measure")
+
+
+def run(arguments: list[str]) -> int:
+    """Run stage `arguments[0]` for the instance `arguments[1]`; return the exit status.
+
+    2 stands for a fault that the user can mend, told in one line on stderr.
+    """
+    from kdprune.errors import KdpruneError
+
+    name, *instance = arguments
+    try:
+        importlib.import_module(f"stages.{name}").main(*instance)
+    except KdpruneError as error:
+        print(f"kdprune: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def end_with_parent() -> None:
+    """End this process when its parent does: dvc, killed, leaves its stage running otherwise."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(143)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+if __name__ == "__main__":
+    end_with_parent()
+    given = sys.argv[1:]
+    if given and given[0] in TORCH_STAGES:
+        sys.exit(warm.run(given))  # a process that has torch imported, where there is one
+    sys.exit(run(given))

@@ -1,0 +1,17 @@
+"""Bring a data set into its canonical form: data/DATASET."""
+
+from kdprune import data
+from kdprune.params import load
+from stages import paths
+
+
+def main(dataset: str) -> None:
+    """Prepare `dataset` from the source that the parameters name."""
+    params = load()
+    data.prepare(
+        dataset,
+        params.data.source,
+        paths.data(dataset),
+        path=params.data.path,
+        cache=paths.CACHE,
+    )
