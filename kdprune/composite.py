@@ -44,6 +44,8 @@ class ReusedClassifier(nn.Module):
     uses it.
     """
 
+    fixed_features = True  # pruning leaves the channels that enter the classifier alone
+
     def __init__(self, encoder: nn.Module, projector: Projector, classifier: nn.Linear) -> None:
         super().__init__()
         encoder.reset_classifier(0)

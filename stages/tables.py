@@ -66,3 +66,16 @@ def _figure(value: Any) -> Any:
     if isinstance(value, float):
         return float(f"{value:.6g}")
     return value.item() if hasattr(value, "item") else value
+
+
+def for_plots(sweeps: pd.DataFrame, scored: pd.DataFrame, params: Params) -> dict[str, Any]:
+    """Return the tables that `dvc plots` draws: one series name per row, few columns."""
+    curves = sweeps.assign(network=sweeps.apply(network, axis=1) + " " + sweeps.method)
+    bars = scored.assign(network=scored.apply(network, axis=1) + " " + scored.condition)
+    keys = [*params.grid["teachers"], *params.grid["students"]]
+    learned = [pd.read_csv(paths.learning(key)).assign(network=key) for key in keys]
+    return {
+        "accuracy": curves[["dataset", "network", "level", "seed", "test_accuracy"]],
+        "efficiency": bars[["dataset", "network", "efficiency"]],
+        "learning": pd.concat(learned)[["network", "epoch", "train_loss", "val_accuracy"]],
+    }

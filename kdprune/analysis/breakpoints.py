@@ -1,0 +1,177 @@
+"""Where a pruning curve breaks: the last size that still keeps the accuracy.
+
+Always located on validation accuracy, averaged over seeds first; test accuracy is only read there.
+"""
+
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from kneed import KneeLocator
+from scipy import stats
+
+CURVE = ["dataset", "role", "teacher", "student", "distill", "method"]
+SLACK = 1e-9  # percent; differences below are rounding
+
+
+def breakpoints(
+    sweeps: pd.DataFrame,
+    *,
+    rule: str = "tolerance",
+    tolerance: float = 1.0,
+    slope_ratio: float = 1.0,
+    resamples: int = 2000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Return one row per curve of `sweeps` (the columns in CURVE name a curve).
+
+    rule "tolerance": the highest level that is reached without once losing more than `tolerance`
+    points against the same network's level 0. "kneedle": the knee after Satopaa et al., ICDCSW
+    2011, by the kneed package. "slope": the level before the first step whose relative loss of
+    accuracy exceeds `slope_ratio` times its relative saving of parameters.
+
+    Rows hold the level found by `rule`, what the network is there (ratio, sparsity, params,
+    nonzero_params, macs; seed means of val_accuracy and test_accuracy with the standard deviation
+    test_sd), the same at level 0 (dense_…), n_seeds, censored (the curve never broke on the
+    levels swept), level_low and level_high (percentile bootstrap over whole seeds, at `confidence`;
+    missing with fewer than two seeds), and the levels that each of the rules gives. Raises
+    ValueError for an unknown rule or a curve whose seeds do not all have the same levels.
+    """
+    settings = {"tolerance": tolerance, "slope_ratio": slope_ratio}
+    if rule not in RULES:
+        raise ValueError(f"rule {rule!r} is unknown; allowed: {', '.join(RULES)}")
+    rows = []
+    for curve, points in sweeps.groupby(CURVE, sort=False):
+        accuracy = points.pivot_table(index="seed", columns="level", values="val_accuracy")
+        if accuracy.isna().any().any():
+            raise ValueError(f"curve {curve}: not every seed has every level")
+        levels = accuracy.columns.to_numpy()
+        matrix = accuracy.to_numpy()
+        remaining = points.groupby("level").nonzero_params.mean().to_numpy()
+        found = {
+            name: int(locate(matrix.mean(0)[None], levels, remaining, **settings)[0])
+            for name, locate in RULES.items()
+        }
+        low, high = _interval(
+            matrix,
+            lambda means, locate=RULES[rule], at=(levels, remaining): locate(
+                means, *at, **settings
+            ),
+            resamples=resamples,
+            confidence=confidence,
+            seed=seed,
+        )
+        rows.append(
+            dict(zip(CURVE, curve, strict=True))
+            | _at(points, levels[found[rule]])
+            | _dense(points)
+            | {
+                "n_seeds": len(matrix),
+                "censored": found[rule] == len(levels) - 1,
+                "level_low": None if low is None else levels[low],
+                "level_high": None if high is None else levels[high],
+            }
+            | {f"level_{name}": levels[index] for name, index in found.items()}
+        )
+    return pd.DataFrame(rows)
+
+
+def by_tolerance(
+    means: np.ndarray, levels: np.ndarray, remaining: np.ndarray, *, tolerance: float, **_: float
+) -> np.ndarray:
+    """Return, per row of mean accuracies [R, L], the index of the last level kept [R]."""
+    kept = means >= means[:, :1] - tolerance - SLACK
+    return np.cumprod(kept, axis=1).sum(1) - 1
+
+
+def by_slope(
+    means: np.ndarray, levels: np.ndarray, remaining: np.ndarray, *, slope_ratio: float, **_: float
+) -> np.ndarray:
+    """Return the index before the first step that loses more than it saves, both relative."""
+    start = np.maximum(means[:, :1], SLACK)
+    loss = -np.diff(means, axis=1) / start
+    saving = -np.diff(remaining) / remaining[0]
+    broken = loss > slope_ratio * saving + SLACK
+    first = np.where(broken.any(1), broken.argmax(1), means.shape[1] - 1)
+    return first
+
+
+def by_kneedle(
+    means: np.ndarray, levels: np.ndarray, remaining: np.ndarray, **_: float
+) -> np.ndarray:
+    """Return the index of the knee of each curve.
+
+    A curve without a knee is either flat, and kept to its end, or falls from the first step on
+    (lies below the line from its start to its end), and is kept nowhere.
+    """
+    return np.array([_knee(row, levels) for row in means])
+
+
+def _knee(means: np.ndarray, levels: np.ndarray) -> int:
+    if len(levels) < 3 or np.ptp(means) == 0:  # kneed scales by the range
+        return len(levels) - 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # kneed warns where it finds no knee
+        located = KneeLocator(levels, means, S=0, curve="concave", direction="decreasing").knee
+    if located is not None:
+        return int(np.flatnonzero(levels == located)[0])
+    return 0 if means.mean() < (means[0] + means[-1]) / 2 else len(levels) - 1
+
+
+RULES: dict[str, Callable[..., np.ndarray]] = {
+    "tolerance": by_tolerance,
+    "kneedle": by_kneedle,
+    "slope": by_slope,
+}
+
+
+def _interval(
+    matrix: np.ndarray,
+    locate: Callable[[np.ndarray], np.ndarray],
+    *,
+    resamples: int,
+    confidence: float,
+    seed: int,
+) -> tuple[int | None, int | None]:
+    """Bootstrap whole seeds, rows of [S, L]; return the interval's ends as level indices."""
+    if len(matrix) < 2:
+        return None, None
+
+    def statistic(chosen: np.ndarray, axis: int = -1) -> np.ndarray:
+        means = matrix[chosen].mean(-2)
+        return locate(means.reshape(-1, matrix.shape[1])).reshape(means.shape[:-1]).astype(float)
+
+    result = stats.bootstrap(
+        (np.arange(len(matrix)),),
+        statistic,
+        n_resamples=resamples,
+        vectorized=True,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    )
+    tail = (1 - confidence) / 2
+    ends = np.quantile(result.bootstrap_distribution, [tail, 1 - tail], method="inverted_cdf")
+    return int(ends[0]), int(ends[1])
+
+
+def _at(points: pd.DataFrame, level: float) -> dict[str, float]:
+    here = points[points.level == level]
+    same = ["ratio", "sparsity", "params", "nonzero_params", "macs"]
+    return {
+        "level": level,
+        **{name: here[name].iloc[0] for name in same},
+        "val_accuracy": here.val_accuracy.mean(),
+        "test_accuracy": here.test_accuracy.mean(),
+        "test_sd": here.test_accuracy.std(ddof=1) if len(here) > 1 else None,
+    }
+
+
+def _dense(points: pd.DataFrame) -> dict[str, float]:
+    here = points[points.level == points.level.min()]
+    return {
+        "dense_params": here.params.iloc[0],
+        "dense_val_accuracy": here.val_accuracy.mean(),
+        "dense_test_accuracy": here.test_accuracy.mean(),
+    }

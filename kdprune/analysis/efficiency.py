@@ -1,0 +1,55 @@
+"""Performance Efficiency: accuracy per parameter, of networks before and after pruning."""
+
+import pandas as pd
+
+NETWORK = ["dataset", "role", "teacher", "student", "distill"]
+UNIT = 1e7  # parameters; the paper's unit
+BEFORE = {"teacher": "teacher", "student": "distilled"}  # a network's condition without pruning
+
+
+def efficiency(
+    breakpoints: pd.DataFrame,
+    checkpoints: pd.DataFrame,
+    *,
+    w1: float = 0.5,
+    w2: float = 0.5,
+    count: str = "composite",
+) -> pd.DataFrame:
+    """Return E = (w1 accuracy) / (w2 P) of every network in every condition.
+
+    Conditions are "distilled" (students) or "teacher", as trained and before any fine-tuning, from
+    `checkpoints`; and the pruning methods, at their breakpoints. Accuracy is top-1 on the test
+    images in percent; P are parameters in units of 1e7: by `count` all that is deployed
+    ("composite"), the encoder without projector and foreign classifier ("encoder"), or the same
+    network with 1000 classes ("paper"), the latter two times the share that pruning left. Columns
+    `accuracy`, `accuracy_sd` (over seeds), `n_seeds`, `params`, `efficiency`, and `normalised`: the
+    share of the data set's highest efficiency, one scale for all conditions. (Malihi & Heidemann,
+    ASI 2024, 7(4), 56; how its figures 3 and 4 are normalised is not stated.) Raises ValueError for
+    an unknown count.
+    """
+    columns = {"composite": "params", "encoder": "encoder_params", "paper": "paper_params"}
+    if count not in columns:
+        raise ValueError(f"count {count!r} is unknown; allowed: {', '.join(columns)}")
+    size = columns[count]
+    before = checkpoints[NETWORK].assign(
+        condition=checkpoints.role.map(BEFORE),
+        accuracy=checkpoints.test_accuracy,
+        accuracy_sd=None,
+        n_seeds=1,
+        params=checkpoints[size],
+    )
+    sizes = checkpoints[NETWORK].assign(dense=checkpoints[size])
+    joined = breakpoints.merge(sizes, on=NETWORK, how="left", validate="many_to_one")
+    left = joined.nonzero_params / joined.dense_params
+    after = joined[NETWORK].assign(
+        condition=joined.method,
+        accuracy=joined.test_accuracy,
+        accuracy_sd=joined.test_sd,
+        n_seeds=joined.n_seeds,
+        params=joined.nonzero_params if count == "composite" else joined.dense * left,
+    )
+    parts = [part.astype({"accuracy_sd": "Float64"}) for part in (before, after) if len(part)]
+    table = pd.concat(parts, ignore_index=True)
+    table["efficiency"] = (w1 * table.accuracy) / (w2 * table.params / UNIT)
+    table["normalised"] = table.efficiency / table.groupby("dataset").efficiency.transform("max")
+    return table

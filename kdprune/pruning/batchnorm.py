@@ -1,0 +1,36 @@
+"""Batch-norm statistics of a pruned network, estimated anew."""
+
+import torch
+from torch import nn
+
+from kdprune.augment import normalise
+
+BATCH = 256
+
+
+@torch.inference_mode()
+def re_estimate(
+    model: nn.Module, images: torch.Tensor, mean: torch.Tensor, std: torch.Tensor, *, count: int
+) -> None:
+    """Estimate all batch-norm statistics from `count` of `images` [N, 3, H, W], without labels.
+
+    Pruning shifts what reaches every batch norm; statistics of the dense network hide what the
+    pruned one can do. Every batch counts alike; everything but batch norm stays in evaluation mode.
+    The images are drawn with a fixed seed, as data sets may be sorted by class.
+    """
+    norms = [item for item in model.modules() if isinstance(item, nn.modules.batchnorm._BatchNorm)]
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
+    chosen = order[: min(count, len(images))].to(images.device)
+    momenta = [norm.momentum for norm in norms]
+    model.eval()
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain average over batches
+        norm.train()
+    last_layout = images.device.type == "cuda"
+    for part in chosen.split(BATCH):
+        if len(part) > 1:  # one image has no batch statistics
+            model.forward_features(normalise(images[part], mean, std, channels_last=last_layout))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    model.eval()

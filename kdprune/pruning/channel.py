@@ -1,0 +1,190 @@
+"""L1 structured pruning: the filters of the smallest L1 norm go, with all that is coupled to them.
+
+Li et al., "Pruning Filters for Efficient ConvNets", ICLR 2017, arXiv:1608.08710, with the groups of
+Fang et al., CVPR 2023, arXiv:2301.12900. A channel's score is the sum of the L1 norms of the
+filters that make it, over the whole group.
+"""
+
+import copy
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import nn
+
+from kdprune import counts
+from kdprune.errors import KdpruneError
+from kdprune.pruning import groups
+from kdprune.pruning.groups import IN, OUT, Group
+from kdprune.pruning.pruned import Pruned, apply
+
+Kept = dict[tuple[str, str], np.ndarray]  # (layer, side) -> True per index that stays
+
+
+def prune(
+    model: nn.Module,
+    levels: Sequence[float],
+    *,
+    input_size: int = 32,
+    mode: str = "remove",
+) -> Iterator[Pruned]:
+    """Yield `model` with channels pruned to each level: a share of its prunable weights.
+
+    Every group loses the same share of its channels, as near as whole channels allow, and keeps
+    at least one; rising levels are nested. mode "remove": the channels are cut out, with the
+    inputs that they fed, and the network is a smaller dense one. mode "mask": the filters and their
+    batch norm are zeroed, shapes stay, and a level counts the filters' own weights only; kept
+    alike, both give the same outputs. The level is met within one channel of one group. Raises
+    KdpruneError for an unknown mode, for networks that cannot be followed, and for levels out of
+    reach with one channel left in every group.
+    """
+    if mode not in ("remove", "mask"):
+        raise KdpruneError(f"prune.channel.mode = {mode!r}: allowed are remove and mask")
+    found = groups.find(model, input_size)
+    ranked = [ranking(model, group) for group in found]
+    order = removal_order([group.size for group in found])
+    removed_by = _removed_weights if mode == "remove" else _masked_weights
+    layers = counts.prunable(model)
+    total = sum(layer.weight.numel() for layer in layers.values())
+
+    def removed_after(steps: int) -> int:
+        return sum(removed_by(layers, kept_after(model, found, ranked, order[:steps])).values())
+
+    most = removed_after(len(order))
+    for level in levels:
+        steps = _steps_to(level * total, len(order), removed_after)
+        if level * total > most:
+            raise KdpruneError(
+                f"prune.levels: channel pruning ({mode}) can remove {most / total:.1%} of this "
+                f"network's weights at most, not {level:.1%}; drop that level"
+            )
+        kept = kept_after(model, found, ranked, order[:steps])
+        removed = removed_by(layers, kept)
+        pruned, masks = copy.deepcopy(model), {}
+        if steps:
+            if mode == "remove":
+                _cut(pruned, found, kept)
+            else:
+                masks = _mask(pruned, kept)
+        rows = [
+            {
+                "layer": name,
+                "kind": counts.kind(layer),
+                "params": layer.weight.numel(),
+                "nonzero_params": layer.weight.numel() - removed[name],
+            }
+            for name, layer in layers.items()
+        ]
+        ratio = _share(order[:steps], [group.size for group in found])
+        yield Pruned(level, ratio, sum(removed.values()) / total, pruned, masks, rows)
+
+
+def ranking(model: nn.Module, group: Group) -> np.ndarray:
+    """Return a group's channels by rising L1 norm of the filters that make them."""
+    scores = np.zeros(group.size)
+    for layer, site in group.producers(model):
+        norms = layer.weight.detach().abs().flatten(1).double().sum(1).cpu().numpy()
+        np.add.at(scores, site.channels, norms[site.indices])
+    return np.argsort(scores, kind="stable")
+
+
+def removal_order(sizes: Sequence[int]) -> list[int]:
+    """Return which group loses its next channel, step by step, so that shares rise together.
+
+    The k-th channel of a group of n goes at share (k - 1/2) / n, as rounding would have it; the
+    last channel of each group stays.
+    """
+    steps = [((k - 0.5) / n, group) for group, n in enumerate(sizes) for k in range(1, n)]
+    return [group for _, group in sorted(steps)]
+
+
+def kept_after(
+    model: nn.Module, found: list[Group], ranked: list[np.ndarray], order: Sequence[int]
+) -> Kept:
+    """Return what stays of each layer's sides when the groups in `order` lose a channel each."""
+    lost = np.bincount(np.asarray(order, int), minlength=len(found))
+    kept: Kept = {}
+    for group, scores, count in zip(found, ranked, lost, strict=True):
+        gone = np.zeros(group.size, bool)
+        gone[scores[:count]] = True
+        for site in group.sites:
+            side = kept.setdefault(
+                (site.layer, site.side), np.ones(_width(model, site.layer, site.side), bool)
+            )
+            side[site.indices[gone[site.channels]]] = False
+    return kept
+
+
+def _width(model: nn.Module, name: str, side: str) -> int:
+    layer = model.get_submodule(name)
+    if isinstance(layer, nn.Conv2d):
+        return layer.out_channels if side == OUT else layer.in_channels
+    if isinstance(layer, nn.Linear):
+        return layer.out_features if side == OUT else layer.in_features
+    return layer.num_features
+
+
+def _removed_weights(layers: counts.Layers, kept: Kept) -> dict[str, int]:
+    """Count the weights that go with removed outputs and inputs."""
+    removed = {}
+    for name, layer in layers.items():
+        rows, columns = layer.weight.shape[:2]
+        if (name, OUT) in kept:
+            rows = int(kept[name, OUT].sum())
+        if (name, IN) in kept:
+            columns = int(kept[name, IN].sum())
+        taps = layer.weight[0, 0].numel()
+        removed[name] = layer.weight.numel() - rows * columns * taps
+    return removed
+
+
+def _masked_weights(layers: counts.Layers, kept: Kept) -> dict[str, int]:
+    """Count the weights of zeroed filters."""
+    return {
+        name: int((~kept[name, OUT]).sum()) * layer.weight[0].numel() if (name, OUT) in kept else 0
+        for name, layer in layers.items()
+    }
+
+
+def _steps_to(target: float, most: int, removed_after) -> int:
+    """Return the number of steps whose count is nearest to `target`, by bisection."""
+    low, high = 0, most
+    while low < high:  # the least number that reaches the target
+        middle = (low + high) // 2
+        if removed_after(middle) < target:
+            low = middle + 1
+        else:
+            high = middle
+    if low and target - removed_after(low - 1) < removed_after(low) - target:
+        return low - 1
+    return low
+
+
+def _share(order: Sequence[int], sizes: Sequence[int]) -> float:
+    return len(order) / sum(sizes) if sizes else 0.0
+
+
+def _cut(model: nn.Module, found: list[Group], kept: Kept) -> None:
+    """Cut what is not kept out of `model`, each side of each layer once, by Torch-Pruning."""
+    surgery = {(site.layer, site.side): site.cut for group in found for site in group.sites}
+    for (name, side), keep in kept.items():
+        gone = np.flatnonzero(~keep).tolist()
+        if gone:
+            surgery[name, side](model.get_submodule(name), gone)
+
+
+def _mask(model: nn.Module, kept: Kept) -> dict[str, torch.Tensor]:
+    """Zero the filters that are not kept, their biases and their batch norm."""
+    masks: dict[str, torch.Tensor] = defaultdict()
+    for (name, side), keep in kept.items():
+        if side == IN:  # fed by zeros: the weights there do nothing, and are not counted
+            continue
+        for part, parameter in model.get_submodule(name).named_parameters(recurse=False):
+            alive = torch.as_tensor(keep, device=parameter.device)
+            shape = [-1] + [1] * (parameter.dim() - 1)
+            mask = alive.view(shape).expand_as(parameter).contiguous()
+            if not mask.all():
+                masks[f"{name}.{part}"] = mask
+    apply(model, masks)
+    return dict(masks)

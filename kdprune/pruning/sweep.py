@@ -1,0 +1,112 @@
+"""The sweep: one network, one method, all levels, all seeds, as one tidy table."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import nn
+
+from kdprune import counts
+from kdprune.files import write_json
+from kdprune.pruning import METHODS
+from kdprune.pruning.batchnorm import re_estimate
+from kdprune.pruning.finetune import measure, tune_all, tune_head
+from kdprune.pruning.pruned import Pruned
+
+
+def sweep(
+    model: nn.Module,
+    data: Mapping[str, torch.Tensor],
+    *,
+    method: str,
+    levels: Sequence[float],
+    seeds: int,
+    re_estimate_images: int,
+    finetune: Mapping[str, Any],
+    hyperparameters: Mapping[str, Any],
+    input_size: int = 32,
+    checkpoint: Path | None = None,
+    title: str = "",
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Prune `model` by METHODS[method] to every level, each from the dense network, and tune it.
+
+    `data` holds train_images uint8 [N, 3, H, W], train_labels [N], the same for val and test, and
+    mean and std [3], on the model's device. `re_estimate_images`: how many training images
+    re-estimate the batch norm (0: none). `finetune`: scope (head, all or none) and the arguments of
+    `kdprune.pruning.finetune.tune_head`. Finished levels are kept in `checkpoint`, from which a
+    killed sweep goes on. Returns one row per level and seed (seed, level, ratio, sparsity, params,
+    nonzero_params, macs, val_accuracy, test_accuracy; accuracies in percent) and one row per level
+    and layer (level, layer, kind, params, nonzero_params).
+    """
+    done = _finished(checkpoint)
+    todo = [level for level in levels if str(level) not in done]
+    for pruned in METHODS[method](model, todo, input_size=input_size, **hyperparameters):
+        if re_estimate_images:
+            re_estimate(
+                pruned.model,
+                data["train_images"],
+                data["mean"],
+                data["std"],
+                count=re_estimate_images,
+            )
+        accuracies = _tuned(pruned, data, range(seeds), finetune, title)
+        done[str(pruned.level)] = _rows(pruned, accuracies, input_size)
+        mean = sum(accuracies["val"]) / seeds
+        print(
+            f"{title}: {pruned.level:.0%} of the weights gone, {pruned.nonzero_params:,} "
+            f"parameters left, val {mean:.1f} % (n = {seeds})",
+            file=sys.stderr,
+            flush=True,
+        )
+        if checkpoint is not None:
+            write_json(checkpoint, done)
+    ordered = [done[str(level)] for level in levels]
+    rows = [row for item in ordered for row in item["rows"]]
+    layers = [row for item in ordered for row in item["layers"]]
+    return pd.DataFrame(rows), pd.DataFrame(layers)
+
+
+def _finished(checkpoint: Path | None) -> dict[str, Any]:
+    if checkpoint is None or not checkpoint.exists():
+        return {}
+    return json.loads(checkpoint.read_text(encoding="utf-8"))
+
+
+def _tuned(
+    pruned: Pruned,
+    data: Mapping[str, torch.Tensor],
+    seeds: Sequence[int],
+    finetune: Mapping[str, Any],
+    title: str,
+) -> dict[str, list[float]]:
+    settings = dict(finetune)
+    scope, views = settings.pop("scope"), settings.pop("views")
+    if scope == "none":
+        return measure(pruned.model, data, seeds=seeds)
+    if scope == "all":
+        title = f"{title} {pruned.level:.0%}"
+        return tune_all(pruned.model, pruned.masks, data, seeds=seeds, title=title, **settings)
+    return tune_head(pruned.model, pruned.masks, data, seeds=seeds, views=views, **settings)
+
+
+def _rows(pruned: Pruned, accuracies: dict[str, list[float]], input_size: int) -> dict[str, Any]:
+    shared = {
+        "level": pruned.level,
+        "ratio": pruned.ratio,
+        "sparsity": pruned.sparsity,
+        "params": pruned.params,
+        "nonzero_params": pruned.nonzero_params,
+        "macs": counts.macs(pruned.model, input_size),
+    }
+    both = zip(accuracies["val"], accuracies["test"], strict=True)
+    return {
+        "rows": [
+            {"seed": seed, **shared, "val_accuracy": val, "test_accuracy": test}
+            for seed, (val, test) in enumerate(both)
+        ],
+        "layers": [{"level": pruned.level, **row} for row in pruned.layers],
+    }

@@ -1,0 +1,100 @@
+"""L1 unstructured pruning: the weights of the smallest absolute value go.
+
+Han et al., "Learning both Weights and Connections for Efficient Neural Networks", NeurIPS 2015,
+arXiv:1506.02626, in one shot.
+"""
+
+import copy
+import math
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import nn
+
+from kdprune import counts
+from kdprune.errors import KdpruneError
+from kdprune.pruning.pruned import Pruned, apply
+
+
+def prune(
+    model: nn.Module,
+    levels: Sequence[float],
+    *,
+    input_size: int = 32,
+    scope: str = "layer",
+    floor: float = 0.0,
+) -> Iterator[Pruned]:
+    """Yield `model` pruned to each level, from level to level without compounding.
+
+    Prunable are the weights of convolutions and linear layers, not biases, not batch norm. scope
+    "layer": exactly round(level * n) of each layer's n weights. scope "global": exactly
+    round(level * N) of all N weights in one ranking, but at least the share `floor` of each layer
+    stays. Ties go by position, so that the masks of rising levels are nested. Raises KdpruneError
+    for an unknown scope, and where `floor` leaves too few weights to remove.
+    """
+    weights = {name: layer.weight.detach() for name, layer in counts.prunable(model).items()}
+    if scope not in ("layer", "global"):
+        raise KdpruneError(f"prune.weight.scope = {scope!r}: allowed are layer and global")
+    ranked = {name: weight.abs().flatten().argsort(stable=True) for name, weight in weights.items()}
+    joint = _joint_ranking(weights, ranked, floor) if scope == "global" else None
+    total = sum(weight.numel() for weight in weights.values())
+    for level in levels:
+        if joint is None:
+            removed = {name: round(level * weight.numel()) for name, weight in weights.items()}
+        else:
+            removed = _global_counts(joint, round(level * total), list(weights), floor)
+        yield _cut(model, weights, ranked, removed, level=level, total=total)
+
+
+def _cut(
+    model: nn.Module,
+    weights: dict[str, torch.Tensor],
+    ranked: dict[str, torch.Tensor],
+    removed: dict[str, int],
+    *,
+    level: float,
+    total: int,
+) -> Pruned:
+    pruned = copy.deepcopy(model)
+    masks, rows = {}, []
+    for name, layer in counts.prunable(model).items():
+        keep = torch.ones(weights[name].numel(), dtype=torch.bool, device=weights[name].device)
+        keep[ranked[name][: removed[name]]] = False
+        if removed[name]:  # level 0 has no masks: nothing at all is touched
+            masks[f"{name}.weight"] = keep.view_as(weights[name])
+        rows.append(
+            {
+                "layer": name,
+                "kind": counts.kind(layer),
+                "params": keep.numel(),
+                "nonzero_params": keep.numel() - removed[name],
+            }
+        )
+    apply(pruned, masks)
+    sparsity = sum(removed.values()) / total
+    return Pruned(level, level, sparsity, pruned, masks, rows)
+
+
+def _joint_ranking(
+    weights: dict[str, torch.Tensor], ranked: dict[str, torch.Tensor], floor: float
+) -> torch.Tensor:
+    """Return the layer of each weight that may go, by rising absolute value over all layers."""
+    values, owners = [], []
+    for index, (name, weight) in enumerate(weights.items()):
+        count = weight.numel() - math.ceil(floor * weight.numel())
+        values.append(weight.abs().flatten()[ranked[name][:count]])
+        owners.append(torch.full((count,), index, device=weight.device))
+    order = torch.cat(values).argsort(stable=True)
+    return torch.cat(owners)[order]
+
+
+def _global_counts(
+    joint: torch.Tensor, count: int, names: list[str], floor: float
+) -> dict[str, int]:
+    if count > len(joint):
+        raise KdpruneError(
+            f"prune.weight.floor = {floor}: leaves {len(joint):,} weights to remove, fewer than "
+            f"the {count:,} of the highest level; lower the floor or the level"
+        )
+    per_layer = torch.bincount(joint[:count], minlength=len(names)).tolist()
+    return dict(zip(names, per_layer, strict=True))

@@ -1,0 +1,17 @@
+"""Find each pruning curve's breakpoint."""
+
+from kdprune.analysis.breakpoints import CURVE, breakpoints
+from kdprune.files import write_csv, write_json
+from kdprune.params import load
+from stages import paths, tables
+
+
+def main() -> None:
+    """Locate the breakpoints of all sweeps of the grid."""
+    params = load()
+    table = breakpoints(tables.sweeps(params), **params.breakpoints.model_dump())
+    named = table.assign(network=table[CURVE].apply(tables.network, axis=1))
+    write_csv(paths.BREAKPOINTS.with_suffix(".csv"), table)
+    figures = ["level", "nonzero_params", "test_accuracy", "censored"]
+    summary = tables.nested(named, ["dataset", "network", "method"], figures)
+    write_json(paths.BREAKPOINTS.with_suffix(".json"), summary)

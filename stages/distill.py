@@ -1,0 +1,38 @@
+"""Distill one student from its teacher."""
+
+from kdprune import counts, models
+from kdprune.distillation import METHODS
+from kdprune.params import load
+from stages import paths
+from stages.training import network, tensors, train
+
+
+def main(key: str) -> None:
+    """Distill the student that the grid names `key`."""
+    params = load()
+    item = params.grid["students"][key]
+    images = tensors(item["dataset"], params)
+    teacher_file = paths.checkpoint("teacher", f"{item['dataset']}-{item['teacher']}")
+    teacher, trained = models.load(teacher_file, images["train_images"].device)
+    recipe = params.distill.training.model_dump()
+    classes = trained["network"]["classes"]
+    student, described = network(params, item["student"], classes, recipe["seed"])
+    student.to(images["train_images"].device)
+    hyperparameters = params.distill.__pydantic_extra__[item["distill"]]
+    size = counts.parameters(student)
+    method = METHODS[item["distill"]]
+    task = method(student, teacher, labels=images["train_labels"], **hyperparameters)
+    projector = getattr(task, "spec", None)  # of methods that deploy more than the student
+    metadata = {"network": described, "seed": recipe["seed"]}
+    train(
+        task,
+        images,
+        stage="distill",
+        key=key,
+        recipe=recipe,
+        depends=(recipe, described, hyperparameters, params.model, params.data),
+        inputs=[paths.data(item["dataset"]) / "manifest.json", teacher_file],
+        identity={"role": "student", **item},
+        metadata=metadata | ({"projector": projector} if projector else {}),
+        encoder_params=size,
+    )

@@ -1,0 +1,21 @@
+"""Compute Performance Efficiency before pruning and at the breakpoints."""
+
+from kdprune.analysis.efficiency import NETWORK, efficiency
+from kdprune.files import write_csv, write_json
+from kdprune.params import load
+from stages import paths, tables
+
+
+def main() -> None:
+    """Score all networks of the grid in all conditions."""
+    params = load()
+    table = efficiency(
+        tables.read(paths.BREAKPOINTS.with_suffix(".csv")),
+        tables.checkpoints(params),
+        **params.efficiency.model_dump(),
+    )
+    named = table.assign(network=table[NETWORK].apply(tables.network, axis=1))
+    write_csv(paths.EFFICIENCY.with_suffix(".csv"), table)
+    figures = ["accuracy", "params", "efficiency"]
+    summary = tables.nested(named, ["dataset", "network", "condition"], figures)
+    write_json(paths.EFFICIENCY.with_suffix(".json"), summary)

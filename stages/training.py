@@ -1,0 +1,98 @@
+"""What teachers and students share: images as tensors, the fit, the files that come of it."""
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import nn
+
+from kdprune import counts, data, device, models
+from kdprune.files import write_csv, write_json
+from kdprune.params import Params
+from kdprune.training import evaluate, fit
+from stages import paths, resume
+
+
+def tensors(dataset: str, params: Params, *, test: bool = True) -> dict[str, torch.Tensor]:
+    """Load a data set onto the device, split into train, val and test."""
+    images = data.load(paths.data(dataset))
+    train, val = data.stratified_split(
+        images.train_labels, params.data.validation, params.data.validation_seed
+    )
+    arrays = {
+        "train_images": images.train_images[train],
+        "train_labels": images.train_labels[train],
+        "val_images": images.train_images[val],
+        "val_labels": images.train_labels[val],
+        "test_images": images.test_images,
+        "test_labels": images.test_labels,
+    }
+    place = device.choose()
+    loaded = {name: torch.from_numpy(array).to(place) for name, array in arrays.items()}
+    for name in ("mean", "std"):
+        loaded[name] = torch.tensor(getattr(images, name), device=place)
+    return loaded
+
+
+def network(params: Params, name: str, classes: int, seed: int) -> tuple[nn.Module, dict[str, Any]]:
+    """Build the network `name` of the parameters; return it and what rebuilds it."""
+    architecture = params.architectures[name]
+    built = {"classes": classes, "stem": params.model.stem, "kwargs": architecture.kwargs}
+    built = {"timm_name": architecture.timm, **built}
+    return models.build(**built, pretrained=params.model.pretrained, seed=seed), built
+
+
+def train(
+    task: nn.Module,
+    images: Mapping[str, torch.Tensor],
+    *,
+    stage: str,
+    key: str,
+    recipe: Mapping[str, Any],
+    depends: Any,
+    inputs: list,
+    identity: Mapping[str, str],
+    metadata: Mapping[str, Any],
+    encoder_params: int,
+) -> None:
+    """Fit `task`, and write its network, its result and its learning curve."""
+    role = identity["role"]
+    unfinished = resume.unfinished(stage, key, inputs=inputs, parameters=depends)
+    task.to(images["train_images"].device)
+    stats = images["mean"], images["std"]
+    rows = fit(
+        task,
+        images=images["train_images"],
+        labels=images["train_labels"],
+        val_images=images["val_images"],
+        val_labels=images["val_labels"],
+        mean=stats[0],
+        std=stats[1],
+        checkpoint=unfinished,
+        title=key,
+        **recipe,
+    )
+    accuracy = evaluate(task.network, images["test_images"], images["test_labels"], *stats)
+    described = metadata["network"]
+    result = {
+        **identity,
+        "params": counts.parameters(task.network),
+        "encoder_params": encoder_params,
+        "paper_params": counts.parameters(_on_meta(described | {"classes": 1000})),
+        "macs": counts.macs(task.network),
+        "dead_share": counts.dead_share(task.network),
+        "val_accuracy": rows[-1]["val_accuracy"],
+        "test_accuracy": accuracy,
+    }
+    models.save(paths.checkpoint(role, key), task.network, {**metadata, **identity})
+    write_csv(paths.learning(key), pd.DataFrame(rows))
+    write_json(paths.training(role, key), result)
+    unfinished.unlink(missing_ok=True)
+    print(f"{key}: test {accuracy:.2f} %, {result['params']:,} parameters", file=sys.stderr)
+
+
+def _on_meta(described: Mapping[str, Any]) -> nn.Module:
+    with torch.device("meta"):
+        return models.build(**{**described, "stem": "imagenet"})
