@@ -110,7 +110,7 @@ def _watched(model: nn.Module, watch: Callable[..., None]) -> Iterator[None]:
 def _run_once(model: nn.Module, input_size: int) -> None:
     training = model.training
     parameter = next(model.parameters())
-    image = torch.zeros(1, 3, input_size, input_size, device=parameter.device)
+    image = parameter.new_zeros(1, 3, input_size, input_size)
     with torch.inference_mode():
         model.eval()(image)
     model.train(training)

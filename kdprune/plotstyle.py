@@ -67,7 +67,7 @@ def legend(figure: Figure, axes: list[Axes], extra: str = "") -> None:
     """Put one legend for all `axes` above the figure, each entry once."""
     entries = {}
     for axis in axes:
-        handles, labels = axis.getlegend_handles_labels()
+        handles, labels = axis.get_legend_handles_labels()
         entries |= dict(zip(labels, handles, strict=True))
     with mpl.rc_context(STYLE):
         figure.legend(

@@ -20,7 +20,7 @@ def cifar_stem(model: nn.Module, name: str = "the network") -> None:
         first = model.get_submodule(where)
     except (AttributeError, TypeError):
         first = None
-    if not isinstance(first, nn.Conv2d):
+    if not isinstance(first, nn.Conv2d) or first.kernel_size == first.stride:  # cuts patches
         raise KdpruneError(f"model.stem: {name} has no known first convolution; use stem: imagenet")
     replacement = nn.Conv2d(
         first.in_channels,

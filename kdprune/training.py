@@ -126,11 +126,10 @@ def predict(
     """Return logits [N, classes] for bytes [N, 3, H, W], in evaluation mode and without views."""
     training = model.training
     model.eval()
-    last_layout = images.device.type == "cuda"
     logits = []
     with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bf16"):
         for part in images.split(batch_size):
-            logits.append(model(normalise(part, mean, std, channels_last=last_layout)).float())
+            logits.append(model(normalise(part, mean, std, channels_last=True)).float())
     model.train(training)
     return torch.cat(logits)
 

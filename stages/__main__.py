@@ -42,6 +42,5 @@ def end_with_parent() -> None:
 if __name__ == "__main__":
     end_with_parent()
     given = sys.argv[1:]
-    if given and given[0] in TORCH_STAGES:
-        sys.exit(warm.run(given))  # a process that has torch imported, where there is one
-    sys.exit(run(given))
+    # a process that has the libraries imported; it is started for torch only
+    sys.exit(warm.run(given, start=bool(given) and given[0] in TORCH_STAGES))

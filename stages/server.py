@@ -15,6 +15,7 @@ from pathlib import Path
 from stages.warm import address
 
 LIBRARIES = ("pandas", "pydantic", "safetensors.torch", "yaml", "timm", "torch_pruning", "tqdm")
+LATER = ("scipy.stats", "kneed", "seaborn")  # for analysis: imported while the first stage runs
 IDLE = 15.0  # seconds without a stage after which the server ends
 
 
@@ -28,7 +29,7 @@ def serve() -> None:
         ours = path.stat().st_ino
         selector.register(listener, selectors.EVENT_READ)
         children: dict[int, socket.socket] = {}
-        last = time.monotonic()
+        last, later = time.monotonic(), list(LATER)
         while children or time.monotonic() - last < IDLE:
             for key, _ in selector.select(timeout=0.02 if children else 0.5):
                 if key.fileobj is listener:
@@ -38,6 +39,9 @@ def serve() -> None:
                 else:  # nothing is ever sent to us again: the caller has gone
                     selector.unregister(key.fileobj)
                     _end(next(pid for pid, held in children.items() if held is key.fileobj))
+            if children and later:
+                with contextlib.suppress(ImportError):
+                    importlib.import_module(later.pop(0))
             _reap(children, selector)
             last = time.monotonic() if children else last
         with contextlib.suppress(OSError):

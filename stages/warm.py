@@ -23,14 +23,14 @@ PASSED_ON = ("DVC_", "KDPRUNE_")  # variables that libraries do not read while t
 PER_PROCESS = ("PWD", "OLDPWD", "SHLVL", "_")
 
 
-def run(arguments: list[str]) -> int:
-    """Run a stage in a child of the server, started if need be; return its exit status.
+def run(arguments: list[str], *, start: bool) -> int:
+    """Run a stage in a child of the server, which `start` allows to be started.
 
-    Falls back to a cold start in this process where no server can be had.
+    Returns the stage's exit status. Falls back to a cold start in this process where no server can be had.
     """
     if os.environ.get("KDPRUNE_WARM", "1") == "0" or not hasattr(os, "fork"):
         return _cold(arguments)
-    connection = _connect() or _start()
+    connection = _connect() or (_start() if start else None)
     if connection is None:
         return _cold(arguments)
     with connection:

@@ -12,8 +12,9 @@ import numpy as np
 from PIL import Image
 
 from kdprune.data import load, prepare
-from kdprune.data.canonical import CIFAR10_CLASSES, canonical, digest
+from kdprune.data.canonical import CIFAR10_CLASSES
 from kdprune.data.sources.embedded import FOLDER, make_sheet
+from kdprune.data.sources.writing import canonical, digest
 
 PER_CLASS = {"train": 400, "test": 100}
 SEED = 2024

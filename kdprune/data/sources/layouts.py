@@ -3,6 +3,7 @@
 import io
 import pickle
 from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 
@@ -21,16 +22,6 @@ ARCHIVES = {
     ("cifar10", "python"): "cifar-10-python.tar.gz",
     ("cifar100", "binary"): "cifar-100-binary.tar.gz",
     ("cifar100", "python"): "cifar-100-python.tar.gz",
-}
-# All that the official pickles (of NumPy under Python 2) need, under old and new module names
-PICKLED = {
-    (module, name)
-    for module, name in (
-        ("numpy.core.multiarray", "_reconstruct"),
-        ("numpy._core.multiarray", "_reconstruct"),
-        ("numpy", "ndarray"),
-        ("numpy", "dtype"),
-    )
 }
 
 
@@ -53,7 +44,9 @@ def read(spec: Spec, layout: str, read_file: Read) -> dict[str, Split]:
         for name in names:
             try:
                 parts.append(parse(spec.name, read_file(name)))
-            except (ValueError, KeyError, TypeError, pickle.UnpicklingError, EOFError) as error:
+            except KdpruneError:
+                raise
+            except Exception as error:  # damaged pickles raise anything, even IndexError
                 raise KdpruneError(
                     f"{name}: is no {layout} file of {spec.name} ({error}); fetch it anew"
                 ) from None
@@ -74,7 +67,7 @@ def _binary(dataset: str, content: bytes) -> Split:
 def _python(dataset: str, content: bytes) -> Split:
     batch = Restricted(io.BytesIO(content), encoding="bytes").load()
     labels = batch[b"fine_labels" if dataset == "cifar100" else b"labels"]
-    return _planes(np.asarray(batch[b"data"])), np.asarray(labels, np.uint8)
+    return _planes(batch[b"data"].values), np.asarray(labels)
 
 
 def _planes(data: np.ndarray) -> np.ndarray:
@@ -83,11 +76,46 @@ def _planes(data: np.ndarray) -> np.ndarray:
     return data.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
 
 
+class Array:
+    """Stands in for an array of bytes while the official pickles are read."""
+
+    def __init__(self, *_: object):
+        self.values = np.empty(0, np.uint8)
+
+    def __setstate__(self, state: tuple) -> None:
+        _, shape, dtype, fortran, content = state
+        if not isinstance(dtype, Bytes) or fortran or not isinstance(content, bytes):
+            raise pickle.UnpicklingError("its array is no plain array of bytes")
+        self.values = np.frombuffer(content, np.uint8).reshape(shape)
+
+
+class Bytes:
+    """Stands in for the element type of that array, of which only `u1` is known."""
+
+    def __init__(self, name: str | bytes, *_: object):
+        if name not in ("u1", b"u1"):
+            raise pickle.UnpicklingError(f"its array is of type {name!r}, not of bytes")
+
+    def __setstate__(self, state: tuple) -> None:
+        """Byte order and alignment say nothing about bytes."""
+
+
 class Restricted(pickle.Unpickler):
-    """Unpickles NumPy arrays and plain values, and nothing that could run code."""
+    """Unpickles what the official files (NumPy under Python 2) hold, and not through NumPy.
+
+    NumPy's own unpickling trusts the sizes and types that it is told, so that a crafted file could
+    damage memory. Only plain values and one array of bytes can come out of this.
+    """
+
+    ALLOWED: ClassVar = {  # under old and new module names
+        ("numpy.core.multiarray", "_reconstruct"): Array,
+        ("numpy._core.multiarray", "_reconstruct"): Array,
+        ("numpy", "ndarray"): "ndarray",  # an argument of _reconstruct, never called
+        ("numpy", "dtype"): Bytes,
+    }
 
     def find_class(self, module: str, name: str) -> object:
         """Return one of the few allowed constructors. Raises pickle.UnpicklingError."""
-        if (module, name) not in PICKLED:
+        if (module, name) not in self.ALLOWED:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no CIFAR file does")
-        return super().find_class(module, name)
+        return self.ALLOWED[module, name]

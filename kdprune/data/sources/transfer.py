@@ -1,5 +1,6 @@
-"""One way to download: with resume, time-outs, back-off and a progress bar."""
+"""One way to download: with resume, time-outs, back-off, a size limit and a progress bar."""
 
+import hashlib
 import random
 import sys
 import time
@@ -11,78 +12,113 @@ from tqdm import tqdm
 
 from kdprune.errors import KdpruneError
 
-ATTEMPTS = 5  # in a row without a byte of progress
+ATTEMPTS = 5  # in a row without progress
 TIMEOUT = (10, 30)  # seconds to connect, and between bytes
 PAUSE = 0.5  # seconds before the second attempt; doubled each time, up to LONGEST
 LONGEST = 30.0
 PASSING = {408, 425, 429, 500, 502, 503, 504}  # worth another attempt
-CHUNK = 2**18
+CHUNK = 2**14  # bytes; what a cut connection loses at most, for a chunk arrives whole or not at all
+LIMIT = 400 * 2**20  # bytes; the largest file of any source has 170 MB
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class Unreachable(KdpruneError):
+    """A file that could not be fetched, in contrast to one that holds the wrong things."""
 
 
 def download(
     url: str,
     target: Path,
     *,
-    limit: int,
+    limit: int = LIMIT,
+    checksum: str | None = None,
     show: bool = True,
     timeout: tuple[float, float] = TIMEOUT,
     pause: float = PAUSE,
 ) -> Path:
     """Download `url` to `target`, at most `limit` bytes; return `target`.
 
-    A complete `target` is not fetched again. What has arrived is kept in a file beside it, from
-    which a later attempt, or a later call, goes on. Cut connections, time-outs and servers that
-    are busy are met with up to five attempts without progress, ever further apart. Raises
-    KdpruneError for what cannot be had, with the reason.
+    `checksum` is "ALGORITHM:HEX". A `target` that is there and matches is not fetched again. What
+    has arrived is kept in a file beside it, from which a later attempt, or a later call, goes on;
+    it becomes `target` once it is complete and matches. Cut connections, time-outs, wrong bytes
+    and servers that are busy are met with up to five attempts without progress, `pause` seconds
+    and then ever further apart. Raises Unreachable, a KdpruneError, with the reason.
     """
-    parts = urlsplit(url)
-    if parts.scheme != "https" and parts.hostname not in LOOPBACK:
-        raise KdpruneError(f"{url}: only https addresses are fetched")
-    if target.is_file():
-        return target
+    _require_safe(url)
     try:
+        if target.is_file() and not _mismatch(target, checksum):
+            return target
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(target.name + ".partial")
-        failures, reason = 0, ""
-        while failures < ATTEMPTS:
-            before = partial.stat().st_size if partial.exists() else 0
-            try:
-                _attempt(url, partial, limit=limit, show=show, timeout=timeout)
-            except requests.RequestException as error:
-                reason = _reason(error)
-                if not _is_passing(error):
-                    break
-            else:
-                return partial.replace(target)
-            arrived = partial.stat().st_size if partial.exists() else 0
-            failures = 1 if arrived > before else failures + 1
-            if failures < ATTEMPTS:
-                delay = min(LONGEST, pause * 2 ** (failures - 1))
-                time.sleep(delay * random.uniform(0.75, 1.25))  # many clients, one server
+        reason = _persist(url, partial, checksum, limit, show, timeout, pause)
+        if reason is None:
+            return partial.replace(target)
     except OSError as error:
-        raise KdpruneError(f"{target}: cannot be written ({error.strerror or error})") from None
-    raise KdpruneError(
-        f"{url}: cannot be fetched ({reason}); try again, or use another data.source"
+        raise Unreachable(f"{target}: cannot be written ({error.strerror or error})") from None
+    raise Unreachable(
+        f"{shown(url)}: cannot be fetched ({reason}); try again, or use another data.source"
     )
+
+
+def shown(url: str) -> str:
+    """Return `url` without the name and password that a mirror's address may hold."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _persist(
+    url: str,
+    partial: Path,
+    checksum: str | None,
+    limit: int,
+    show: bool,
+    timeout: tuple[float, float],
+    pause: float,
+) -> str | None:
+    """Try until `partial` is complete (None) or hope is lost (the reason)."""
+    failures, most, reason = 0, _size(partial), ""
+    while failures < ATTEMPTS:
+        try:
+            _attempt(url, partial, limit=limit, show=show, timeout=timeout)
+            if not (mismatch := _mismatch(partial, checksum)):
+                return None
+            partial.unlink()  # perhaps the file changed between two attempts: begin anew
+            reason = mismatch
+        except requests.RequestException as error:
+            reason = _reason(error)
+            if not _is_passing(error):
+                return reason
+        # Only what goes beyond all earlier attempts is progress: a server that cannot resume may
+        # cut every answer elsewhere, and would be asked for ever.
+        failures = 1 if _size(partial) > most else failures + 1
+        most = max(most, _size(partial))
+        if failures < ATTEMPTS:
+            delay = min(LONGEST, pause * 2 ** (failures - 1))
+            time.sleep(delay * random.uniform(0.75, 1.25))  # many clients, one server
+    return reason
 
 
 def _attempt(
     url: str, partial: Path, *, limit: int, show: bool, timeout: tuple[float, float]
 ) -> None:
-    have = partial.stat().st_size if partial.exists() else 0
+    have = _size(partial)
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with requests.get(url, headers=headers, stream=True, timeout=timeout) as response:
-        if response.status_code == 416:  # the partial file is longer than what there is
+        for hop in (*response.history, response):
+            _require_safe(hop.url)
+        if response.status_code == 416:  # the partial file is no beginning of what there is
             partial.unlink(missing_ok=True)
             raise requests.ConnectionError("the partial file did not fit and was dropped")
         response.raise_for_status()
+        begins = response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
+        if response.status_code == 206 and not begins:
+            raise requests.ConnectionError("the server answered with another range")
         if response.status_code != 206:
             have = 0  # the server starts from the beginning
         length = response.headers.get("Content-Length")
         total = have + int(length) if length and length.isdigit() else None
         if total is not None and total > limit:
-            raise KdpruneError(f"{url}: is {total:,} bytes; at most {limit:,} are accepted")
+            raise Unreachable(f"{shown(url)}: is {total:,} bytes; at most {limit:,} are accepted")
         bar = tqdm(
             desc=partial.name.removesuffix(".partial"),
             total=total,
@@ -95,22 +131,42 @@ def _attempt(
             for chunk in response.iter_content(CHUNK):
                 have += len(chunk)
                 if have > limit:
-                    raise KdpruneError(f"{url}: sends more than {limit:,} bytes; stopped")
+                    file.truncate(0)  # no beginning of anything that would be accepted
+                    raise Unreachable(f"{shown(url)}: sends more than {limit:,} bytes; stopped")
                 file.write(chunk)
                 bar.update(len(chunk))
     if total is not None and have < total:
         raise requests.ConnectionError(f"cut off after {have:,} of {total:,} bytes")
 
 
+def _require_safe(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+        raise Unreachable(f"{shown(url)}: only https addresses are fetched")
+
+
+def _mismatch(file: Path, checksum: str | None) -> str | None:
+    if checksum is None:
+        return None
+    algorithm, _, expected = checksum.partition(":")
+    with file.open("rb") as content:
+        found = hashlib.file_digest(content, algorithm).hexdigest()
+    return None if found == expected else f"its {algorithm} is {found}, not {expected}"
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
+
+
 def _reason(error: requests.RequestException) -> str:
     if error.response is not None:
         return f"HTTP status {error.response.status_code}"
-    if isinstance(error, requests.Timeout):
+    if isinstance(error, requests.Timeout) or "timed out" in str(error).lower():
         return "time-out"
-    return f"{type(error).__name__}: {str(error).split(chr(10))[0][:200]}"
+    return f"{type(error).__name__}: {str(error).splitlines()[0][:200]}" if str(error) else "cut"
 
 
 def _is_passing(error: requests.RequestException) -> bool:
-    if isinstance(error, requests.exceptions.SSLError):
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):  # no attempt will mend that; a cut TLS is passing
         return False
     return error.response is None or error.response.status_code in PASSING

@@ -1,0 +1,191 @@
+"""Breakpoints, efficiency and tests give the figures that can be worked out otherwise."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kdprune import paper
+from kdprune.analysis.breakpoints import RULES, breakpoints
+from kdprune.analysis.efficiency import efficiency
+from kdprune.analysis.significance import compare, holm, significance
+
+LEVELS = np.arange(10) / 10
+CURVES = {
+    "cliff": [57, 57.2, 57.4, 57.3, 57.1, 56.6, 55.4, 52, 41, 18],
+    "gradual": [57, 56.2, 55.2, 54, 52.5, 50.5, 47.5, 43, 36, 22],
+    "dip": [57, 57.1, 55.5, 57.2, 57, 56.9, 56.4, 55, 44, 20],
+    "crash": [57, 52, 40, 25, 14, 8, 4, 2, 1.2, 1],
+    "flat": [57, 57, 57.1, 56.9, 57, 57.1, 56.8, 56.9, 56.7, 56.5],
+}
+EXPECTED = {  # tolerance, slope: by hand; kneedle: the height above the line from start to end
+    "cliff": (0.5, 0.7, 0.7),
+    "gradual": (0.1, 0.6, 0.7),
+    "dip": (0.1, 0.7, 0.7),
+    "crash": (0.0, 0.0, 0.1),  # falls from the first step on: no knee
+    "flat": (0.9, 0.7, 0.9),
+}
+
+
+def sweeps(curve, *, seeds: int = 4, noise: float = 0.0) -> pd.DataFrame:
+    generator = np.random.default_rng(0)
+    rows = []
+    for seed in range(seeds):
+        for level, accuracy in zip(LEVELS, curve, strict=True):
+            value = accuracy + noise * generator.standard_normal()
+            rows.append(
+                {
+                    "dataset": "cifar10",
+                    "role": "student",
+                    "teacher": "t",
+                    "student": "s",
+                    "distill": "simkd",
+                    "method": "weight",
+                    "seed": seed,
+                    "level": level,
+                    "ratio": level,
+                    "sparsity": level,
+                    "params": 1_000_000,
+                    "nonzero_params": round(1_000_000 * (1 - level)),
+                    "macs": 5,
+                    "val_accuracy": value,
+                    "test_accuracy": value - 1,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_the_rules_on_curves_worked_out_by_hand(name):
+    row = breakpoints(sweeps(CURVES[name])).iloc[0]
+    assert (row.level_tolerance, row.level_kneedle, row.level_slope) == EXPECTED[name]
+    assert row.level == EXPECTED[name][0]
+    assert row.censored == (row.level == 0.9)
+    assert row.test_accuracy == pytest.approx(CURVES[name][round(row.level * 10)] - 1)
+    assert row.nonzero_params == round(1_000_000 * (1 - row.level))
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_rule_chosen_is_the_one_reported(rule):
+    row = breakpoints(sweeps(CURVES["cliff"]), rule=rule).iloc[0]
+    assert row.level == row[f"level_{rule}"]
+    assert row.level_low <= row.level <= row.level_high
+
+
+def test_tolerance_is_monotone():
+    found = [breakpoints(sweeps(CURVES["gradual"]), tolerance=t).level[0] for t in (0, 1, 2, 5, 40)]
+    assert found == sorted(found)
+    assert found[-1] == 0.9
+
+
+def test_the_interval_widens_with_noise_and_repeats_itself():
+    widths = []
+    for noise in (0.0, 1.5):
+        row = breakpoints(sweeps(CURVES["gradual"], noise=noise, seeds=10)).iloc[0]
+        again = breakpoints(sweeps(CURVES["gradual"], noise=noise, seeds=10)).iloc[0]
+        assert (row.level_low, row.level_high) == (again.level_low, again.level_high)
+        widths.append(row.level_high - row.level_low)
+    assert widths[0] == 0 < widths[1]
+
+
+def test_one_seed_has_no_interval():
+    row = breakpoints(sweeps(CURVES["cliff"], seeds=1)).iloc[0]
+    assert row.n_seeds == 1
+    assert pd.isna(row.level_low)
+    assert pd.isna(row.test_sd)
+
+
+def test_a_seed_without_a_level_is_refused():
+    with pytest.raises(ValueError, match="not every seed"):
+        breakpoints(sweeps(CURVES["cliff"]).iloc[:-1])
+
+
+def checkpoints() -> pd.DataFrame:
+    shared = {"dataset": "cifar10", "teacher": "t", "val_accuracy": 60.0, "test_accuracy": 50.0}
+    sizes = {"params": 1_000_000, "encoder_params": 600_000, "paper_params": 2_000_000}
+    return pd.DataFrame(
+        [
+            {**shared, **sizes, "role": "teacher", "student": "", "distill": ""},
+            {**shared, **sizes, "role": "student", "student": "s", "distill": "simkd"},
+        ]
+    )
+
+
+@pytest.mark.parametrize(("count", "size"), [("composite", 1e6), ("encoder", 6e5), ("paper", 2e6)])
+def test_efficiency_is_accuracy_per_1e7_parameters(count, size):
+    found = breakpoints(sweeps(CURVES["cliff"]))
+    table = efficiency(found, checkpoints(), count=count).set_index("condition")
+    assert table.efficiency["distilled"] == pytest.approx(50 / (size / 1e7))
+    assert table.efficiency["weight"] == pytest.approx(55.6 / (size / 2 / 1e7))
+    assert table.normalised.max() == 1
+    doubled = efficiency(found, checkpoints(), count=count, w1=1.0).set_index("condition")
+    assert doubled.efficiency["weight"] == pytest.approx(2 * table.efficiency["weight"])
+
+
+PAPER = {  # from the paper's Tables 1 and 2, recomputed
+    "cifar100": {
+        "t": -8.2084, "p": 1.80e-5, "mean_difference": -108.3, "ci_low": -138.2,
+        "ci_high": -78.5, "d_z": -2.60, "wilcoxon_p": 0.00195, "sign_flip_p": 0.00195,
+        "shapiro_p": 0.87, "log_t": -7.59, "ratio": 0.365, "ratio_low": 0.270,
+        "ratio_high": 0.492, "cluster_p": 0.0156, "holm_p": 3.60e-5,
+    },
+    "cifar10": {
+        "t": -5.7495, "p": 2.76e-4, "mean_difference": -152.3, "ci_low": -212.2,
+        "ci_high": -92.4, "d_z": -1.82, "wilcoxon_p": 0.00195, "sign_flip_p": 0.00195,
+        "shapiro_p": 0.23, "log_t": -7.58, "ratio": 0.424, "ratio_low": 0.328,
+        "ratio_high": 0.548, "cluster_p": 0.0156, "holm_p": 2.76e-4,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dataset", PAPER)
+def test_the_papers_tables_give_these_statistics(dataset):
+    row = significance(paper.efficiencies()).set_index("dataset").loc[dataset]
+    assert (row["first"], row.second, row.n, row.df) == ("channel", "weight", 10, 9)
+    for name, value in PAPER[dataset].items():
+        assert row[name] == pytest.approx(value, rel=0.02 if abs(value) < 1 else 2e-3), name
+
+
+def test_the_papers_own_figures_are_kept_beside():
+    assert paper.ttests().set_index("dataset").t.to_dict() == {"cifar10": -5.6, "cifar100": -7.06}
+    assert len(paper.breakpoints()) == 40
+    assert len(paper.comparison()) == 8
+
+
+def test_the_papers_tables_equal_the_transcript(root):
+    folder = root.parent / "shared" / "paper"
+    if not folder.is_dir():
+        pytest.skip("the transcript of the paper's tables is not there")
+    names = {"breakpoints": "breakpoints", "comparison": "comparison_cifar100", "ttests": "ttests"}
+    for function, file in names.items():
+        expected = pd.read_csv(folder / f"{file}.csv")
+        pd.testing.assert_frame_equal(getattr(paper, function)(), expected)
+
+
+def pairs(values, teachers=None) -> pd.Series:
+    teachers = teachers or [f"t{number}" for number in range(len(values))]
+    index = pd.MultiIndex.from_arrays([teachers, range(len(values))])
+    return pd.Series(values, index=index, dtype=float)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "reason"),
+    [([], [], "0 pair"), ([1], [2], "1 pair"), ([1, 2, 3], [2, 3, 4], "variance is zero")],
+)
+def test_what_cannot_be_tested_says_why(first, second, reason):
+    result = compare(pairs(first), pairs(second))
+    assert reason in result["reason"]
+    assert result["p"] is None
+    assert not any(isinstance(v, float) and not np.isfinite(v) for v in result.values())
+
+
+def test_seeds_are_no_pairs():
+    table = paper.efficiencies()
+    twice = pd.concat([table, table], ignore_index=True)
+    assert significance(twice).n.tolist() == significance(table).n.tolist() == [10, 10]
+
+
+def test_holm_by_hand():
+    p = pd.Series([0.01, None, 0.04, 0.03, 0.005])
+    adjusted = holm(p)
+    assert adjusted[[0, 2, 3, 4]].tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert pd.isna(adjusted[1])

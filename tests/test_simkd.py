@@ -1,0 +1,87 @@
+"""SimKD: the deployed network is encoder, projector and the teacher's classifier, and no more."""
+
+import copy
+
+import pytest
+import torch
+from networks import TINY, images, tiny
+from torch import nn
+
+from kdprune import counts, models
+from kdprune.composite import Projector, ReusedClassifier
+from kdprune.distillation.simkd import SimKD, simkd_loss
+
+
+def task(student="basic", teacher="dense"):
+    return SimKD(tiny(student, seed=1), tiny(teacher, seed=2), factor=2)
+
+
+def test_loss_is_the_mean_squared_difference_after_pooling():
+    student, teacher = torch.randn(2, 5, 2, 2).double(), torch.randn(2, 5, 4, 4).double()
+    pooled = teacher.view(2, 5, 2, 2, 2, 2).mean((3, 5))
+    expected = ((student - pooled) ** 2).sum() / student.numel()
+    assert simkd_loss(student, teacher).item() == pytest.approx(expected.item(), rel=1e-12)
+    assert simkd_loss(teacher, teacher) == 0
+
+
+def test_projector_has_the_size_of_the_formula():
+    inputs, outputs, factor = 24, 40, 4
+    middle = outputs // factor
+    expected = inputs * middle + 9 * middle**2 + middle * outputs + 2 * (2 * middle + outputs)
+    assert counts.parameters(Projector(inputs, outputs, factor, "relu")) == expected
+
+
+def test_gradients_reach_encoder_and_projector_only():
+    method = task()
+    teacher = method._teacher[0]
+    before = copy.deepcopy(teacher.state_dict())
+    method.train()
+    method(images(4), torch.zeros(4, dtype=torch.long), torch.arange(4))["loss"].backward()
+    network = method.network
+    assert all(p.grad is not None for p in network.encoder.parameters())
+    assert all(p.grad is not None for p in network.projector.parameters())
+    assert network.classifier.weight.grad is None
+    assert not network.classifier.weight.requires_grad
+    assert all(p.grad is None for p in teacher.parameters())
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(before.values(), teacher.state_dict().values(), strict=True)
+    )
+    assert not any("_teacher" in name for name in method.state_dict())
+
+
+def test_logits_are_the_teachers_where_features_are():
+    teacher = tiny("dense")
+    network = ReusedClassifier(copy.deepcopy(teacher), nn.Identity(), teacher.get_classifier())
+    with torch.no_grad():
+        torch.testing.assert_close(network.eval()(images()), teacher(images()))
+
+
+@pytest.mark.parametrize(("teacher", "last"), [("dense", "relu"), ("squeeze", "identity")])
+def test_the_projector_can_represent_the_teachers_features(teacher, last):
+    method = task(teacher=teacher)
+    assert method.spec["last"] == last
+    with torch.no_grad():
+        goal = method._teacher[0].forward_features(images())
+        projected = method.network.eval().forward_features(images())
+    assert bool((goal < 0).any()) == (last == "identity") == bool((projected < 0).any())
+
+
+@pytest.mark.parametrize("student", TINY)
+def test_the_students_own_classifier_is_gone(student):
+    network = task(student).network
+    linear = [m for m in network.modules() if isinstance(m, nn.Linear)]
+    assert linear == [network.get_classifier()]
+    with torch.no_grad():
+        pooled = network.eval().forward_head(network.forward_features(images()), pre_logits=True)
+        assert torch.equal(network.classifier(pooled), network(images()))
+
+
+def test_the_composite_is_saved_and_deployed_alone(tmp_path):
+    method = task("basic", "squeeze")
+    name, kwargs = TINY["basic"]
+    described = {"timm_name": name, "classes": 10, "stem": "imagenet", "kwargs": kwargs}
+    models.save(tmp_path / "s", method.network, {"network": described, "projector": method.spec})
+    loaded, _ = models.load(tmp_path / "s")
+    with torch.no_grad():
+        assert torch.equal(loaded(images()), method.network.eval()(images()))
