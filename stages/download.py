@@ -1,6 +1,6 @@
 """Bring a data set into its canonical form: data/DATASET."""
 
-from kdprune import data
+from kdprune.data.sources import prepare
 from kdprune.params import load
 from stages import paths
 
@@ -8,7 +8,7 @@ from stages import paths
 def main(dataset: str) -> None:
     """Prepare `dataset` from the source that the parameters name."""
     params = load()
-    data.prepare(
+    prepare(
         dataset,
         params.data.source,
         paths.data(dataset),

@@ -8,17 +8,18 @@ import pandas as pd
 import torch
 from torch import nn
 
-from kdprune import counts, data, device, models
+from kdprune import counts, device, models
+from kdprune.data.canonical import load, stratified_split
 from kdprune.files import write_csv, write_json
 from kdprune.params import Params
 from kdprune.training import evaluate, fit
 from stages import paths, resume
 
 
-def tensors(dataset: str, params: Params, *, test: bool = True) -> dict[str, torch.Tensor]:
+def tensors(dataset: str, params: Params) -> dict[str, torch.Tensor]:
     """Load a data set onto the device, split into train, val and test."""
-    images = data.load(paths.data(dataset))
-    train, val = data.stratified_split(
+    images = load(paths.data(dataset))
+    train, val = stratified_split(
         images.train_labels, params.data.validation, params.data.validation_seed
     )
     arrays = {

@@ -26,7 +26,7 @@ PER_PROCESS = ("PWD", "OLDPWD", "SHLVL", "_")
 def run(arguments: list[str], *, start: bool) -> int:
     """Run a stage in a child of the server, which `start` allows to be started.
 
-    Returns the stage's exit status. Falls back to a cold start in this process where no server can be had.
+    Returns the stage's exit status. Falls back to a cold start where no server can be had.
     """
     if os.environ.get("KDPRUNE_WARM", "1") == "0" or not hasattr(os, "fork"):
         return _cold(arguments)

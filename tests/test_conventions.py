@@ -13,11 +13,13 @@ SOURCES = sorted([*ROOT.glob("kdprune/**/*.py"), *ROOT.glob("stages/*.py")])
 NEUTRAL = {
     "kdprune/__init__.py",
     "kdprune/consistency.py",
+    "kdprune/data/__init__.py",
     "kdprune/device.py",
     "kdprune/errors.py",
     "kdprune/files.py",
     "kdprune/grid.py",
     "kdprune/params.py",
+    "kdprune/progress.py",
     "kdprune/schema.py",
     "stages/__init__.py",
     "stages/paths.py",

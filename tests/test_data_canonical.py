@@ -6,9 +6,8 @@ from data_files import described, small
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kdprune.data import load, write
-from kdprune.data.canonical import CIFAR10_CLASSES, DATASETS
-from kdprune.data.sources.writing import canonical, digest, statistics
+from kdprune.data.canonical import CIFAR10_CLASSES, DATASETS, load
+from kdprune.data.sources.writing import canonical, digest, statistics, write
 from kdprune.errors import KdpruneError
 
 

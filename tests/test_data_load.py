@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from data_files import small
 
-from kdprune.data import load, write
+from kdprune.data.canonical import load
+from kdprune.data.sources.writing import write
 from kdprune.errors import KdpruneError
 
 

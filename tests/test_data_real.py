@@ -17,9 +17,8 @@ import pytest
 import requests
 from data_files import archive, files
 
-from kdprune.data import load, prepare
-from kdprune.data.canonical import DATASETS
-from kdprune.data.sources import layouts, local, npm, writing
+from kdprune.data.canonical import DATASETS, load
+from kdprune.data.sources import layouts, local, npm, prepare, writing
 
 ROOT = Path(__file__).parents[1]
 MAKER = ROOT.parent / "shared" / "data" / "make_cifar.py"

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from data_mirrors import local_folder, mirroring, prepared
 
-from kdprune.data import load, prepare
-from kdprune.data.canonical import EMBEDDED
-from kdprune.data.sources import SOURCES, npm
+from kdprune.data.canonical import EMBEDDED, load
+from kdprune.data.sources import SOURCES, npm, prepare
 from kdprune.errors import KdpruneError
 
 FORMS = [

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kdprune.data import stratified_split
+from kdprune.data.canonical import stratified_split
 from kdprune.errors import KdpruneError
 
 

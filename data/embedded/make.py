@@ -11,8 +11,8 @@ import tempfile
 import numpy as np
 from PIL import Image
 
-from kdprune.data import load, prepare
-from kdprune.data.canonical import CIFAR10_CLASSES
+from kdprune.data.canonical import CIFAR10_CLASSES, load
+from kdprune.data.sources import prepare
 from kdprune.data.sources.embedded import FOLDER, make_sheet
 from kdprune.data.sources.writing import canonical, digest
 
