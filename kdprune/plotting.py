@@ -8,10 +8,29 @@ from matplotlib.figure import Figure
 
 from kdprune.plotstyle import COLOURS, NAMES, STYLE, legend, panels
 
+KEYS = ["dataset", "role", "teacher", "student", "distill"]
 
-def network_name(row: pd.Series) -> str:
-    """Return how a network is called in figures: "teacher → student" or "teacher"."""
-    return f"{row.teacher} → {row.student}" if row.student else row.teacher
+
+def with_network_names(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a copy with a column `network`: "teacher → student", or "teacher".
+
+    The distillation method is part of the name where the table holds several.
+    """
+    names = table.teacher.where(table.student == "", table.teacher + " → " + table.student)
+    if table.distill[table.distill != ""].nunique() > 1:
+        names = names.where(table.distill == "", names + " (" + table.distill + ")")
+    return table.assign(network=names)
+
+
+def removed_at_breakpoints(layers: pd.DataFrame, breakpoints: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of `layers` at each curve's breakpoint.
+
+    Adds `network`, `removed` (the share of the layer's weights that is gone, in percent) and
+    `depth` (the layer's position from the input, from 1).
+    """
+    at = layers.merge(breakpoints[[*KEYS, "method", "level"]], on=[*KEYS, "method", "level"])
+    at = with_network_names(at).assign(removed=100 * (1 - at.nonzero_params / at.params))
+    return at.assign(depth=at.groupby([*KEYS, "method"]).cumcount() + 1)
 
 
 def accuracy_curves(sweeps: pd.DataFrame, breakpoints: pd.DataFrame) -> Figure:
@@ -20,7 +39,7 @@ def accuracy_curves(sweeps: pd.DataFrame, breakpoints: pd.DataFrame) -> Figure:
     Lines are means over seeds, bands one standard deviation; a dot marks each breakpoint, which was
     found on validation accuracy. The paper's figures 1 and 2.
     """
-    table = sweeps.assign(network=sweeps.apply(network_name, axis=1))
+    table, breakpoints = with_network_names(sweeps), with_network_names(breakpoints)
     found = list(dict.fromkeys(zip(table.dataset, table.role, table.network, strict=True)))
     figure, axes = panels(len(found), f"n = {table.seed.nunique()} seeds")
     for axis, (dataset, role, network) in zip(axes, found, strict=False):
@@ -44,7 +63,7 @@ def accuracy_curves(sweeps: pd.DataFrame, breakpoints: pd.DataFrame) -> Figure:
             mine = breakpoints[
                 (breakpoints.dataset == dataset)
                 & (breakpoints.role == role)
-                & (breakpoints.apply(network_name, axis=1) == network)
+                & (breakpoints.network == network)
                 & (breakpoints.method == method)
             ]
             axis.plot(
@@ -69,7 +88,7 @@ def efficiency_bars(table: pd.DataFrame) -> Figure:
 
     The scale is logarithmic, as efficiencies span orders of magnitude. The paper's figures 3 and 4.
     """
-    table = table.assign(network=table.apply(network_name, axis=1))
+    table = with_network_names(table)
     found = list(table.groupby(["dataset", "role"], sort=False))
     widest = max(part.network.nunique() for _, part in found)
     figure, axes = panels(len(found), columns=1, width=max(6.0, 1.1 * widest), height=3.4)
@@ -102,13 +121,7 @@ def layer_sparsity(layers: pd.DataFrame, breakpoints: pd.DataFrame) -> Figure:
 
     The paper's figure 5. Share of the layer's weights removed, in percent.
     """
-    keys = ["dataset", "role", "teacher", "student", "distill", "method"]
-    at = layers.merge(breakpoints[[*keys, "level"]], on=[*keys, "level"])
-    at = at.assign(
-        network=at.apply(network_name, axis=1),
-        removed=100 * (1 - at.nonzero_params / at.params),
-    )
-    at["depth"] = at.groupby([*keys]).cumcount() + 1
+    at = removed_at_breakpoints(layers, breakpoints)
     found = list(at.groupby(["dataset", "role", "network"], sort=False))
     figure, axes = panels(len(found), height=2.4)
     for axis, ((dataset, _, network), part) in zip(axes, found, strict=False):
@@ -132,7 +145,7 @@ def paired_comparison(table: pd.DataFrame) -> Figure:
     The paper's figure 6.
     """
     students = table[(table.role == "student") & table.condition.isin(["weight", "channel"])]
-    students = students.assign(network=students.apply(network_name, axis=1))
+    students = with_network_names(students)
     datasets = list(students.groupby("dataset", sort=False))
     figure, axes = panels(max(1, len(datasets)), height=3.6)
     for axis, (dataset, part) in zip(axes, datasets, strict=False):

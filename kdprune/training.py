@@ -146,4 +146,4 @@ def evaluate(
 ) -> float:
     """Return the top-1 accuracy in percent (arguments as in `predict`, labels [N])."""
     logits = predict(model, images, mean, std, batch_size=batch_size, precision=precision)
-    return (logits.argmax(1) == labels).double().mean().item() * 100
+    return 100 * (logits.argmax(1) == labels).sum().item() / len(labels)

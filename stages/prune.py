@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kdprune import models
+from kdprune import counts, device, models
 from kdprune.files import write_csv
 from kdprune.params import load
 from kdprune.pruning.sweep import sweep
@@ -17,23 +17,22 @@ def main(key: str) -> None:
     checkpoint = Path(item.pop("checkpoint"))
     images = tensors(item["dataset"], params)
     model, _ = models.load(checkpoint, images["train_images"].device)
+    device.limit_threads(counts.macs(model))
     hyperparameters = params.prune.__pydantic_extra__[item["method"]]
     settings = params.prune.model_dump(include={"levels", "seeds", "finetune", "batchnorm"})
     manifest = paths.data(item["dataset"]) / "manifest.json"
     depends = (settings, hyperparameters, params.data)
     unfinished = resume.unfinished("prune", key, inputs=[manifest, checkpoint], parameters=depends)
-    batchnorm = settings["batchnorm"]
+    batchnorm = settings.pop("batchnorm")
     rows, layers = sweep(
         model,
         images,
         method=item["method"],
-        levels=settings["levels"],
-        seeds=settings["seeds"],
         re_estimate_images=batchnorm["images"] if batchnorm["re_estimate"] else 0,
-        finetune=settings["finetune"],
         hyperparameters=hyperparameters,
         checkpoint=unfinished,
         title=key,
+        **settings,
     )
     write_csv(paths.layers(key), layers.assign(**item)[[*item, *layers]])
     write_csv(paths.sweep(key), rows.assign(**item)[[*item, *rows]])

@@ -3,7 +3,7 @@
 from kdprune import plotstyle, plotting
 from kdprune.files import write_csv
 from kdprune.params import load
-from stages import paths, tables
+from stages import paths, plotdata, tables
 
 
 def main() -> None:
@@ -20,5 +20,12 @@ def main() -> None:
     }
     for name, figure in drawn.items():
         plotstyle.save(figure, paths.PLOTS / f"{name}.svg")
-    for name, table in tables.for_plots(sweeps, scored, params).items():
+    keys = [*params.grid["teachers"], *params.grid["students"]]
+    behind = {
+        "accuracy": plotdata.accuracy(sweeps, found),
+        "efficiency": plotdata.efficiency(scored),
+        "layers": plotdata.layers(layers, found),
+        "learning": plotdata.learning((key, tables.read(paths.learning(key))) for key in keys),
+    }
+    for name, table in behind.items():
         write_csv(paths.PLOTS / f"{name}.csv", table)

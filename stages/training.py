@@ -62,6 +62,7 @@ def train(
     role = identity["role"]
     unfinished = resume.unfinished(stage, key, inputs=inputs, parameters=depends)
     task.to(images["train_images"].device)
+    device.limit_threads(counts.macs(task.network))
     stats = images["mean"], images["std"]
     rows = fit(
         task,

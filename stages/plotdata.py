@@ -1,0 +1,42 @@
+"""The tables behind `dvc plots`: one row per mark, few columns, rounded."""
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from kdprune.plotting import KEYS, removed_at_breakpoints, with_network_names
+
+
+def accuracy(sweeps: pd.DataFrame, breakpoints: pd.DataFrame) -> pd.DataFrame:
+    """Return test accuracy (percent) per seed and level; `breakpoint` is 1 where the curve breaks.
+
+    `remaining`: parameters that are left, in percent of the unpruned network's.
+    """
+    found = breakpoints[[*KEYS, "method", "level"]].assign(breakpoint=1)
+    table = sweeps.merge(found, on=[*KEYS, "method", "level"], how="left")
+    table = with_network_names(table).fillna({"breakpoint": 0}).astype({"breakpoint": int})
+    whole = table.groupby([*KEYS, "method"]).nonzero_params.transform("max")
+    table["remaining"] = (100 * table.nonzero_params / whole).round(1)
+    table["test_accuracy"] = table.test_accuracy.round(2)
+    names = ["dataset", "network", "method", "seed", "remaining", "test_accuracy", "breakpoint"]
+    return table[names]
+
+
+def efficiency(scored: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per network and condition: efficiency in percent per 1e7 parameters."""
+    table = with_network_names(scored)
+    table["efficiency"] = table.efficiency.round(2)
+    return table[["dataset", "role", "network", "condition", "efficiency"]]
+
+
+def learning(curves: Iterable[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
+    """Return all learning curves, each named, as one table."""
+    named = [curve.assign(network=name) for name, curve in curves]
+    table = pd.concat(named, ignore_index=True).round({"train_loss": 4, "val_accuracy": 2})
+    return table[["network", "epoch", "train_loss", "val_accuracy"]]
+
+
+def layers(table: pd.DataFrame, breakpoints: pd.DataFrame) -> pd.DataFrame:
+    """Return what each layer lost at the breakpoint, in percent, by depth from the input."""
+    at = removed_at_breakpoints(table, breakpoints).round({"removed": 1})
+    return at[["dataset", "network", "method", "depth", "layer", "removed"]]
