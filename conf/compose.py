@@ -1,22 +1,54 @@
 """Compose conf/ into params.yaml, as `dvc exp run` does: python conf/compose.py [KEY=VALUE …]."""
 
 import argparse
+import sys
 from pathlib import Path
 
 CONF = Path(__file__).parent
+NOISE = ("full_key:", "object_type=", "See https:")  # lines that tell a user nothing
 
 
 def compose(output: Path, overrides: list[str]) -> None:
-    """Write the composition of conf/ with Hydra `overrides` to `output` (.yaml)."""
+    """Write the composition of conf/ with Hydra `overrides` to `output` (.yaml).
+
+    Raises KdpruneError with one line where an override or a file of conf/ is at fault; `output`
+    is untouched then.
+    """
     from dvc.utils.hydra import compose_and_dump, load_hydra_plugins
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
 
-    load_hydra_plugins(str(CONF))
-    compose_and_dump(str(output), str(CONF), None, "config", str(CONF), overrides)
+    from kdprune.errors import KdpruneError
+
+    if output.suffix not in (".yaml", ".yml") or not output.parent.is_dir():
+        raise KdpruneError(f"-o {output}: must be a .yaml file in a folder that exists")
+    try:
+        load_hydra_plugins(str(CONF))
+        compose_and_dump(str(output), str(CONF), None, "config", str(CONF), overrides)
+    except (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError) as error:
+        lines = str(error).partition("Config search path:")[0].splitlines()
+        told = [line for line in map(str.strip, lines) if line and not line.startswith(NOISE)]
+        reason, override = " ".join(" ".join(told).split()), getattr(error, "override", None)
+        known = override is None or override in reason
+        raise KdpruneError(reason if known else f"{override}: {reason}") from None
 
 
-if __name__ == "__main__":
+def main() -> int:
+    """Compose as the command line says; return the exit status."""
+    from kdprune.errors import KdpruneError
+
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
     parser.add_argument("-o", "--output", type=Path, default=CONF.parent / "params.yaml")
     arguments = parser.parse_args()
-    compose(arguments.output.resolve(), arguments.overrides)
+    try:
+        compose(arguments.output.resolve(), arguments.overrides)
+    except KdpruneError as error:
+        print(f"kdprune: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

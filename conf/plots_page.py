@@ -40,8 +40,8 @@ vegaEmbed = (element, spec) => embedAsCanvas(element, spec, {renderer: "svg"});
 </head>
 <body>
 <h1>Which pruning matches a distilled network best?</h1>
-<p>Drawn by <code>dvc plots</code> from the tables in <code>plots/</code>. Overlay two revisions with
-<code>dvc plots diff A B</code>. Hover for numbers. The full account is
+<p>Drawn by <code>dvc plots</code> from the tables in <code>plots/</code>. Hover for numbers.
+Overlay two revisions with <code>dvc plots diff A B</code>. The full account is
 <code>plots/report.html</code>.</p>
 {plot_divs}
 </body>

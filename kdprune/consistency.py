@@ -1,5 +1,6 @@
-"""What one parameter's validity owes to another: names, pairs, sources and the grid."""
+"""What one parameter's validity owes to another: recipes, names, pairs, sources and the grid."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,12 +8,63 @@ from kdprune.errors import KdpruneError
 from kdprune.grid import expand, names, nearest, split_pair
 
 
+class Instances(dict[str, dict[str, str]]):
+    """The instances of a stage by name; asking for one that is not there is a user's fault."""
+
+    def __init__(self, stage: str, instances: Mapping[str, dict[str, str]]) -> None:
+        super().__init__(instances)
+        self._stage = stage
+
+    def __missing__(self, key: str) -> dict[str, str]:
+        raise KdpruneError(f"grid.{self._stage}: {key!r} is not there; {nearest(key, self)}")
+
+
+def instances(grid: Mapping[str, Any]) -> dict[str, Instances]:
+    """Return the grid with mappings that say which instance is missing."""
+    return {stage: Instances(stage, named) for stage, named in grid.items()}
+
+
+def check_plain(value: Any) -> Any:
+    """Check a value of free form: what JSON can hold. Raises ValueError."""
+    if isinstance(value, Mapping):
+        check_plain([*value, *value.values()])
+    elif isinstance(value, list):
+        for item in value:
+            check_plain(item)
+    elif not isinstance(value, bool | int | float | str | None):
+        raise ValueError("must be a number, a string, true, false, null, or a list of these")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("must be a finite number")
+    return value
+
+
+def check_recipe(recipe: Any) -> Any:
+    """Check a `kdprune.schema.Training` or `FineTune`. Raises ValueError."""
+    if recipe.nesterov and recipe.momentum == 0:
+        raise ValueError("nesterov: true needs momentum above 0")
+    milestones = getattr(recipe, "milestones", [])
+    if not _rise(milestones):
+        raise ValueError(f"milestones: {milestones} must rise, for example [0.5, 0.75]")
+    return recipe
+
+
+def check_sweep(prune: Any) -> Any:
+    """Check the `kdprune.schema.Prune`. Raises ValueError."""
+    if prune.levels[0] != 0 or not _rise(prune.levels):
+        raise ValueError(
+            f"levels: {prune.levels} must start at 0 and rise, for example [0.0, 0.1, 0.2]"
+        )
+    if len(set(prune.roles)) != len(prune.roles):
+        raise ValueError(f"roles: {prune.roles} names one twice; name each once")
+    return prune
+
+
 def check(params: Any) -> None:
     """Check the `kdprune.schema.Params` as a whole. Raises ValueError with one line."""
     for key, values in (("datasets", params.datasets), ("pairs", params.pairs)):
         for value in values:
             if values.count(value) > 1:
-                raise ValueError(f"{key}: {value} is there twice; name each once")
+                raise ValueError(f"{key}: {value!r} is there twice; name each once")
     for pair in params.pairs:
         _check_pair(pair, params.architectures)
     _check_methods("distill.method", params.distill.method, params.distill.__pydantic_extra__)
@@ -27,9 +79,27 @@ def check(params: Any) -> None:
     )
     if params.grid != expected:
         raise ValueError(
-            "grid: does not follow from datasets, pairs and methods; it is written by "
-            "`dvc exp run` or `make params`, never by hand: edit conf/ instead"
+            f"grid: {_difference(params.grid, expected)}; it follows from datasets, pairs and "
+            "methods, and is written by `dvc exp run` or `make params`: edit conf/ instead"
         )
+
+
+def _rise(values: Sequence[float]) -> bool:
+    return sorted(set(values)) == list(values)
+
+
+def _difference(grid: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
+    """Say where the grid first differs from what it must be."""
+    for stage in dict.fromkeys([*expected, *grid]):
+        found, wanted = grid.get(stage, {}), expected.get(stage, {})
+        for key in dict.fromkeys([*wanted, *found]):
+            if key not in found:
+                return f"{stage}.{key} is missing"
+            if key not in wanted:
+                return f"{stage}.{key} does not belong there"
+            if found[key] != wanted[key]:
+                return f"{stage}.{key} is not what it must be"
+    return f"allowed are {', '.join(expected)}, not {', '.join(grid)}"
 
 
 def _check_pair(pair: str, architectures: Mapping[str, Any]) -> None:
@@ -38,11 +108,11 @@ def _check_pair(pair: str, architectures: Mapping[str, Any]) -> None:
     except KdpruneError as error:
         raise ValueError(str(error)) from None
     if teacher == student:
-        raise ValueError(f"pairs: {pair} distils a network into itself; name two networks")
+        raise ValueError(f"pairs: {pair!r} distils a network into itself; name two networks")
     for name in (teacher, student):
         if name not in architectures:
             hint = nearest(name, architectures)
-            raise ValueError(f"pairs: {name} (in {pair}) is not among architectures; {hint}")
+            raise ValueError(f"pairs: {name!r} (in {pair}) is not among architectures; {hint}")
 
 
 def _check_methods(
@@ -51,7 +121,7 @@ def _check_methods(
     given = [value] if isinstance(value, str) else list(value)
     for name in given:
         if name not in known and name not in aliases:
-            raise ValueError(f"{key}: {name} is unknown; {nearest(name, [*known, *aliases])}")
+            raise ValueError(f"{key}: {name!r} is unknown; {nearest(name, [*known, *aliases])}")
     expanded = [method for name in given for method in names(name)]
     if len(set(expanded)) != len(expanded):
         raise ValueError(f"{key}: a method is named twice in {given}; name each once")

@@ -1,9 +1,15 @@
 """Reads and validates the parameters of the study as a whole, before any work begins."""
 
+import ast
+import math
+import typing
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pydantic
 import yaml
 from pydantic import BaseModel, ValidationError
 
@@ -11,54 +17,157 @@ from kdprune.errors import KdpruneError
 from kdprune.grid import nearest
 from kdprune.schema import Params
 
+PACKAGES = {"distill": "distillation", "prune": "pruning"}  # whose METHODS a section configures
+PROTOCOL = {"self", "student", "teacher", "labels", "model", "levels", "input_size"}
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # the C parser where there is one
+    """PyYAML lets the last of two equal keys win, without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: list[Any] = []
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                line = key_node.start_mark.line + 1
+                raise KdpruneError(f"{key!r} is there twice (line {line}); keep one")
+            seen.append(key)
+        return super().construct_mapping(node, deep)
+
 
 def load(path: str | Path = "params.yaml") -> Params:
     """Read and validate params.yaml. Raises KdpruneError with one line on any fault."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        values = yaml.load(Path(path).read_bytes(), Loader=_Loader)
     except OSError as error:
         raise KdpruneError(
             f"{path}: cannot be read ({error.strerror}); run `make params`"
         ) from None
-    try:
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        values = yaml.load(text, Loader=loader)
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise KdpruneError(f"{path}: is no YAML: {reason}") from None
+    except KdpruneError as error:
+        raise KdpruneError(_line(path, str(error))) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise KdpruneError(_line(path, f"is no YAML: {error}; run `make params`")) from None
     return validate(values, where=str(path))
 
 
 def validate(values: Any, *, where: str = "params") -> Params:
     """Validate a mapping of parameters. Raises KdpruneError with one line on any fault."""
     if not isinstance(values, Mapping):
-        raise KdpruneError(f"{where}: must be a mapping; run `make params` to write it anew")
+        held = _shown(values)
+        raise KdpruneError(f"{where}: holds {held}, must be a mapping; run `make params`")
+    for section in PACKAGES:
+        given = values.get(section)
+        for name in given if isinstance(given, Mapping) else ():
+            if name not in _known(section):
+                hint = nearest(str(name), _known(section))
+                raise KdpruneError(_line(where, f"{section}.{name}: is unknown; {hint}"))
     try:
-        return Params.model_validate(values)
+        params = Params.model_validate(values)
     except ValidationError as error:
-        raise KdpruneError(f"{where}: {_describe(error)}") from None
+        raise KdpruneError(_line(where, _describe(error, Params))) from None
+    except RecursionError:
+        raise KdpruneError(f"{where}: nests too deep; run `make params`") from None
+    for section in PACKAGES:
+        for method, given in getattr(params, section).__pydantic_extra__.items():
+            try:
+                takes(section, method).model_validate(given)
+            except ValidationError as error:
+                described = _describe(error, takes(section, method))
+                raise KdpruneError(_line(where, f"{section}.{method}.{described}")) from None
+    return params
 
 
-def _describe(error: ValidationError) -> str:
-    """Turn pydantic's first complaint into one line."""
-    first = error.errors()[0]
+@cache
+def takes(section: str, method: str) -> type[BaseModel]:
+    """Return what hyperparameters a method of `distill` or `prune` takes, as a pydantic model.
+
+    They follow from the signature of what METHODS names: keywords, annotations, ranges where these
+    are Annotated. The source is parsed, not imported: it would bring torch with it.
+    """
+    found = _named(_parsed(section, method), _registered(section)[method])
+    if isinstance(found, ast.ClassDef):
+        found = _named(found, "__init__")
+    unknown = not isinstance(found, ast.FunctionDef) or found.args.kwarg is not None
+    config = pydantic.ConfigDict(extra="allow" if unknown else "forbid", strict=True)
+    arguments = [] if unknown else [*found.args.args, *found.args.kwonlyargs]
+    fields = {
+        item.arg: (_annotation(item.annotation), None)
+        for item in arguments
+        if item.arg not in PROTOCOL
+    }
+    return pydantic.create_model(method, __config__=config, **fields)
+
+
+@cache
+def _registered(section: str) -> dict[str, str]:
+    """Return the names in a package's METHODS, and of the class or function each stands for."""
+    values = (getattr(node, "value", None) for node in _parsed(section, "__init__").body)
+    methods = next(value for value in values if isinstance(value, ast.Dict))
+    return {
+        key.value: getattr(value, "attr", getattr(value, "id", ""))
+        for key, value in zip(methods.keys, methods.values, strict=True)
+    }
+
+
+def _known(section: str) -> list[str]:
+    return [*Params.model_fields[section].annotation.model_fields, *_registered(section)]
+
+
+def _parsed(section: str, stem: str) -> ast.Module:
+    path = Path(__file__).with_name(PACKAGES[section]) / f"{stem}.py"
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _named(within: ast.Module | ast.ClassDef, name: str) -> ast.AST | None:
+    return next((node for node in within.body if getattr(node, "name", None) == name), None)
+
+
+def _annotation(node: ast.expr | None) -> Any:
+    """Return the type that an annotation stands for; Any where it is none of the simple ones."""
+    text = "Any" if node is None else ast.unparse(node)
+    holder = SimpleNamespace(__annotations__={"value": text})
+    names = vars(typing) | {"Field": pydantic.Field, "tuple": None}
+    try:
+        return typing.get_type_hints(holder, names, include_extras=True)["value"]
+    except (NameError, TypeError, AttributeError):
+        return Any
+
+
+def _describe(error: ValidationError, model: type[BaseModel]) -> str:
+    """Turn pydantic's first complaint into one line; a misspelt key explains a missing one."""
+    errors = error.errors(include_url=False)
+    first = next((item for item in errors if item["type"] != "missing"), errors[0])
+    location = [part for part in first["loc"] if part not in ("(one)", "(several)")]
+    key = ".".join(str(part) for part in location)
     if first["type"] == "value_error":
-        prefix = ".".join(str(part) for part in first["loc"])
         message = str(first["ctx"]["error"])
-        return f"{prefix}.{message}" if prefix else message
-    key = ".".join(str(part) for part in first["loc"] if not _is_union_branch(part))
+        if location and not isinstance(first["input"], Mapping):
+            return f"{key} = {_shown(first['input'])}: {message}"
+        return f"{key}.{message}" if key else message
     if first["type"] == "extra_forbidden":
-        parent = _fields_at(first["loc"][:-1])
-        return f"{key}: is unknown; {nearest(str(first['loc'][-1]), parent)}"
+        known = _fields(model, location[:-1])
+        hint = nearest(str(location[-1]), known) if known else "no key is allowed here"
+        return f"{key}: is unknown; {hint}"
     if first["type"] == "missing":
         return f"{key}: is missing; run `make params` to write params.yaml from conf/"
     message = first["msg"][0].lower() + first["msg"][1:]
-    return f"{key} = {first['input']!r}: {message}"
+    hint = _number(first["input"]) if first["type"] in ("int_type", "float_type") else ""
+    return f"{key} = {_shown(first['input'])}: {message}{hint}"
 
 
-def _fields_at(location: tuple[Any, ...]) -> list[str]:
+def _number(value: Any) -> str:
+    """Say how to write a number that YAML takes for text: 1e-3 is one of these, 1.0e-3 is not."""
+    try:
+        number = float(value) if isinstance(value, str) else math.nan
+    except ValueError:
+        return ""
+    if not math.isfinite(number):
+        return ""
+    return f"; YAML took it for text, write {int(number) if number.is_integer() else number}"
+
+
+def _fields(model: Any, location: list[Any]) -> list[str]:
     """Return the keys that are known in the section at `location`."""
-    model: Any = Params
     for part in location:
         field = getattr(model, "model_fields", {}).get(part)
         model = field.annotation if field else None
@@ -66,6 +175,15 @@ def _fields_at(location: tuple[Any, ...]) -> list[str]:
     return list(model.model_fields) if known else []
 
 
-def _is_union_branch(part: Any) -> bool:
-    """Pydantic names the branch of a union in the path; a person looks for the key only."""
-    return isinstance(part, str) and ("[" in part or part in ("str", "int", "float", "bool"))
+def _shown(value: Any) -> str:
+    """Return a value as a line shows it."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # an integer of thousands of digits
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= 80 else f"{text[:77]}…"
+
+
+def _line(where: str | Path, text: str) -> str:
+    """Return one line: keys and names may hold whatever a file holds."""
+    return " ".join(f"{where}: {text}".split())

@@ -17,7 +17,7 @@ def with_network_names(table: pd.DataFrame) -> pd.DataFrame:
     The distillation method is part of the name where the table holds several.
     """
     names = table.teacher.where(table.student == "", table.teacher + " → " + table.student)
-    if table.distill[table.distill != ""].nunique() > 1:
+    if len(set(table.distill) - {""}) > 1:
         names = names.where(table.distill == "", names + " (" + table.distill + ")")
     return table.assign(network=names)
 
@@ -148,15 +148,20 @@ def paired_comparison(table: pd.DataFrame) -> Figure:
     students = with_network_names(students)
     datasets = list(students.groupby("dataset", sort=False))
     figure, axes = panels(max(1, len(datasets)), height=3.6)
+    for axis in axes[len(datasets) :]:
+        axis.set_title("No pruned students in this grid")
     for axis, (dataset, part) in zip(axes, datasets, strict=False):
         wide = part.pivot_table(index="network", columns="condition", values="efficiency")
         wide = wide.reindex(columns=["channel", "weight"]).dropna()
+        axis.set_title(f"Students at their breakpoints, {dataset} (n = {len(wide)} pairs)")
+        axis.set_xticks([0, 1], [NAMES[name] for name in wide.columns])
+        axis.set(xlim=(-0.3, 1.9), ylabel="efficiency (% per 1e7 parameters)")
+        if wide.empty:  # one of the prunings was not swept
+            continue
+        axis.set_yscale("log")
         for name, row in wide.iterrows():
             axis.plot([0, 1], row, "-", color="#B0B0B0", zorder=1)
             axis.annotate(name, (1, row.weight), (4, -3), textcoords="offset points", fontsize=7)
         for place, method in enumerate(wide.columns):
             axis.scatter(np.full(len(wide), place), wide[method], color=COLOURS[method], zorder=2)
-        axis.set_xticks([0, 1], [NAMES[name] for name in wide.columns])
-        axis.set(xlim=(-0.3, 1.9), ylabel="efficiency (% per 1e7 parameters)", yscale="log")
-        axis.set_title(f"Students at their breakpoints, {dataset} (n = {len(wide)} pairs)")
     return figure

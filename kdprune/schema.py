@@ -1,9 +1,16 @@
 """What params.yaml may hold: one pydantic model, a section per class."""
 
-import math
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 
 from kdprune import consistency
 
@@ -13,19 +20,11 @@ Positive = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
-
-
-def _setting(value: Any) -> Any:
-    """Check a hyperparameter of a method; its range is the method's own business."""
-    for item in value if isinstance(value, list) else [value]:
-        if not isinstance(item, bool | int | float | str | None):
-            raise ValueError(f"{item!r} must be a number, a string, true, false or null")
-        if isinstance(item, float) and not math.isfinite(item):
-            raise ValueError(f"{item!r} must be a finite number")
-    return value
-
-
-Setting = Annotated[Any, AfterValidator(_setting)]
+Plain = Annotated[Any, AfterValidator(consistency.check_plain)]
+Methods = Annotated[
+    Annotated[Name, Tag("(one)")] | Annotated[list[Name], Field(min_length=1), Tag("(several)")],
+    Discriminator(lambda value: "(several)" if isinstance(value, list) else "(one)"),
+]
 
 
 class Section(BaseModel):
@@ -37,8 +36,8 @@ class Section(BaseModel):
 class Architecture(Section):
     """A network: a timm constructor and the keyword arguments that differ from its defaults."""
 
-    timm: str
-    kwargs: dict[str, Any] = {}
+    timm: Annotated[str, Field(min_length=1, max_length=100)]
+    kwargs: dict[str, Plain] = {}
 
 
 class Data(Section):
@@ -73,20 +72,17 @@ class Training(Section):
     gamma: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
     precision: Literal["fp32", "bf16"]
 
-    @model_validator(mode="after")
-    def _nesterov_needs_momentum(self) -> "Training":
-        if self.nesterov and self.momentum == 0:
-            raise ValueError("nesterov: true needs momentum above 0")
-        return self
+
+Recipe = Annotated[Training, AfterValidator(consistency.check_recipe)]
 
 
 class Distill(BaseModel):
     """How students are distilled; hyperparameters of a method stand under its name."""
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
-    __pydantic_extra__: dict[str, dict[str, Setting]]
-    method: Name | Annotated[list[Name], Field(min_length=1)]
-    training: Training
+    __pydantic_extra__: dict[str, dict[str, Plain]]
+    method: Methods
+    training: Recipe
 
 
 class BatchNorm(Section):
@@ -113,21 +109,13 @@ class Prune(BaseModel):
     """The sweep; hyperparameters of a pruning method stand under its name."""
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
-    __pydantic_extra__: dict[str, dict[str, Setting]]
-    method: Name | Annotated[list[Name], Field(min_length=1)]
+    __pydantic_extra__: dict[str, dict[str, Plain]]
+    method: Methods
     roles: Annotated[list[Literal["teacher", "student"]], Field(min_length=1)]
     levels: Annotated[list[Fraction], Field(min_length=1, max_length=1000)]
     seeds: Annotated[int, Field(ge=1, le=1000)]
     batchnorm: BatchNorm
-    finetune: FineTune
-
-    @model_validator(mode="after")
-    def _levels_rise_from_zero(self) -> "Prune":
-        if self.levels[0] != 0 or sorted(set(self.levels)) != list(self.levels):
-            raise ValueError("levels: must start at 0 and rise, for example [0.0, 0.1, 0.2]")
-        if len(set(self.roles)) != len(self.roles):
-            raise ValueError("roles: name teacher and student at most once each")
-        return self
+    finetune: Annotated[FineTune, AfterValidator(consistency.check_recipe)]
 
 
 class Breakpoints(Section):
@@ -158,19 +146,19 @@ class Significance(Section):
 class Params(Section):
     """The whole of params.yaml."""
 
-    profile: str
+    profile: Name
     datasets: Annotated[list[Literal["cifar10", "cifar100"]], Field(min_length=1)]
     pairs: Annotated[list[str], Field(min_length=1, max_length=1000)]
     architectures: dict[Name, Architecture]
     data: Data
     model: Model
-    teach: Training
+    teach: Recipe
     distill: Distill
-    prune: Prune
+    prune: Annotated[Prune, AfterValidator(consistency.check_sweep)]
     breakpoints: Breakpoints
     efficiency: Efficiency
     significance: Significance
-    grid: dict[str, dict[str, dict[str, str]]]
+    grid: Annotated[dict[str, dict[str, dict[str, str]]], AfterValidator(consistency.instances)]
 
     @model_validator(mode="after")
     def _consistent(self) -> "Params":

@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 from stages import warm
 
@@ -16,11 +17,22 @@ def run(arguments: list[str]) -> int:
 
     2 stands for a fault that the user can mend, told in one line on stderr.
     """
+    name, *instance = arguments
+    return check() or _told(lambda: importlib.import_module(f"stages.{name}").main(*instance))
+
+
+def check() -> int:
+    """Validate params.yaml, before torch is imported; return the exit status."""
+    from kdprune.params import load
+
+    return _told(load)
+
+
+def _told(work: Callable[[], object]) -> int:
     from kdprune.errors import KdpruneError
 
-    name, *instance = arguments
     try:
-        importlib.import_module(f"stages.{name}").main(*instance)
+        work()
     except KdpruneError as error:
         print(f"kdprune: {error}", file=sys.stderr)
         return 2

@@ -1,5 +1,7 @@
 """Distill one student from its teacher."""
 
+import torch
+
 from kdprune import counts, models
 from kdprune.distillation import METHODS
 from kdprune.params import load
@@ -17,9 +19,9 @@ def main(key: str) -> None:
     recipe = params.distill.training.model_dump()
     classes = trained["network"]["classes"]
     student, described = network(params, item["student"], classes, recipe["seed"])
-    student.to(images["train_images"].device)
     hyperparameters = params.distill.__pydantic_extra__[item["distill"]]
     size = counts.parameters(student)
+    torch.manual_seed(recipe["seed"])  # for what the method draws, such as its projector
     method = METHODS[item["distill"]]
     task = method(student, teacher, labels=images["train_labels"], **hyperparameters)
     projector = getattr(task, "spec", None)  # of methods that deploy more than the student

@@ -1,10 +1,22 @@
 """The tables behind `dvc plots`: one row per mark, few columns, rounded."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 import pandas as pd
 
 from kdprune.plotting import KEYS, removed_at_breakpoints, with_network_names
+
+
+def tables(
+    results: Mapping[str, pd.DataFrame], layers: pd.DataFrame, curves: Mapping[str, pd.DataFrame]
+) -> dict[str, pd.DataFrame]:
+    """Return all tables by the name of their file. `curves`: a training's learning curve by key."""
+    return {
+        "accuracy": accuracy(results["sweeps"], results["breakpoints"]),
+        "efficiency": efficiency(results["efficiency"]),
+        "layers": sparsity(layers, results["breakpoints"]),
+        "learning": learning(curves),
+    }
 
 
 def accuracy(sweeps: pd.DataFrame, breakpoints: pd.DataFrame) -> pd.DataFrame:
@@ -29,14 +41,14 @@ def efficiency(scored: pd.DataFrame) -> pd.DataFrame:
     return table[["dataset", "role", "network", "condition", "efficiency"]]
 
 
-def learning(curves: Iterable[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
+def learning(curves: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return all learning curves, each named, as one table."""
-    named = [curve.assign(network=name) for name, curve in curves]
+    named = [curve.assign(network=name) for name, curve in curves.items()]
     table = pd.concat(named, ignore_index=True).round({"train_loss": 4, "val_accuracy": 2})
     return table[["network", "epoch", "train_loss", "val_accuracy"]]
 
 
-def layers(table: pd.DataFrame, breakpoints: pd.DataFrame) -> pd.DataFrame:
+def sparsity(layers: pd.DataFrame, breakpoints: pd.DataFrame) -> pd.DataFrame:
     """Return what each layer lost at the breakpoint, in percent, by depth from the input."""
-    at = removed_at_breakpoints(table, breakpoints).round({"removed": 1})
+    at = removed_at_breakpoints(layers, breakpoints).round({"removed": 1})
     return at[["dataset", "network", "method", "depth", "layer", "removed"]]

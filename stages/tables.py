@@ -2,46 +2,114 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from kdprune.analysis import check
+from kdprune.errors import KdpruneError
 from kdprune.files import read_json
 from kdprune.params import Params
 from stages import paths
 
 IDENTITY = ["dataset", "role", "teacher", "student", "distill"]
+WORDS = [*IDENTITY, "method", "condition", "first", "second", "reason", "layer", "kind"]
+SWEEP = ["ratio", "sparsity", "params", "nonzero_params", "macs", "val_accuracy", "test_accuracy"]
 
 
-def read(path: Any) -> pd.DataFrame:
-    """Read one CSV; an empty identity column is the empty string, not a missing value."""
-    frame = pd.read_csv(path)
-    present = [name for name in [*IDENTITY, "method"] if name in frame]
-    return frame.fillna(dict.fromkeys(present, ""))
+def read(path: Path, made_by: str = "") -> pd.DataFrame:
+    """Read one CSV, numbers to the last bit; an empty word is the empty string, not missing.
+
+    Raises KdpruneError, naming the stage `made_by`, where the file is missing or is no table.
+    """
+    remedy = f"run `dvc repro {made_by}".rstrip() + "`"
+    try:
+        frame = pd.read_csv(
+            path,
+            dtype=dict.fromkeys(WORDS, str),
+            keep_default_na=False,  # a network may be called nan
+            na_values=[""],
+            float_precision="round_trip",
+        )
+    except FileNotFoundError:
+        raise KdpruneError(f"{path}: is not there; {remedy}") from None
+    except (OSError, ValueError) as error:  # ValueError: empty, ragged, not UTF-8
+        reason = " ".join(str(error).split())
+        raise KdpruneError(f"{path}: is no table ({reason}); delete it and {remedy}") from None
+    return frame.fillna({name: "" for name in WORDS if name in frame})
 
 
 def sweeps(params: Params) -> pd.DataFrame:
-    """Return all sweeps of the grid as one table."""
-    return pd.concat([read(paths.sweep(key)) for key in params.grid["sweeps"]], ignore_index=True)
+    """Return all sweeps of the grid as one table: each seed at each level, once.
+
+    Raises KdpruneError for a file that is missing, incomplete, foreign, or of other parameters.
+    """
+    parts = []
+    for key, item in params.grid["sweeps"].items():
+        frame = _part(paths.sweep(key), key, item, keys=["seed", "level"], numbers=SWEEP)
+        wanted = {(s, level) for s in range(params.prune.seeds) for level in params.prune.levels}
+        found = set(zip(frame.seed, frame.level, strict=True))
+        _agree(paths.sweep(key), key, wanted, found, "seed and level")
+        parts.append(frame)
+    return pd.concat(parts, ignore_index=True)
 
 
 def layers(params: Params) -> pd.DataFrame:
-    """Return what all sweeps left of each layer as one table."""
-    return pd.concat([read(paths.layers(key)) for key in params.grid["sweeps"]], ignore_index=True)
+    """Return what all sweeps left of each layer as one table; raises as `sweeps` does."""
+    parts, keys, numbers = [], ["level", "layer", "kind"], ["params", "nonzero_params"]
+    for key, item in params.grid["sweeps"].items():
+        frame = _part(paths.layers(key), key, item, keys=keys, numbers=numbers)
+        _agree(paths.layers(key), key, set(params.prune.levels), set(frame.level), "level")
+        parts.append(frame)
+    return pd.concat(parts, ignore_index=True)
 
 
 def checkpoints(params: Params) -> pd.DataFrame:
-    """Return one row per trained network, teachers and students."""
+    """Return one row per trained network, teachers and students.
+
+    Raises KdpruneError where a training's result is missing or damaged.
+    """
     trained = [("teacher", key) for key in params.grid["teachers"]]
     trained += [("student", key) for key in params.grid["students"]]
-    return pd.DataFrame([read_json(paths.training(role, key)) for role, key in trained])
+    return pd.DataFrame([_trained(role, key) for role, key in trained])
+
+
+def results(params: Params) -> dict[str, pd.DataFrame]:
+    """Return the tables that the report is made of, by the names that kdprune.reporting takes."""
+    return {
+        "sweeps": sweeps(params),
+        "breakpoints": read(paths.BREAKPOINTS.with_suffix(".csv"), "breakpoints"),
+        "efficiency": read(paths.EFFICIENCY.with_suffix(".csv"), "efficiency"),
+        "significance": read(paths.SIGNIFICANCE.with_suffix(".csv"), "significance"),
+        "trained": checkpoints(params),
+    }
+
+
+def learned(params: Params) -> dict[str, pd.DataFrame]:
+    """Return the learning curve of every training."""
+    keys = [*params.grid["teachers"], *params.grid["students"]]
+    return {key: read(paths.learning(key)) for key in keys}
+
+
+def settings(params: Params) -> dict[str, Any]:
+    """Return the parameters that a reader of the report needs."""
+    return {
+        "profile": params.profile,
+        "images": params.data.source,
+        "stem": params.model.stem,
+        "breakpoint rule": params.breakpoints.rule,
+        "tolerance (points)": params.breakpoints.tolerance,
+        "fine-tuned": params.prune.finetune.scope,
+        "seeds": params.prune.seeds,
+    }
 
 
 def nested(frame: pd.DataFrame, keys: Iterable[str], values: Iterable[str]) -> dict[str, Any]:
     """Nest rows as dataset -> … -> figure, so that `dvc metrics diff` reads well.
 
     Figures are rounded to six significant digits; what is undefined is left out, for a metric is
-    a number.
+    a number. Raises KdpruneError for an infinite one.
     """
     keys, values = list(keys), list(values)
     tree: dict[str, Any] = {}
@@ -61,21 +129,45 @@ def network(row: Mapping[str, Any]) -> str:
 
 
 def _figure(value: Any) -> Any:
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+    if pd.isna(value):
         return None
     if isinstance(value, float):
+        if math.isinf(value):
+            raise KdpruneError("metrics: a figure is infinite; its row is in the CSV beside it")
         return float(f"{value:.6g}")
     return value.item() if hasattr(value, "item") else value
 
 
-def for_plots(sweeps: pd.DataFrame, scored: pd.DataFrame, params: Params) -> dict[str, Any]:
-    """Return the tables that `dvc plots` draws: one series name per row, few columns."""
-    curves = sweeps.assign(network=sweeps.apply(network, axis=1) + " " + sweeps.method)
-    bars = scored.assign(network=scored.apply(network, axis=1) + " " + scored.condition)
-    keys = [*params.grid["teachers"], *params.grid["students"]]
-    learned = [pd.read_csv(paths.learning(key)).assign(network=key) for key in keys]
-    return {
-        "accuracy": curves[["dataset", "network", "level", "seed", "test_accuracy"]],
-        "efficiency": bars[["dataset", "network", "efficiency"]],
-        "learning": pd.concat(learned)[["network", "epoch", "train_loss", "val_accuracy"]],
-    }
+def _part(
+    path: Path, key: str, item: Mapping[str, str], *, keys: list[str], numbers: list[str]
+) -> pd.DataFrame:
+    """Read one sweep's table; refuse what the grid's sweep `item` can't have written."""
+    frame = read(path, f"prune@{key}")
+    named = [*IDENTITY, "method"]
+    check(frame, path, keys=[*named, *keys], numbers=numbers)
+    _agree(path, key, {*named, *keys, *numbers}, set(frame), "column")
+    for name in named:
+        _agree(path, key, {item[name]}, set(frame[name]), name)
+    return frame
+
+
+def _agree(path: Path, key: str, wanted: set, found: set, what: str) -> None:
+    for word, values in (("lacks", wanted - found), ("has the foreign", found - wanted)):
+        if values:
+            raise KdpruneError(
+                f"{path}: {word} {what} {min(values)}; run `dvc repro -f prune@{key}`"
+            )
+
+
+def _trained(role: str, key: str) -> dict[str, Any]:
+    path = paths.training(role, key)
+    remedy = f"run `dvc repro {path.parent.name}@{key}`"
+    try:
+        found = read_json(path)
+    except FileNotFoundError:
+        raise KdpruneError(f"{path}: is not there; {remedy}") from None
+    except (OSError, ValueError) as error:
+        raise KdpruneError(f"{path}: is no JSON ({error}); delete it and {remedy}") from None
+    if not isinstance(found, dict):
+        raise KdpruneError(f"{path}: is no training's result; delete it and {remedy}")
+    return found

@@ -38,11 +38,12 @@ def tensors(dataset: str, params: Params) -> dict[str, torch.Tensor]:
 
 
 def network(params: Params, name: str, classes: int, seed: int) -> tuple[nn.Module, dict[str, Any]]:
-    """Build the network `name` of the parameters; return it and what rebuilds it."""
+    """Build the network `name` of the parameters, on the device; return it and what rebuilds it."""
     architecture = params.architectures[name]
     built = {"classes": classes, "stem": params.model.stem, "kwargs": architecture.kwargs}
     built = {"timm_name": architecture.timm, **built}
-    return models.build(**built, pretrained=params.model.pretrained, seed=seed), built
+    model = models.build(**built, pretrained=params.model.pretrained, seed=seed)
+    return model.to(device.choose()), built
 
 
 def train(

@@ -30,7 +30,13 @@ def run(arguments: list[str], *, start: bool) -> int:
     """
     if os.environ.get("KDPRUNE_WARM", "1") == "0" or not hasattr(os, "fork"):
         return _cold(arguments)
-    connection = _connect() or (_start() if start else None)
+    connection = _connect()
+    if connection is None and start:
+        from stages.__main__ import check
+
+        if status := check():
+            return status
+        connection = _start()
     if connection is None:
         return _cold(arguments)
     with connection:

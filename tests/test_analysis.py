@@ -8,6 +8,7 @@ from kdprune import paper
 from kdprune.analysis.breakpoints import RULES, breakpoints
 from kdprune.analysis.efficiency import efficiency
 from kdprune.analysis.significance import compare, holm, significance
+from kdprune.errors import KdpruneError
 
 LEVELS = np.arange(10) / 10
 CURVES = {
@@ -95,7 +96,7 @@ def test_one_seed_has_no_interval():
 
 
 def test_a_seed_without_a_level_is_refused():
-    with pytest.raises(ValueError, match="not every seed"):
+    with pytest.raises(KdpruneError, match="not every seed"):
         breakpoints(sweeps(CURVES["cliff"]).iloc[:-1])
 
 

@@ -12,7 +12,8 @@ import pytest
 import yaml
 from conftest import ROOT
 
-PLOTS = [list(p.values())[0] for p in yaml.safe_load((ROOT / "dvc.yaml").read_text())["plots"]]
+DESCRIBED = yaml.safe_load((ROOT / "dvc.yaml").read_text())["plots"]
+PLOTS = [next(iter(plot.values())) for plot in DESCRIBED]
 
 
 @pytest.fixture(scope="module")

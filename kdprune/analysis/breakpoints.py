@@ -11,7 +11,11 @@ import pandas as pd
 from kneed import KneeLocator
 from scipy import stats
 
+from kdprune.analysis import check
+from kdprune.errors import KdpruneError
+
 CURVE = ["dataset", "role", "teacher", "student", "distill", "method"]
+SIZE = ["ratio", "sparsity", "params", "nonzero_params", "macs"]  # a level's, for every seed
 SLACK = 1e-9  # percent; differences below are rounding
 
 
@@ -37,16 +41,20 @@ def breakpoints(
     test_sd), the same at level 0 (dense_…), n_seeds, censored (the curve never broke on the
     levels swept), level_low and level_high (percentile bootstrap over whole seeds, at `confidence`;
     missing with fewer than two seeds), and the levels that each of the rules gives. Raises
-    ValueError for an unknown rule or a curve whose seeds do not all have the same levels.
+    KdpruneError for a table with gaps, such as a curve whose seeds do not all have the same levels,
+    and ValueError for an unknown rule.
     """
     settings = {"tolerance": tolerance, "slope_ratio": slope_ratio}
     if rule not in RULES:
         raise ValueError(f"rule {rule!r} is unknown; allowed: {', '.join(RULES)}")
+    numbers = [*SIZE, "val_accuracy", "test_accuracy"]
+    check(sweeps, "sweeps", keys=[*CURVE, "seed", "level"], numbers=numbers)
     rows = []
     for curve, points in sweeps.groupby(CURVE, sort=False):
         accuracy = points.pivot_table(index="seed", columns="level", values="val_accuracy")
         if accuracy.isna().any().any():
-            raise ValueError(f"curve {curve}: not every seed has every level")
+            name = "-".join(part for part in curve if part)
+            raise KdpruneError(f"sweeps: {name}: not every seed has every level; run `dvc repro`")
         levels = accuracy.columns.to_numpy()
         matrix = accuracy.to_numpy()
         remaining = points.groupby("level").nonzero_params.mean().to_numpy()
@@ -94,8 +102,8 @@ def by_slope(
     loss = -np.diff(means, axis=1) / start
     saving = -np.diff(remaining) / remaining[0]
     broken = loss > slope_ratio * saving + SLACK
-    first = np.where(broken.any(1), broken.argmax(1), means.shape[1] - 1)
-    return first
+    never = np.ones((len(means), 1), bool)  # found behind the last step where no step breaks
+    return np.hstack([broken, never]).argmax(1)
 
 
 def by_kneedle(
@@ -103,16 +111,17 @@ def by_kneedle(
 ) -> np.ndarray:
     """Return the index of the knee of each curve.
 
-    A curve without a knee is either flat, and kept to its end, or falls from the first step on
-    (lies below the line from its start to its end), and is kept nowhere.
+    A curve that is nowhere below its start has no knee, and is kept to its end. One that falls
+    from the first step on (on average not above the line from its start to its end; any fall, where
+    there are but two levels) is kept nowhere.
     """
     return np.array([_knee(row, levels) for row in means])
 
 
 def _knee(means: np.ndarray, levels: np.ndarray) -> int:
-    if len(levels) < 3 or np.ptp(means) == 0:  # kneed scales by the range
+    if means.min() >= means[0] - SLACK:  # kneed scales by the range, even one of rounding
         return len(levels) - 1
-    if means.mean() < (means[0] + means[-1]) / 2:  # convex: kneed would name the end
+    if means.mean() <= (means[0] + means[-1]) / 2 + SLACK:  # convex: kneed would name the end
         return 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # kneed warns where it finds no knee
@@ -158,10 +167,9 @@ def _interval(
 
 def _at(points: pd.DataFrame, level: float) -> dict[str, float]:
     here = points[points.level == level]
-    same = ["ratio", "sparsity", "params", "nonzero_params", "macs"]
     return {
         "level": level,
-        **{name: here[name].iloc[0] for name in same},
+        **{name: here[name].iloc[0] for name in SIZE},
         "val_accuracy": here.val_accuracy.mean(),
         "test_accuracy": here.test_accuracy.mean(),
         "test_sd": here.test_accuracy.std(ddof=1) if len(here) > 1 else None,

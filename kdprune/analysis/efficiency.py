@@ -1,6 +1,10 @@
 """Performance Efficiency: accuracy per parameter, of networks before and after pruning."""
 
+import numpy as np
 import pandas as pd
+
+from kdprune.analysis import check
+from kdprune.errors import KdpruneError
 
 NETWORK = ["dataset", "role", "teacher", "student", "distill"]
 UNIT = 1e7  # parameters; the paper's unit
@@ -23,14 +27,18 @@ def efficiency(
     ("composite"), the encoder without projector and foreign classifier ("encoder"), or the same
     network with 1000 classes ("paper"), the latter two times the share that pruning left. Columns
     `accuracy`, `accuracy_sd` (over seeds), `n_seeds`, `params`, `efficiency`, and `normalised`: the
-    share of the data set's highest efficiency, one scale for all conditions. (Malihi & Heidemann,
-    ASI 2024, 7(4), 56; how its figures 3 and 4 are normalised is not stated.) Raises ValueError for
-    an unknown count.
+    share of the data set's highest efficiency, one scale for all conditions (0 where all are 0).
+    (Malihi & Heidemann, ASI 2024, 7(4), 56; how its figures 3 and 4 are normalised is not stated.)
+    Raises KdpruneError for tables with gaps, a breakpoint of a network that is not among
+    `checkpoints`, and networks without parameters; ValueError for an unknown count.
     """
     columns = {"composite": "params", "encoder": "encoder_params", "paper": "paper_params"}
     if count not in columns:
         raise ValueError(f"count {count!r} is unknown; allowed: {', '.join(columns)}")
     size = columns[count]
+    check(checkpoints, "checkpoints", keys=NETWORK, numbers=["test_accuracy", *columns.values()])
+    pruned = ["nonzero_params", "dense_params", "test_accuracy", "n_seeds"]
+    check(breakpoints, "breakpoints", keys=[*NETWORK, "method"], numbers=pruned)
     before = checkpoints[NETWORK].assign(
         condition=checkpoints.role.map(BEFORE),
         accuracy=checkpoints.test_accuracy,
@@ -40,6 +48,10 @@ def efficiency(
     )
     sizes = checkpoints[NETWORK].assign(dense=checkpoints[size])
     joined = breakpoints.merge(sizes, on=NETWORK, how="left", validate="many_to_one")
+    if joined.dense.isna().any():
+        lost = joined[joined.dense.isna()].iloc[0]
+        name = "-".join(lost[key] for key in NETWORK if lost[key])
+        raise KdpruneError(f"breakpoints: {name} is not among the checkpoints; run `dvc repro`")
     left = joined.nonzero_params / joined.dense_params
     after = joined[NETWORK].assign(
         condition=joined.method,
@@ -50,6 +62,9 @@ def efficiency(
     )
     parts = [part.astype({"accuracy_sd": "Float64"}) for part in (before, after) if len(part)]
     table = pd.concat(parts, ignore_index=True)
+    if (table.params <= 0).any():
+        raise KdpruneError(f"efficiency: a network has no parameters by efficiency.count = {count}")
     table["efficiency"] = (w1 * table.accuracy) / (w2 * table.params / UNIT)
-    table["normalised"] = table.efficiency / table.groupby("dataset").efficiency.transform("max")
+    best = table.groupby("dataset").efficiency.transform("max")
+    table["normalised"] = np.where(best > 0, table.efficiency / best.where(best > 0, 1.0), 0.0)
     return table

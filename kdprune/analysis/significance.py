@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from kdprune.analysis import check
+
 ORDER = ["channel", "weight", "distilled", "teacher"]  # differences are first minus second
 EXACT = 2**14  # sign flips that are enumerated, else drawn
 
@@ -23,10 +25,15 @@ def significance(efficiencies: pd.DataFrame, *, confidence: float = 0.95) -> pd.
     wilcoxon_p, sign_flip_p (exact up to n = 14), cluster_p (the same, flipping all pairs of a
     teacher together), shapiro_p (normality of the differences), log_t, log_p and ratio with
     ratio_low and ratio_high (the test on logarithms; geometric mean ratio), p_without_teacher (the
-    largest p when one teacher's pairs are left out) and reason: why figures are missing.
+    largest p when one teacher's pairs are left out) and reason: why there is no test. Some figures
+    are missing beside a test: shapiro_p and g_z below three pairs, wilcoxon_p where a difference is
+    zero, those of logarithms where an efficiency is zero. Raises KdpruneError for a table with
+    gaps.
     """
     rows = []
     groups = ["dataset", "role", "distill"]
+    keys = [*groups, "teacher", "student", "condition"]
+    check(efficiencies, "efficiency", keys=keys, numbers=["efficiency"], unique=False)
     for group, table in efficiencies.groupby(groups, sort=False):
         wide = table.pivot_table(
             index=["teacher", "student"], columns="condition", values="efficiency", sort=False
@@ -39,7 +46,7 @@ def significance(efficiencies: pd.DataFrame, *, confidence: float = 0.95) -> pd.
                 | {"first": first, "second": second}
                 | compare(both[first], both[second], confidence=confidence)
             )
-    result = pd.DataFrame(rows)
+    result = pd.DataFrame(rows, columns=[*groups, "first", "second", *FIGURES])
     if rows:
         result["holm_p"] = result.groupby(["role", "distill"]).p.transform(holm)
     return result
@@ -54,7 +61,8 @@ def compare(first: pd.Series, second: pd.Series, *, confidence: float = 0.95) ->
         missing["mean_difference"] = difference.mean()
     if n < 2:
         return missing | {"n": n, "reason": f"{n} pair: a paired test needs at least two"}
-    if np.ptp(difference) <= 1e-12 * max(1.0, np.abs(difference).max()):
+    rounding = 1e-12 * max(1.0, first.abs().max(), second.abs().max())
+    if np.ptp(difference) <= rounding:
         reason = "all differences are equal: their variance is zero, t is undefined"
         return missing | {"n": n, "reason": reason}
     test = stats.ttest_1samp(difference, 0)
@@ -73,14 +81,14 @@ def compare(first: pd.Series, second: pd.Series, *, confidence: float = 0.95) ->
             "df": n - 1,
             "p": test.pvalue,
             "d_z": d_z,
-            "g_z": d_z * (1 - 3 / (4 * (n - 1) - 1)),
+            "g_z": d_z * (1 - 3 / (4 * (n - 1) - 1)) if n > 2 else None,  # the factor is 0 at 2
             "wilcoxon_p": stats.wilcoxon(difference, method="exact" if n <= 50 else "auto").pvalue
             if np.all(difference != 0)
             else None,
             "sign_flip_p": sign_flip(difference),
             "cluster_p": sign_flip(clusters.to_numpy()) if len(clusters) > 1 else None,
             "shapiro_p": stats.shapiro(difference).pvalue if n >= 3 else None,
-            "p_without_teacher": _without_each(difference, np.asarray(teachers)),
+            "p_without_teacher": _without_each(difference, np.asarray(teachers), rounding),
             "reason": "",
         }
         | _logarithmic(first.to_numpy(float), second.to_numpy(float), confidence)
@@ -109,7 +117,10 @@ def sign_flip(differences: np.ndarray) -> float:
 
 
 def _logarithmic(first: np.ndarray, second: np.ndarray, confidence: float) -> dict[str, float]:
-    """Test the logarithm of the ratio: efficiencies span orders of magnitude."""
+    """Test the logarithm of the ratio: efficiencies span orders of magnitude.
+
+    What a ratio's interval can't be told of within floating point's range is left out.
+    """
     if (first <= 0).any() or (second <= 0).any():
         return {}
     logarithm = np.log(first / second)
@@ -117,21 +128,23 @@ def _logarithmic(first: np.ndarray, second: np.ndarray, confidence: float) -> di
         return {"ratio": float(np.exp(logarithm.mean()))}
     test = stats.ttest_1samp(logarithm, 0)
     interval = test.confidence_interval(confidence)
-    return {
-        "log_t": test.statistic,
-        "log_p": test.pvalue,
-        "ratio": np.exp(logarithm.mean()),
-        "ratio_low": np.exp(interval.low),
-        "ratio_high": np.exp(interval.high),
-    }
+    with np.errstate(over="ignore"):
+        found = {
+            "log_t": test.statistic,
+            "log_p": test.pvalue,
+            "ratio": np.exp(logarithm.mean()),
+            "ratio_low": np.exp(interval.low),
+            "ratio_high": np.exp(interval.high),
+        }
+    return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
-def _without_each(difference: np.ndarray, teachers: np.ndarray) -> float | None:
+def _without_each(difference: np.ndarray, teachers: np.ndarray, rounding: float) -> float | None:
     """Return the largest p when one teacher's pairs are left out; pairs share teachers."""
     found = []
     for teacher in dict.fromkeys(teachers):
         rest = difference[teachers != teacher]
-        if len(rest) < 2 or np.ptp(rest) == 0:
+        if len(rest) < 2 or np.ptp(rest) <= rounding:
             return None
         found.append(stats.ttest_1samp(rest, 0).pvalue)
     return max(found) if len(found) > 1 else None

@@ -4,11 +4,15 @@ Chen et al., "Knowledge Distillation with the Reused Teacher Classifier", CVPR 2
 arXiv:2203.14001.
 """
 
+from typing import Annotated
+
 import torch
+from pydantic import Field
 from torch import nn
 from torch.nn import functional
 
 from kdprune.composite import Projector, ReusedClassifier, describe, frozen
+from kdprune.errors import KdpruneError
 
 
 def simkd_loss(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
@@ -31,9 +35,11 @@ class SimKD(nn.Module):
         teacher: nn.Module,
         *,
         labels: object = None,
-        factor: float = 2,
+        factor: Annotated[float, Field(ge=0.1, le=1000)] = 2,
     ) -> None:
         super().__init__()
+        if not 0.1 <= factor <= 1000:
+            raise KdpruneError(f"distill.simkd.factor = {factor!r}: allowed are 0.1 to 1000")
         probe = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
         device = next(teacher.parameters()).device
         self.spec = describe(teacher, factor, probe.to(device))

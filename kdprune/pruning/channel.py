@@ -8,6 +8,7 @@ filters that make it, over the whole group.
 import copy
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import numpy as np
 import torch
@@ -27,7 +28,7 @@ def prune(
     levels: Sequence[float],
     *,
     input_size: int = 32,
-    mode: str = "remove",
+    mode: Literal["remove", "mask"] = "remove",
 ) -> Iterator[Pruned]:
     """Yield `model` with channels pruned to each level: a share of its prunable weights.
 

@@ -7,8 +7,10 @@ arXiv:1506.02626, in one shot.
 import copy
 import math
 from collections.abc import Iterator, Sequence
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field
 from torch import nn
 
 from kdprune import counts
@@ -21,8 +23,8 @@ def prune(
     levels: Sequence[float],
     *,
     input_size: int = 32,
-    scope: str = "layer",
-    floor: float = 0.0,
+    scope: Literal["layer", "global"] = "layer",
+    floor: Annotated[float, Field(ge=0, lt=1)] = 0.0,
 ) -> Iterator[Pruned]:
     """Yield `model` pruned to each level, from level to level without compounding.
 
@@ -30,11 +32,13 @@ def prune(
     "layer": exactly round(level * n) of each layer's n weights. scope "global": exactly
     round(level * N) of all N weights in one ranking, but at least the share `floor` of each layer
     stays. Ties go by position, so that the masks of rising levels are nested. Raises KdpruneError
-    for an unknown scope, and where `floor` leaves too few weights to remove.
+    for an unknown scope or floor, and where `floor` leaves too few weights to remove.
     """
     weights = {name: layer.weight.detach() for name, layer in counts.prunable(model).items()}
     if scope not in ("layer", "global"):
         raise KdpruneError(f"prune.weight.scope = {scope!r}: allowed are layer and global")
+    if not 0 <= floor < 1:
+        raise KdpruneError(f"prune.weight.floor = {floor!r}: allowed are 0 and above, below 1")
     ranked = {name: weight.abs().flatten().argsort(stable=True) for name, weight in weights.items()}
     joint = _joint_ranking(weights, ranked, floor) if scope == "global" else None
     total = sum(weight.numel() for weight in weights.values())

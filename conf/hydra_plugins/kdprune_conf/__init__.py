@@ -4,20 +4,36 @@ from pathlib import Path
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import InterpolationResolutionError
 
+from kdprune.errors import KdpruneError
 from kdprune.grid import expand
+from kdprune.params import validate
 
 CONF = Path(__file__).parents[2]
 
 
-def grid(datasets, pairs, distill, prune, roles) -> DictConfig:
-    """Expand the study into the mappings that dvc.yaml iterates over (kdprune.grid.expand)."""
+def grid(datasets, pairs, distill, prune, roles, *, _root_) -> DictConfig:
+    """Expand the study into the mappings that dvc.yaml iterates over (kdprune.grid.expand).
+
+    The whole configuration is validated with it: what is refused is never written.
+    """
     plain = [
         OmegaConf.to_container(value) if isinstance(value, ListConfig) else value
         for value in (datasets, pairs, distill, prune, roles)
     ]
     keys = ("datasets", "pairs", "distill", "prune", "roles")
-    return OmegaConf.create(expand(**dict(zip(keys, plain, strict=True))))
+    rest = OmegaConf.masked_copy(_root_, [key for key in _root_ if key != "grid"])
+    values = OmegaConf.to_container(rest, resolve=True)
+    try:
+        expanded = expand(**dict(zip(keys, plain, strict=True)))
+    except (KdpruneError, TypeError):
+        expanded = {}  # validation says what is wrong
+    try:
+        validate({**values, "grid": expanded}, where="conf")
+    except KdpruneError as error:
+        raise InterpolationResolutionError(str(error)) from None
+    return OmegaConf.create(expanded)
 
 
 OmegaConf.register_new_resolver("grid", grid, replace=True)

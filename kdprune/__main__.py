@@ -1,0 +1,33 @@
+"""The command line: python -m kdprune COMMAND (see kdprune.cli)."""
+
+import sys
+from collections.abc import Sequence
+
+from kdprune import cli
+from kdprune.errors import KdpruneError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that `arguments` (default: those of the process) name; return its status.
+
+    0: done. 1: a question that has no answer, such as limits that no network meets. 2: a fault
+    that the user can mend, told in one line on stderr. 130: interrupted.
+    """
+    given = cli.parser().parse_args(arguments)
+    try:
+        return given.run(given)
+    except KdpruneError as error:
+        print(f"kdprune: {error}", file=sys.stderr)
+    except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
+        sys.stdout = None
+        return 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"kdprune: {where}{error.strerror or error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

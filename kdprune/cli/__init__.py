@@ -1,0 +1,40 @@
+"""What is asked for after the study has run: export, predict, inspect, recommend.
+
+A command is one file here with `add`, which describes it, and `run`, which does it and returns the
+exit status. No file here imports torch or timm before a command that needs them runs, so that
+help, --version and recommend answer at once.
+"""
+
+import argparse
+
+from kdprune import __version__
+from kdprune.cli import export, inspect, predict, recommend
+
+EPILOG = """\
+The study itself is run by DVC (`dvc repro`). These commands read what it wrote, in the folder
+that --project names (default: here): params.yaml, metrics/, models/ and data/.
+
+examples:
+  kdprune recommend --max-params 200k --max-drop 10
+  kdprune export cifar10-resnet10_24-channel --breakpoint --format safetensors,onnx
+  kdprune inspect models/teachers/cifar10-resnet10_24.safetensors
+  kdprune predict models/teachers/cifar10-resnet10_24.safetensors cat.jpg
+
+`kdprune COMMAND --help` explains each. Exit status: 0 done, 1 no network meets the limits,
+2 a fault that you can mend, told in one line.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the whole command line's parser; its result has the command's function as `run`."""
+    whole = argparse.ArgumentParser(
+        prog="kdprune",
+        description="Take networks out of a study of pruning after distillation, and use them.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    whole.add_argument("--version", action="version", version=f"kdprune {__version__}")
+    commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in (recommend, export, inspect, predict):
+        command.add(commands)
+    return whole

@@ -1,0 +1,139 @@
+"""kdprune export: a network at a pruning level as files to deploy, with a certificate."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from kdprune.cli import project
+from kdprune.errors import KdpruneError
+
+SEED = 0  # the first of the sweep's
+DESCRIPTION = """\
+Prune a trained network as the study did, and write it as files to deploy.
+
+The network is pruned to --level, or to its --breakpoint (the highest level that costs no more
+accuracy than params.yaml tolerates; from metrics/breakpoints.csv), and fine-tuned with the first
+seed of the sweep, by the same functions with the same parameters: its accuracy is that of the
+sweep's row, and certificate.json holds both numbers.
+
+methods   channel: filters are cut out; the network is smaller, and dense
+          weight: weights are zeroed; the shapes stay, and so does the speed of dense kernels
+formats   safetensors: rebuilt by `kdprune predict` and kdprune.exported.load, without pickle
+          torch: a torch.export program (.pt2), run with torch alone
+          onnx: for ONNX Runtime and others (pip install 'kdprune[export]')
+
+All take float images [N, 3, 32, 32], normalised as certificate.json says under "input". Every file
+is read back and run on all test images. Where one disagrees with the network by more than 1e-4 of
+the largest logit, nothing is written.
+"""
+EXAMPLE = """\
+examples:
+  kdprune export cifar10-resnet10_24-channel --breakpoint --format safetensors,torch,onnx
+  kdprune export models/students/cifar10-resnet10_24-resnet10_16-simkd.safetensors \\
+      --method weight --level 0.5 --out exports/small
+"""
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    """Describe the command."""
+    parser = commands.add_parser(
+        "export",
+        help="write a network, pruned to a level, as safetensors, torch.export or ONNX",
+        description=DESCRIPTION,
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "network",
+        metavar="KEY_OR_CHECKPOINT",
+        help="a network or sweep of the study (cifar10-resnet10_24[-channel]), or a checkpoint",
+    )
+    parser.add_argument("--method", help="weight or channel (default: the key's, else channel)")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--level", type=level, help="share of the weights to remove, 0 to 1")
+    where.add_argument("--breakpoint", action="store_true", help="at the breakpoint (default)")
+    parser.add_argument(
+        "--format",
+        default="safetensors",
+        metavar="FORMATS",
+        help="safetensors, torch, onnx, several with commas (default: safetensors)",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="default: exports/NETWORK-METHOD-LEVEL"
+    )
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="the images (default: data/DATASET)"
+    )
+    parser.add_argument(
+        "--project", type=Path, default=Path(), metavar="DIR", help="the study's folder"
+    )
+    parser.set_defaults(run=run)
+
+
+def level(text: str) -> float:
+    """Read a share of weights, 0 <= level < 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share of weights; write 0 to 0.99")
+    return value
+
+
+def run(given: argparse.Namespace) -> int:
+    """Export; print what was written. Raises KdpruneError for whatever the user can mend."""
+    from kdprune import forms, params
+    from kdprune.cli import bundle
+    from kdprune.cli.prepared import prepare
+
+    names = list(dict.fromkeys(part.strip() for part in given.format.split(",")))
+    forms.check(names)
+    checkpoint, method = project.checkpoint(given.project, given.network)
+    if method and given.method and method != given.method:
+        raise KdpruneError(f"--method {given.method}: {given.network} names the method {method}")
+    if given.out:
+        bundle.check_target(given.out)
+    made = prepare(
+        checkpoint,
+        folder=given.project,
+        data=given.data,
+        method=given.method or method or "channel",
+        level=given.level,
+        seed=SEED,
+        settings=params.load(given.project / "params.yaml"),
+    )
+    how = made.metadata["pruned"]
+    name = f"{made.key}-{how['method']}-{how['level']:g}"
+    out = given.out or given.project / "exports" / name
+    report(out, bundle.write(made, out, names), names)
+    return 0
+
+
+def report(out: Path, certificate: dict[str, Any], names: list[str]) -> None:
+    """Print what was written, and warn where the sweep's own number is another."""
+    counts, forms = certificate["parameters"], certificate["forms"]
+    images = certificate["images"]["count"]
+    accuracy = forms[certificate["reference"]]["test_accuracy"]
+    print(
+        f"{out}: {counts['nonzero']:,} of {counts['dense']:,} parameters left, "
+        f"{counts['stored']:,} stored; test {accuracy:.2f} % on {images:,} images"
+    )
+    for name in names:
+        form = forms[name]
+        print(
+            f"  {form['file']:22} {form['bytes']:>10,} bytes, {form['gzip_bytes']:>10,} gzipped; "
+            f"test {form['test_accuracy']:.2f} %, logits within {form['max_abs_difference']:.1e}"
+        )
+    print("  certificate.json")
+    sweep = certificate["sweep"]
+    if sweep is None:
+        print("kdprune: note: the sweep has no row of this level to compare with", file=sys.stderr)
+    elif not sweep["equal"]:
+        print(
+            f"kdprune: warning: test {accuracy:.2f} % here, {sweep['test_accuracy']:.2f} % in "
+            f"{sweep['file']}: the checkpoint, the images, the parameters or the machine are not "
+            "the sweep's; `dvc status` tells which files changed",
+            file=sys.stderr,
+        )

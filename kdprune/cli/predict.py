@@ -1,0 +1,114 @@
+"""kdprune predict: what a checkpoint sees in image files."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kdprune.cli import project
+from kdprune.errors import KdpruneError
+
+if TYPE_CHECKING:
+    import torch
+
+DESCRIPTION = """\
+Classify image files with a checkpoint of the study, pruned by `kdprune export` or not.
+
+Any file that Pillow reads is turned upright, converted to RGB, resized to 32 x 32 (bicubic with
+antialiasing; a picture that is not square is squeezed) and normalised with the training images'
+mean and standard deviation. Those, and the class names, are in an exported file itself, and in
+data/DATASET/manifest.json for the study's own checkpoints.
+"""
+EXAMPLE = """\
+example:
+  kdprune predict exports/cifar10-resnet10_24-channel-0.2/network.safetensors cat.jpg --top 3
+"""
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    """Describe the command."""
+    parser = commands.add_parser(
+        "predict",
+        help="classify image files with a checkpoint",
+        description=DESCRIPTION,
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "network", metavar="CHECKPOINT", help="a .safetensors file, or a network of the study"
+    )
+    parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path)
+    parser.add_argument("--top", type=count, default=3, help="how many classes (default: 3)")
+    parser.add_argument("--json", action="store_true", help="as JSON, for programs")
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="the data set (default: data/DATASET)"
+    )
+    parser.add_argument(
+        "--project", type=Path, default=Path(), metavar="DIR", help="the study's folder"
+    )
+    parser.set_defaults(run=run)
+
+
+def count(text: str) -> int:
+    """Read a whole number above 0."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return int(text)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Print each image's most probable classes. Raises KdpruneError for unreadable files."""
+    import torch
+
+    from kdprune import exported
+    from kdprune.augment import normalise
+
+    path, _ = project.checkpoint(given.project, given.network)
+    pixels = torch.stack([read(image) for image in given.images])
+    model, metadata = exported.load(path)
+    prepared = metadata.get("input")
+    if prepared is None or given.data:
+        dataset = project.identity(metadata, path)["dataset"]
+        folder = given.data or given.project / "data" / dataset
+        prepared = project.preprocessing(folder, classes=metadata["network"]["classes"])
+    mean, std = (torch.tensor(prepared[name]) for name in ("mean", "std"))
+    with torch.inference_mode():
+        # one at a time: an image's answer does not depend on what else is asked
+        logits = torch.cat([model(normalise(image, mean, std)) for image in pixels.split(1)])
+    answers = [
+        {"image": str(image), "top": best(row, prepared["classes"], given.top)}
+        for image, row in zip(given.images, logits.softmax(1), strict=True)
+    ]
+    if given.json:
+        print(json.dumps(answers, indent=2, ensure_ascii=False))
+        return 0
+    for answer in answers:
+        shares = ", ".join(f"{one['class']} {one['probability']:.1%}" for one in answer["top"])
+        print(f"{answer['image']}: {shares}")
+    return 0
+
+
+def read(path: Path) -> "torch.Tensor":
+    """Return an image file as bytes [3, 32, 32]. Raises KdpruneError where Pillow fails."""
+    import numpy as np
+    import torch
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as image:
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        reason = getattr(error, "strerror", None) or "no image that Pillow reads"
+        raise KdpruneError(f"{path}: cannot be read ({reason})") from None
+    if upright.size != (32, 32):
+        upright = upright.resize((32, 32), Image.Resampling.BICUBIC)  # Pillow's is antialiased
+    return torch.from_numpy(np.asarray(upright).copy()).permute(2, 0, 1)
+
+
+def best(probabilities: "torch.Tensor", classes: list[str], top: int) -> list[dict[str, Any]]:
+    """Return the `top` most probable of `classes` (all, where there are fewer)."""
+    values, indices = probabilities.topk(min(top, len(classes)))
+    pairs = zip(values.tolist(), indices.tolist(), strict=True)
+    return [
+        {"class": classes[index], "index": index, "probability": value} for value, index in pairs
+    ]

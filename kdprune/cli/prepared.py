@@ -1,0 +1,116 @@
+"""Brings a checkpoint to a pruning level, with the study's own parameters, ready to be written."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from kdprune import counts, exported
+from kdprune.cli import images, project
+from kdprune.errors import KdpruneError
+from kdprune.grid import nearest
+from kdprune.pruning import METHODS
+from kdprune.pruning.pruned import Pruned
+from kdprune.schema import Params
+from kdprune.tuned import masked_twin, prune_and_tune
+
+INPUT = {"shape": [3, 32, 32], "colour": "RGB", "values": "(byte / 255 - mean) / std"}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A network before and after pruning, on the CPU, and what describes both.
+
+    `twin`: where channels were removed, a network of the dense shapes with zeros in their place.
+    `source`: the checkpoint as the certificate names it. `sweep`: the study's own row of this level
+    and seed, if there is one.
+    """
+
+    key: str
+    checkpoint: Path
+    source: str
+    metadata: dict[str, Any]
+    dense: nn.Module
+    pruned: Pruned
+    twin: nn.Module | None
+    data: dict[str, torch.Tensor]
+    sweep: dict[str, Any] | None
+
+
+def prepare(
+    checkpoint: Path,
+    *,
+    folder: Path,
+    data: Path | None,
+    method: str,
+    level: float | None,
+    seed: int,
+    settings: Params,
+) -> Prepared:
+    """Prune and tune `checkpoint` as the sweep of the study in `folder` does.
+
+    `level` None stands for the breakpoint. Raises KdpruneError for whatever the user can mend.
+    """
+    if method not in METHODS or method not in settings.prune.__pydantic_extra__:
+        raise KdpruneError(f"--method {method}: is unknown; {nearest(method, METHODS)}")
+    before, _ = exported.header(checkpoint)
+    if "pruned" in before:
+        raise KdpruneError(f"{checkpoint}: is pruned already; name the checkpoint it came from")
+    who = project.identity(before, checkpoint)
+    at_breakpoint = level is None
+    if at_breakpoint:
+        level = project.breakpoint_level(folder, who, method)
+    place = data or folder / "data" / who["dataset"]
+    inputs = project.preprocessing(place, classes=before["network"]["classes"])
+    split = settings.data.model_dump(include={"validation", "validation_seed"})
+    tensors = images.tensors(place, **split)
+    how = settings.prune.model_dump(include={"finetune", "batchnorm"})
+    how |= {"method": method, "hyperparameters": dict(settings.prune.__pydantic_extra__[method])}
+    how |= {"level": level, "at_breakpoint": at_breakpoint, "seed": seed}
+    dense, _ = exported.load(checkpoint)
+    pruned = _pruned(dense, tensors, how, settings.prune.seeds)
+    total = counts.parameters(dense)
+    how |= {"removed": pruned.params < total, "ratio": pruned.ratio, "sparsity": pruned.sparsity}
+    how |= {"dense_params": total, "nonzero_params": pruned.nonzero_params}
+    return Prepared(
+        key=project.key(who),
+        checkpoint=checkpoint,
+        source=_within(checkpoint, folder),
+        metadata={**before, "pruned": how, "input": {**INPUT, **inputs}},
+        dense=dense,
+        pruned=pruned,
+        twin=masked_twin(dense, pruned) if how["removed"] and method == "channel" else None,
+        data={name: value.cpu() for name, value in tensors.items()},
+        sweep=project.swept(folder, who, method, level=level, seed=seed),
+    )
+
+
+def _pruned(
+    dense: nn.Module, tensors: Mapping[str, torch.Tensor], how: Mapping[str, Any], seeds: int
+) -> Pruned:
+    """Prune and tune on the images' device; bring both networks to the CPU."""
+    batchnorm = how["batchnorm"]
+    pruned = prune_and_tune(
+        dense.to(tensors["train_images"].device),
+        tensors,
+        method=how["method"],
+        level=how["level"],
+        seed=how["seed"],
+        seeds=seeds,
+        re_estimate_images=batchnorm["images"] if batchnorm["re_estimate"] else 0,
+        finetune=how["finetune"],
+        hyperparameters=how["hyperparameters"],
+    )
+    pruned.model.cpu()
+    pruned.masks = {name: mask.cpu() for name, mask in pruned.masks.items()}
+    dense.cpu()
+    return pruned
+
+
+def _within(path: Path, folder: Path) -> str:
+    """Name a file relative to the project; one from elsewhere by its name, without its folders."""
+    path, folder = path.resolve(), folder.resolve()
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name

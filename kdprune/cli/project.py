@@ -1,0 +1,132 @@
+"""Finds what the study has written: parameters, checkpoints and tables. Never imports torch."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kdprune import params
+from kdprune.errors import KdpruneError
+from kdprune.files import read_json
+from kdprune.grid import nearest
+
+IDENTITY = ("dataset", "role", "teacher", "student", "distill")
+SUFFIX = ".safetensors"
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV as text. Raises KdpruneError where it cannot be read."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+    except FileNotFoundError:
+        raise KdpruneError(f"{path}: is not there; run `dvc repro`, which writes it") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise KdpruneError(f"{path}: cannot be read ({error})") from None
+
+
+def network(item: Mapping[str, str]) -> str:
+    """Return a network's name within its data set, such as teacher-student-simkd."""
+    return "-".join(item[part] for part in ("teacher", "student", "distill") if item.get(part))
+
+
+def key(item: Mapping[str, str]) -> str:
+    """Return a network's name within the study, as files and stages are named."""
+    return f"{item['dataset']}-{network(item)}"
+
+
+def identity(metadata: Mapping[str, Any], path: Path) -> dict[str, str]:
+    """Return who a checkpoint is. Raises KdpruneError where no stage of the study wrote it."""
+    missing = [part for part in ("dataset", "role", "teacher") if not metadata.get(part)]
+    if missing:
+        raise KdpruneError(
+            f"{path}: does not say its {' and '.join(missing)}; use a checkpoint of the study, "
+            "under models/teachers or models/students"
+        )
+    return {part: metadata.get(part, "") for part in IDENTITY}
+
+
+def checkpoint(project: Path, name: str) -> tuple[Path, str | None]:
+    """Return the file that `name` stands for, and the pruning method that it names, if any.
+
+    `name` is a file, or a key of the grid in params.yaml: a network (cifar10-resnet50) or a sweep
+    (cifar10-resnet50-channel). Raises KdpruneError for anything else, and for a missing file.
+    """
+    path, method = Path(name), None
+    if not path.is_file() and path.suffix != SUFFIX:
+        grid = params.load(project / "params.yaml").grid
+        networks = {one: role for role in ("teachers", "students") for one in grid[role]}
+        if name in grid["sweeps"]:
+            path, method = Path(grid["sweeps"][name]["checkpoint"]), grid["sweeps"][name]["method"]
+        elif name in networks:
+            path = Path("models") / networks[name] / f"{name}{SUFFIX}"
+        else:
+            hint = nearest(name, [*grid["sweeps"], *networks])
+            raise KdpruneError(f"{name}: is neither a file nor a network of the study; {hint}")
+        path = project / path
+    if not path.is_file():
+        raise KdpruneError(f"{path}: is not there; run `dvc repro` (or `dvc pull`) to get it")
+    return path, method
+
+
+def breakpoint_level(project: Path, item: Mapping[str, str], method: str) -> float:
+    """Return the level at which a network's curve breaks, from metrics/breakpoints.csv."""
+    path = project / "metrics" / "breakpoints.csv"
+    wanted = {**item, "method": method}
+    for row in rows(path):
+        if all(row.get(part, "") == value for part, value in wanted.items()):
+            return number(row, "level", path)
+    raise KdpruneError(
+        f"{path}: has no breakpoint of {key(item)} under {method}; name a --level, or add this "
+        "sweep to the study and run `dvc repro`"
+    )
+
+
+def swept(
+    project: Path, item: Mapping[str, str], method: str, *, level: float, seed: int
+) -> dict[str, Any] | None:
+    """Return what the sweep recorded of a level and a seed: file, val_accuracy, test_accuracy.
+
+    None where there is no such sweep, or where it has neither this level nor this seed.
+    """
+    path = project / "metrics" / "sweeps" / f"{key(item)}-{method}.csv"
+    if not path.is_file():
+        return None
+    for row in rows(path):
+        if number(row, "level", path) == level and number(row, "seed", path) == seed:
+            accuracies = ("val_accuracy", "test_accuracy")
+            found = {name: number(row, name, path) for name in accuracies}
+            return {"file": path.relative_to(project).as_posix(), "seed": seed, **found}
+    return None
+
+
+def preprocessing(folder: Path, *, classes: int) -> dict[str, Any]:
+    """Return class names, and channel mean and std for values in 0..1, from a data set's manifest.
+
+    Raises KdpruneError where the folder holds no manifest, or one of other than `classes` classes.
+    """
+    path = folder / "manifest.json"
+    try:
+        manifest = read_json(path)
+        found = {name: list(manifest[name]) for name in ("classes", "mean", "std")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise KdpruneError(
+            f"{path}: does not tell the classes and the channel statistics "
+            f"({type(error).__name__}); run `dvc repro download`, or name the folder with --data"
+        ) from None
+    if len(found["classes"]) != classes:
+        raise KdpruneError(
+            f"{path}: names {len(found['classes'])} classes, and the network has {classes}; name "
+            "the folder of the right data set with --data"
+        )
+    return found
+
+
+def number(row: Mapping[str, str], column: str, path: Path) -> float:
+    """Return a column of a CSV's row as a number. Raises KdpruneError where it is none."""
+    try:
+        return float(row[column])
+    except (KeyError, TypeError, ValueError):
+        raise KdpruneError(
+            f"{path}: column {column} is missing or holds no number; run `dvc repro`"
+        ) from None

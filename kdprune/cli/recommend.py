@@ -1,0 +1,174 @@
+"""kdprune recommend: which network, pruned how far, fits the limits; from stored results."""
+
+import argparse
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kdprune.recommendation import Candidate, Shortfall
+
+DESCRIPTION = """\
+Choose a network, a pruning method and a level that fit your limits, without training anything.
+
+Every level of every sweep of the study (metrics/sweeps, as the grid in params.yaml names them) is
+a candidate. Of those within all limits, the one with the highest validation accuracy is chosen,
+and the smaller one of equals. Test accuracy is never used to choose. It is reported with its 95 %
+interval (Student's t) over the fine-tuning seeds: the network itself was trained once.
+"""
+EXAMPLE = """\
+limits:
+  --max-params   weights that are left: not removed, and not zeroed
+  --max-drop     points of validation accuracy below the best unpruned network of the data set;
+                 with --drop-from own, below the same network unpruned
+  --max-latency  median of metrics/measure.csv, at --batch images; 5ms, 800us, or 0.01s
+
+examples:
+  kdprune recommend --max-params 200k --max-drop 10
+  kdprune recommend --max-params 2M --max-drop 1.0 --max-latency 5ms --dataset cifar10 --json
+
+Exit status 1: nothing is within the limits; printed is what comes nearest.
+"""
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    """Describe the command."""
+    parser = commands.add_parser(
+        "recommend",
+        help="choose a network, a method and a level that fit your limits",
+        description=DESCRIPTION,
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--max-params", type=params, metavar="N", help="such as 50000, 200k or 2M")
+    parser.add_argument("--max-drop", type=points, metavar="POINTS", help="such as 1.0")
+    parser.add_argument("--max-latency", type=milliseconds, metavar="TIME", help="such as 5ms")
+    parser.add_argument("--drop-from", choices=("best", "own"), default="best")
+    parser.add_argument("--dataset", help="needed where the study has several")
+    parser.add_argument("--batch", type=int, default=1, help="images at a time, for latency")
+    parser.add_argument("--json", action="store_true", help="as JSON, for programs")
+    parser.add_argument(
+        "--project", type=Path, default=Path(), metavar="DIR", help="the study's folder"
+    )
+    parser.set_defaults(run=run)
+
+
+def _scaled(text: str, units: dict[str, float], kind: str) -> float:
+    lowered = text.strip().lower()
+    unit = next((one for one in sorted(units, key=len, reverse=True) if lowered.endswith(one)), "")
+    try:
+        value = float(lowered.removesuffix(unit)) * units.get(unit, 1)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no {kind}")
+    return value
+
+
+def params(text: str) -> float:
+    """Read a number of parameters: 50000, 200k, 2M."""
+    return _scaled(text, {"k": 1e3, "m": 1e6, "b": 1e9}, "number of parameters; write 200k or 2M")
+
+
+def points(text: str) -> float:
+    """Read percentage points: 1.0."""
+    return _scaled(text, {}, "number of points; write 1.0")
+
+
+def milliseconds(text: str) -> float:
+    """Read a time as milliseconds: 5ms, 800us, 0.01s, or a plain number of milliseconds."""
+    return _scaled(text, {"us": 1e-3, "ms": 1, "s": 1e3}, "time; write 5ms")
+
+
+def run(given: argparse.Namespace) -> int:
+    """Print the answer; return 0, or 1 where nothing is within the limits."""
+    from kdprune import recommendation
+    from kdprune.cli import results
+
+    dataset, sweeps = results.sweeps(given.project, given.dataset)
+    names = {name: getattr(given, name) for name in recommendation.LIMITS}
+    limits = {name: value for name, value in names.items() if value is not None}
+    latencies = results.latencies(
+        given.project, dataset, batch=given.batch, needed="max_latency" in limits
+    )
+    found = recommendation.candidates(sweeps, latencies=latencies, drop_from=given.drop_from)
+    kept = recommendation.ranked(found, limits)
+    missed = [] if kept else recommendation.shortfalls(found, limits)
+    if given.json:
+        print(json.dumps(_json(given, dataset, limits, found, kept, missed), indent=2))
+        return 0 if kept else 1
+    if not kept:
+        print(f"None of {len(found)} candidates on {dataset} is within the limits.")
+        for item in missed:
+            print(_missed(item))
+        return 1
+    print(f"{len(kept)} of {len(found)} candidates on {dataset} are within the limits.")
+    for title, one in zip(("winner", "runner-up"), kept, strict=False):
+        print(f"\n{title:10} {_name(one)}")
+        for line in _numbers(one, given.drop_from, given.batch):
+            print(f"           {line}")
+    return 0
+
+
+def _name(one: "Candidate") -> str:
+    how = "unpruned" if not one.level else f"{one.method} pruning at level {one.level:g}"
+    return f"{one.network} ({one.role}), {how}"
+
+
+def _numbers(one: "Candidate", drop_from: str, batch: int) -> list[str]:
+    against = "the best unpruned network" if drop_from == "best" else "itself unpruned"
+    side = "below" if one.drop >= 0 else "above"
+    spread = "no interval" if one.test_low is None else f"[{one.test_low:.2f}, {one.test_high:.2f}]"
+    stored = f", {one.stored_params:,} stored" if one.masked else ""
+    found = [
+        f"{one.params:,} parameters{stored}; {one.macs:,} multiply-adds",
+        f"validation {one.val_accuracy:.2f} %, {abs(one.drop):.2f} points {side} {against}",
+        f"test {one.test_accuracy:.2f} % {spread}, n = {one.seeds} fine-tuning seeds",
+    ]
+    if one.latency_ms is not None:
+        found.append(f"latency {one.latency_ms:.3g} ms at batch {batch}")
+    if one.masked:
+        found.append("masked, not smaller: zeroed weights make a network no faster")
+    return found
+
+
+UNITS = {"max_params": "parameters", "max_drop": "points", "max_latency": "ms"}
+
+
+def _missed(item: "Shortfall") -> str:
+    option, unit = f"--{item.limit.replace('_', '-')}", UNITS[item.limit]
+    if math.isinf(item.excess):
+        return f"  {option}: no latency is known of {_name(item.nearest)}"
+    gap = f"{item.excess:,.0f}" if item.limit == "max_params" else f"{item.excess:.3g}"
+    rest = "it keeps the other limits" if not item.others else "it misses another limit too"
+    return (
+        f"  {option} {item.allowed:,g} is kept by {item.alone}; nearest, {gap} {unit} over: "
+        f"{_name(item.nearest)} ({rest})"
+    )
+
+
+def _json(
+    given: argparse.Namespace,
+    dataset: str,
+    limits: dict[str, float],
+    found: list["Candidate"],
+    kept: list["Candidate"],
+    missed: list["Shortfall"],
+) -> dict[str, Any]:
+    described = [{**asdict(one), "masked": one.masked} for one in kept[:2]] + [None, None]
+    return {
+        "dataset": dataset,
+        "limits": limits,
+        "drop_from": given.drop_from,
+        "batch": given.batch,
+        "candidates": len(found),
+        "within_limits": len(kept),
+        "winner": described[0],
+        "runner_up": described[1],
+        "shortfalls": [
+            {**asdict(item), "excess": None if math.isinf(item.excess) else item.excess}
+            for item in missed
+        ],
+    }

@@ -1,0 +1,178 @@
+"""Chooses among the networks that a study has swept. Plain Python: it answers at once.
+
+Chosen is by validation accuracy alone; test accuracy is only reported, so that it stays an honest
+estimate of what the chosen network does.
+"""
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from scipy.special import stdtrit
+
+UNPRUNED = "none"
+CONFIDENCE = 0.95
+SLACK = 1e-9  # points; differences below are rounding
+LIMITS = ("max_params", "max_drop", "max_latency")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A network at a level: counts, and percentages averaged over `seeds` fine-tuning seeds.
+
+    `params` counts the weights that are not zeroed, `stored_params` those in the file. `drop` is
+    in points of validation accuracy. `test_low` and `test_high` end the t interval of the mean
+    (None with one seed). `latency_ms` is None where nothing was measured.
+    """
+
+    dataset: str
+    network: str
+    role: str
+    method: str
+    level: float
+    params: int
+    stored_params: int
+    macs: int
+    val_accuracy: float
+    test_accuracy: float
+    test_low: float | None
+    test_high: float | None
+    seeds: int
+    drop: float
+    latency_ms: float | None
+
+    @property
+    def masked(self) -> bool:
+        """Whether weights were zeroed in place: the network's shapes are the dense ones."""
+        return self.params < self.stored_params
+
+
+@dataclass(frozen=True)
+class Shortfall:
+    """A limit that fails: the candidate that comes nearest to it, and by how much it misses.
+
+    `alone`: how many candidates keep this limit; `others`: how many of the other limits the nearest
+    one misses as well (0 wherever any candidate misses this limit alone).
+    """
+
+    limit: str
+    allowed: float
+    nearest: Candidate
+    excess: float
+    alone: int
+    others: int
+
+
+def candidates(
+    sweeps: Iterable[Sequence[Mapping[str, Any]]],
+    *,
+    latencies: Mapping[tuple[str, str, float], float],
+    drop_from: str = "best",
+) -> list[Candidate]:
+    """Return every network at every level of `sweeps`, each the rows of one curve of one data set.
+
+    `latencies`: milliseconds by (network, method, level). `drop_from` "best": drops are against
+    the unpruned network with the highest validation accuracy; "own": against the same network
+    unpruned. Level 0 of several methods is one candidate, of method "none".
+    """
+    points: dict[tuple, list[Mapping[str, Any]]] = {}
+    for rows in sweeps:
+        for level, group in groupby(sorted(rows, key=_level), key=_level):
+            members = list(group)
+            method = members[0]["method"] if level else UNPRUNED
+            points.setdefault((members[0]["network"], method, level), members)
+    dense = {
+        name: _mean(at, "val_accuracy") for (name, _, level), at in points.items() if not level
+    }
+    start = dense if drop_from == "own" else dict.fromkeys(dense, max(dense.values()))
+    return [
+        _candidate(members, method, level, start[name], latencies.get((name, method, level)))
+        for (name, method, level), members in points.items()
+    ]
+
+
+def _candidate(
+    rows: Sequence[Mapping[str, Any]],
+    method: str,
+    level: float,
+    start: float,
+    latency: float | None,
+) -> Candidate:
+    first, tests = rows[0], [row["test_accuracy"] for row in rows]
+    low, high = t_interval(tests)
+    return Candidate(
+        dataset=first["dataset"],
+        network=first["network"],
+        role=first["role"],
+        method=method,
+        level=level,
+        params=int(first["nonzero_params"]),
+        stored_params=int(first["params"]),
+        macs=int(first["macs"]),
+        val_accuracy=_mean(rows, "val_accuracy"),
+        test_accuracy=statistics.fmean(tests),
+        test_low=low,
+        test_high=high,
+        seeds=len(rows),
+        drop=start - _mean(rows, "val_accuracy"),
+        latency_ms=latency,
+    )
+
+
+def t_interval(values: Sequence[float]) -> tuple[float | None, float | None]:
+    """Return Student's interval of the mean at CONFIDENCE; (None, None) with fewer than two."""
+    if len(values) < 2:
+        return None, None
+    mean, error = statistics.fmean(values), statistics.stdev(values) / math.sqrt(len(values))
+    reach = float(stdtrit(len(values) - 1, (1 + CONFIDENCE) / 2)) * error
+    return mean - reach, mean + reach
+
+
+def excess(candidate: Candidate, limit: str, allowed: float) -> float:
+    """Return by how much a candidate exceeds a limit, 0 where it keeps it; infinite if unknown."""
+    values = {
+        "max_params": candidate.params,
+        "max_drop": candidate.drop,
+        "max_latency": candidate.latency_ms,
+    }
+    value = values[limit]
+    if value is None:
+        return math.inf
+    return value - allowed if value > allowed + SLACK else 0.0
+
+
+def ranked(found: Iterable[Candidate], limits: Mapping[str, float]) -> list[Candidate]:
+    """Return the candidates within all limits: best validation accuracy first, then the smaller."""
+    kept = [one for one in found if not any(excess(one, *limit) for limit in limits.items())]
+    return sorted(kept, key=lambda one: (-round(one.val_accuracy, 9), one.params, one.level))
+
+
+def shortfalls(found: Sequence[Candidate], limits: Mapping[str, float]) -> list[Shortfall]:
+    """Return why nothing is within all limits: per limit, the candidate that comes nearest to it.
+
+    Nearest is, among those that miss the limit, one that keeps most of the others, and then the
+    one that misses it by least.
+    """
+    missed = []
+    for limit, allowed in limits.items():
+        over = []
+        for one in found:
+            if gap := excess(one, limit, allowed):
+                rest = [excess(one, *other) for other in limits.items() if other[0] != limit]
+                over.append((sum(gap > 0 for gap in rest), gap, -one.val_accuracy, one))
+        if over:
+            others, gap, _, nearest = min(over, key=lambda item: item[:3])
+            alone = len(found) - len(over)
+            missed.append(Shortfall(limit, allowed, nearest, gap, alone, others))
+    return sorted(missed, key=lambda item: item.others)
+
+
+def _level(row: Mapping[str, Any]) -> float:
+    return row["level"]
+
+
+def _mean(rows: Sequence[Mapping[str, Any]], column: str) -> float:
+    return statistics.fmean(row[column] for row in rows)

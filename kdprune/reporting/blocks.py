@@ -1,0 +1,99 @@
+"""What a report is made of, before it is Markdown or HTML: sections of text, tables and figures."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from kdprune.reporting.formats import MISSING, is_missing
+
+Format = Callable[[Any], str]
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph; `lead` is its first sentence, set in bold."""
+
+    text: str
+    lead: str = ""
+
+
+@dataclass(frozen=True)
+class Bullets:
+    """An unordered list of sentences."""
+
+    items: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One entry of a table: what is read, and what is sorted by (None: missing, always last)."""
+
+    text: str
+    value: float | str | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: `columns` are pairs of label and whether it holds numbers; `kinds` name rows."""
+
+    caption: str
+    columns: Sequence[tuple[str, bool]]
+    rows: Sequence[Sequence[Cell]]
+    kinds: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture in a file, SVG or PNG."""
+
+    path: Path
+    title: str
+    caption: str
+
+
+Block = Text | Bullets | Table | Figure
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what stands below it."""
+
+    title: str
+    blocks: Sequence[Block] = field(default_factory=list)
+
+
+def table(
+    frame: pd.DataFrame,
+    columns: Sequence[tuple[str, str, Format | None]],
+    caption: str,
+    *,
+    signed: Sequence[bool] | None = None,
+    kinds: Sequence[str] | None = None,
+) -> Table:
+    """Make a table of a data frame.
+
+    `columns` are (name in the frame, label, format), the format None for text. In rows where
+    `signed` holds, numbers above zero get a plus sign. `kinds` marks rows, for their looks.
+    """
+    signed = [False] * len(frame) if signed is None else list(signed)
+    rows = [
+        [_cell(row[name], format_, plus) for name, _, format_ in columns]
+        for row, plus in zip(frame.to_dict("records"), signed, strict=True)
+    ]
+    labels = [(label, format_ is not None) for _, label, format_ in columns]
+    return Table(caption, labels, rows, [""] * len(rows) if kinds is None else list(kinds))
+
+
+def _cell(value: Any, format_: Format | None, plus: bool) -> Cell:
+    if format_ is None:  # a network without a student, say, has an empty name: nothing is missing
+        return Cell("", None) if is_missing(value) else Cell(str(value), str(value))
+    if is_missing(value):
+        return Cell(MISSING, None)
+    if isinstance(value, str):  # a reason in a column of numbers
+        return Cell(value, None)
+    text = format_(value)
+    zero = not any(digit in text for digit in "123456789")
+    return Cell(f"+{text}" if plus and value > 0 and not zero else text, float(value))

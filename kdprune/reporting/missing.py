@@ -1,0 +1,162 @@
+"""The section of what is not there: pairs, conditions, breakpoints and figures, each with why."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from kdprune import paper
+from kdprune.reporting.blocks import Bullets, Section, Text
+from kdprune.reporting.comparison import (
+    BEFORE,
+    PAIR,
+    PAPERS,
+    TABLES,
+    distilled_by,
+    table_3,
+)
+from kdprune.reporting.formats import condition, counted, dataset, distiller, listed, network
+from kdprune.reporting.networks import FIGURES
+
+
+def section(
+    scored: pd.DataFrame,
+    tested: pd.DataFrame,
+    found: pd.DataFrame,
+    networks: pd.DataFrame,
+    paths: Mapping[str, Path],
+) -> Section:
+    """Say what is censored or missing; a dash in a table has its reason here."""
+    items = [
+        *_papers(scored),
+        *_conditions(scored),
+        *_methods(networks),
+        *_curves(found),
+        *_statistics(tested),
+        *_compressions(scored),
+        *[f"Figure not drawn: {name}." for name in FIGURES if name not in paths],
+    ]
+    lead = Text("A dash in a table means that a figure does not exist. The reasons:")
+    blocks = [lead, Bullets(items)] if items else [Text("Nothing is missing.")]
+    return Section("Censored or missing", blocks)
+
+
+def _papers(scored: pd.DataFrame) -> list[str]:
+    students = scored[(scored.role == "student") & (scored.distill == distilled_by(scored))]
+    mine = set(students[PAIR].itertuples(index=False, name=None))
+    said = []
+    for name in TABLES:
+        printed = paper.breakpoints().query("dataset == @name")[PAIR].drop_duplicates()
+        absent = [pair for pair in printed.itertuples(index=False, name=None) if pair not in mine]
+        if len(absent) == len(printed):
+            here = "" if name in set(scored.dataset) else ", nor the data set"
+            pairs = f"None of the paper's {len(printed)} pairs on {dataset(name)}"
+            said.append(f"{pairs} is in this grid{here}.")
+        elif absent:
+            pairs = [f"{teacher} → {student}" for _, teacher, student in absent]
+            said.append(f"{dataset(name)}: the paper's pairs {listed(pairs)} are not in this grid.")
+    if distilled_by(scored) not in ("", PAPERS):
+        said.append("No students distilled by SimKD, the paper's method: no differences to it.")
+    return said
+
+
+def _conditions(scored: pd.DataFrame) -> list[str]:
+    """Name networks that lack a pruning which others of the same role have."""
+    said = []
+    for role, part in scored.groupby("role", sort=False):
+        methods = [name for name in dict.fromkeys(part.condition) if name not in BEFORE.values()]
+        if not methods:
+            said.append(f"No {role} was pruned.")
+        for method in methods:
+            lacking = _lacking(part, method)
+            if lacking:
+                said.append(f"{condition(method).capitalize()} was not run on {listed(lacking)}.")
+        absent = [name for name in ("weight", "channel") if methods and name not in methods]
+        said += [f"{condition(name).capitalize()} was run on no {role}." for name in absent]
+    if "student" not in set(scored.role):
+        said.append("No student is in this grid.")
+    return said
+
+
+def _lacking(part: pd.DataFrame, method: str) -> list[str]:
+    groups = part.groupby([*PAIR, "distill"], sort=False).condition
+    return [
+        _named(dict(zip([*PAIR, "distill"], key, strict=True)))
+        for key, conditions in groups
+        if method not in set(conditions)
+    ]
+
+
+def _methods(networks: pd.DataFrame) -> list[str]:
+    methods = list(dict.fromkeys(networks[networks.role == "student"].distill))
+    if len(methods) != 1:
+        return []
+    return [f"Only {distiller(methods[0])} students: distillation methods are not compared."]
+
+
+def _curves(found: pd.DataFrame) -> list[str]:
+    censored = found[found.censored.astype(bool)]
+    nothing = found[(found.level == 0) & ~found.censored.astype(bool)]
+    alone = found[found.level_low.isna()]
+    bare = found[found.test_sd.isna()] if "test_sd" in found else found.head(0)
+    said = {
+        "censored (the curve never broke on the levels swept)": censored,
+        "at level 0 (broke at the first step, nothing pruned)": nothing,
+    }
+    lines = [
+        f"{counted(len(rows), 'breakpoint')} of {len(found)} {text}: {listed(_curve_names(rows))}."
+        for text, rows in said.items()
+        if len(rows)
+    ]
+    if not len(censored):
+        lines.append(f"No breakpoint is censored (n = {counted(len(found), 'curve')}).")
+    if len(alone) or len(bare):
+        lines.append(
+            "No interval or standard deviation over seeds, as one seed was run: "
+            f"{counted(max(len(alone), len(bare)), 'curve')}."
+        )
+    return lines
+
+
+def _statistics(tested: pd.DataFrame) -> list[str]:
+    if tested.empty:
+        return ["No two conditions of the same networks are present: there are no tests."]
+    said = []
+    for row in tested[tested.reason.fillna("") != ""].to_dict("records"):
+        by = f", {distiller(row['distill'])}" if row["distill"] else ""
+        where = f"{dataset(row['dataset'])} {row['role']}s{by}"
+        said.append(f"{where}, {row['first']} − {row['second']}: {row['reason']}.")
+    done = tested[tested.reason.fillna("") == ""]
+    reasons = {
+        "g_z": "Hedges' g_z needs three pairs",
+        "shapiro_p": "Shapiro's test needs three pairs",
+        "p_without_teacher": "leaving out a teacher needs two unlike pairs without it",
+        "cluster_p": "flipping teachers together needs two teachers",
+        "wilcoxon_p": "Wilcoxon's exact test needs differences that are not zero",
+        "ratio": "a ratio needs efficiencies above zero",
+        "log_p": "the test of ratios needs some that differ, above zero",
+    }
+    for name, reason in reasons.items():
+        absent = int(done[name].isna().sum())
+        if absent:
+            said.append(f"Missing in {counted(absent, 'comparison')}: {reason}.")
+    return said
+
+
+def _compressions(scored: pd.DataFrame) -> list[str]:
+    said = []
+    for name in dict.fromkeys(scored.dataset):
+        frame = table_3(scored, name).query("source == 'ours'").set_index("compression")
+        empty = frame.drop(columns="source").isna().all(axis=1)
+        if empty.any():
+            said.append(f"Table 3, {dataset(name)}, not run: {listed(list(empty[empty].index))}.")
+    return said
+
+
+def _curve_names(rows: pd.DataFrame) -> Iterable[str]:
+    return [f"{_named(row)} {row['method']}" for row in rows.to_dict("records")]
+
+
+def _named(row: Mapping[str, str]) -> str:
+    by = f", {distiller(row['distill'])}" if row["distill"] else ""
+    return f"{network(row)} ({dataset(row['dataset'])}{by})"

@@ -1,0 +1,132 @@
+"""Sections of all trained networks, of all breakpoints and of the figures."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from kdprune.reporting.blocks import Figure, Section, Text, table
+from kdprune.reporting.formats import (
+    counted,
+    dataset,
+    distiller,
+    fixed,
+    millions,
+    share,
+    whole,
+)
+
+accuracy = fixed(2)
+level = fixed(2, least=1)
+NETWORK = [
+    ("dataset", "Data set", None),
+    ("role", "Role", None),
+    ("teacher", "Teacher", None),
+    ("student", "Student", None),
+    ("distill", "Distilled by", None),
+]
+TRAINED = [
+    ("test_accuracy", "Test acc. %", accuracy),
+    ("val_accuracy", "Val. acc. %", accuracy),
+    ("params", "Parameters deployed", whole),
+    ("encoder_params", "Encoder alone", whole),
+    ("paper_params", "With 1000 classes", whole),
+    ("dead_share", "Dead weights %", share),
+    ("macs", "MACs (millions)", millions),
+]
+BREAKPOINT = [
+    ("method", "Pruning", None),
+    ("level", "Level", level),
+    ("level_low", "Level low", level),
+    ("level_high", "Level high", level),
+    ("level_tolerance", "by tolerance", level),
+    ("level_kneedle", "by Kneedle", level),
+    ("level_slope", "by slope", level),
+    ("nonzero_params", "Parameters left", whole),
+    ("left", "left %", share),
+    ("macs", "MACs (millions)", millions),
+    ("val_accuracy", "Val. acc. %", accuracy),
+    ("test_accuracy", "Test acc. %", accuracy),
+    ("test_sd", "± over seeds", accuracy),
+    ("dense_test_accuracy", "Test acc. level 0 %", accuracy),
+    ("n_seeds", "n seeds", whole),
+    ("ends", "Curve", None),
+]
+FIGURES = {
+    "accuracy": ("Accuracy against remaining parameters", "figures 1 and 2"),
+    "efficiency": ("Performance Efficiency", "figures 3 and 4"),
+    "layers": ("What each layer lost at the breakpoint", "figure 5"),
+    "pairs": ("Students under both prunings", "figure 6"),
+}
+
+
+def figures(
+    paths: Mapping[str, Path], sweeps: pd.DataFrame, found: pd.DataFrame, scored: pd.DataFrame
+) -> Section:
+    """Show the figures with captions that say n, and which of the paper's they stand for."""
+    counts = _counts(sweeps, found, scored)
+    blocks = []
+    for name, path in paths.items():
+        title, papers = FIGURES.get(name, (name.replace("_", " ").capitalize(), ""))
+        said = [counts.get(name, "")]
+        said.append(f"The paper's {papers}." if papers else "Not in the paper.")
+        blocks.append(Figure(Path(path), title, " ".join(filter(None, said))))
+    return Section("Figures", blocks or [Text("No figure was drawn.")])
+
+
+def trained(networks: pd.DataFrame) -> Section:
+    """List all trained networks, before any pruning."""
+    frame = _named(networks)
+    note = Text(
+        "Deployed are all parameters that a prediction needs: for SimKD the student's encoder, the "
+        "projector and the teacher's classifier. The paper's counts are those of networks with "
+        "1000 classes. Dead weights are convolution weights that only ever meet zero padding: to "
+        "prune them costs nothing, and proves nothing. MACs are multiply-adds for one image."
+    )
+    caption = f"All trained networks (n = {len(frame)}, each trained once)"
+    return Section("Trained networks", [note, table(frame, [*NETWORK, *TRAINED], caption)])
+
+
+def breakpoints(found: pd.DataFrame, *, confidence: float) -> Section:
+    """List all breakpoints with their intervals."""
+    frame = _named(found)
+    frame["left"] = found.nonzero_params / found.dense_params
+    broken = found.level.map(lambda value: "broke at once" if value == 0 else "broke")
+    frame["ends"] = broken.where(~found.censored.astype(bool), "censored")
+    note = Text(
+        "A level is the share of convolution and linear weights that is pruned. The breakpoint "
+        f"lies on validation accuracy averaged over seeds; low and high are its "
+        f"{100 * confidence:g} % interval, bootstrapped over whole seeds. The next three columns "
+        "say where each rule would put it. A censored curve never broke on the levels swept; one "
+        "that broke at once lost too much at the first step: nothing is pruned at its breakpoint."
+    )
+    caption = f"All breakpoints (n = {counted(len(frame), 'curve')})"
+    return Section("Breakpoints", [note, table(frame, [*NETWORK, *BREAKPOINT], caption)])
+
+
+def _named(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(dataset=frame.dataset.map(dataset), distill=frame.distill.map(distiller))
+
+
+def _counts(sweeps: pd.DataFrame, found: pd.DataFrame, scored: pd.DataFrame) -> dict[str, str]:
+    """Say per figure what n is."""
+    keys = ["dataset", "role", "teacher", "student", "distill"]
+    seeds = sorted(found.n_seeds.unique()) if len(found) else []
+    per = "–".join(str(seed) for seed in dict.fromkeys([*seeds[:1], *seeds[-1:]]))
+    curves = counted(len(found), "curve")
+    said = {
+        "accuracy": f"n = {per} seeds per curve and level, {curves}, "
+        f"{counted(sweeps.level.nunique(), 'level')}; lines are means, bands one standard "
+        "deviation.",
+        "efficiency": f"n = {counted(len(scored[keys].drop_duplicates()), 'network')} in up to "
+        f"{counted(scored.condition.nunique(), 'condition')}; pruned ones are means over {per} "
+        "seeds.",
+        "layers": f"n = {curves}, each at its breakpoint.",
+    }
+    students = scored[(scored.role == "student") & scored.condition.isin(["weight", "channel"])]
+    if len(students):
+        both = students.groupby(keys).condition.nunique() == 2
+        pairs = both[both].groupby("dataset", sort=False).size()
+        each = ", ".join(f"{dataset(name)} {count}" for name, count in pairs.items())
+        said["pairs"] = f"n pairs pruned both ways: {each or 0}; a line joins a student's two."
+    return said if len(found) else {}

@@ -1,0 +1,144 @@
+"""Sections that set the paper's tables and tests beside ours."""
+
+import pandas as pd
+
+from kdprune import paper
+from kdprune.reporting import comparison, paired
+from kdprune.reporting.blocks import Section, Table, Text, table
+from kdprune.reporting.comparison import PAPERS, TABLES
+from kdprune.reporting.formats import (
+    condition,
+    counted,
+    dataset,
+    distiller,
+    fixed,
+    printed,
+    probability,
+    whole,
+)
+
+accuracy = fixed(2)
+QUANTITIES = [
+    ("teacher_accuracy", "Acc(t) %", accuracy),
+    ("distilled_accuracy", "Acc(s) distilled %", accuracy),
+    ("teacher_params_1e7", "P(t) 1e7", printed),
+    ("student_params_1e7", "P(s) 1e7", printed),
+    ("teacher_breakpoint_accuracy", "Acc(t) break %", accuracy),
+    ("student_breakpoint_accuracy", "Acc(s) break %", accuracy),
+    ("teacher_breakpoint_params_1e7", "P(t) break 1e7", printed),
+    ("student_breakpoint_params_1e7", "P(s) break 1e7", printed),
+]
+COUNTS = {
+    "composite": "all parameters that are deployed, the paper's are of networks with 1000 classes",
+    "encoder": "the encoder without projector and foreign classifier",
+    "paper": "the networks with 1000 classes, as the paper does",
+}
+PAIR = [("teacher", "Teacher", None), ("student", "Student", None)]
+EFFICIENCIES = [
+    ("channel", "Channel pruning", accuracy),
+    ("weight", "Weight pruning", accuracy),
+    ("gap", "Channel − weight", accuracy),
+]
+TESTS = [
+    ("dataset", "Data set", None),
+    ("source", "Source", None),
+    ("n", "n pairs", whole),
+    ("mean_difference", "Mean difference", accuracy),
+    ("t", "t", fixed(4)),
+    ("df", "df", whole),
+    ("p", "p", probability),
+]
+
+
+def breakpoint_tables(scored: pd.DataFrame, *, count: str) -> Section:
+    """Tables 1 and 2: each network before and at its breakpoint, ours and the paper's."""
+    frame = comparison.tables_1_and_2(scored)
+    distill = comparison.distilled_by(scored)
+    notes = (
+        "t is the teacher, s the student; P are parameters in units of 1e7, accuracies are on the "
+        "test images. Each difference is ours minus the paper's; pairs that the paper lacks stand "
+        f"alone. Ours count {COUNTS.get(count, count)}. A teacher is swept once, whichever student "
+        "it has, where the paper prints other values for a teacher of two students."
+    )
+    if distill and distill != PAPERS:
+        notes += (
+            f" The paper distilled with SimKD; these students are by {distiller(distill)}, so that "
+            "no differences are drawn."
+        )
+    blocks: list[Text | Table] = [Text(notes)]
+    for name in sorted(dict.fromkeys(frame.dataset), key=lambda item: TABLES.get(item, 9)):
+        part = frame[frame.dataset == name].assign(method=lambda rows: rows.method.map(condition))
+        columns = [*PAIR, ("method", "Pruning", None), ("source", "Source", None), *QUANTITIES]
+        caption = f"Table {TABLES.get(name, '–')} of the paper, {dataset(name)}: {_pairs(part)}"
+        blocks.append(_beside(part, columns, caption))
+    if frame.empty:
+        blocks.append(Text("No student of this grid was pruned, nor its teacher."))
+    return Section("Tables 1 and 2: before pruning and at the breakpoint", blocks)
+
+
+def compression_tables(scored: pd.DataFrame) -> Section:
+    """Table 3: parameters at the breakpoint, by compression method and teacher."""
+    blocks: list[Text | Table] = [
+        Text(
+            "Parameters in units of 1e7 of the smallest network per teacher. The paper does not "
+            "say what accuracy its figures hold at. Ours: a distillation method is followed by the "
+            "same weight pruning and rule for the breakpoint, but for SimKD, which is distillation "
+            "alone; the others are at their breakpoints."
+        )
+    ]
+    references = paper.comparison().set_index("compression").reference
+    for name in dict.fromkeys(scored.dataset):
+        frame = comparison.table_3(scored, name)
+        teachers = [item for item in frame if item not in ("compression", "source")]
+        empty = frame[teachers].isna().all(axis=1) & (frame.source == "ours")
+        frame = frame[~((frame.source == "difference") & frame[teachers].isna().all(axis=1))]
+        frame = frame.assign(
+            reference=frame.compression.map(references),
+            **{item: frame[item].astype(object).where(~empty, "not run") for item in teachers},
+        )
+        columns = [
+            ("compression", "Compression", None),
+            ("reference", "Reference", None),
+            ("source", "Source", None),
+            *[(item, item, printed) for item in teachers],
+        ]
+        others = "" if name == "cifar100" else " (the paper has it for CIFAR-100 only)"
+        blocks.append(_beside(frame, columns, f"Table 3 of the paper, {dataset(name)}{others}"))
+    return Section("Table 3: other compressions", blocks)
+
+
+def paired_tables(scored: pd.DataFrame, tested: pd.DataFrame) -> list[Table]:
+    """The paper's paired test, and the efficiencies that it is computed from."""
+    frame = paired.tests(tested, scored)
+    frame = frame.assign(dataset=frame.dataset.map(dataset))
+    tests = table(
+        frame,
+        TESTS,
+        "Paired t-test over pairs, efficiency by channel minus by weight pruning (% per 1e7 "
+        "parameters). Printed: Section 5 of the paper; recomputed: from its Tables 1 and 2",
+        signed=frame.source.str.startswith("ours −"),
+        kinds=_kinds(frame.source),
+    )
+    scores = comparison.efficiencies(scored)
+    scores = scores[scores[["channel", "weight"]].notna().any(axis=1)]
+    scores = scores.assign(dataset=scores.dataset.map(dataset))
+    columns = [("dataset", "Data set", None), *PAIR, ("source", "Source", None), *EFFICIENCIES]
+    caption = f"Performance Efficiency of students at their breakpoints: {_pairs(scores)}"
+    return [tests, _beside(scores, columns, f"{caption}, % per 1e7 parameters")]
+
+
+def _beside(frame: pd.DataFrame, columns: list, caption: str) -> Table:
+    signed = frame.source == "difference"
+    return table(frame, columns, caption, signed=signed, kinds=_kinds(frame.source))
+
+
+def _kinds(sources: pd.Series) -> list[str]:
+    gap = sources.str.startswith(("difference", "ours −"))
+    return ["difference" if item else name for item, name in zip(gap, sources.str[:5], strict=True)]
+
+
+def _pairs(frame: pd.DataFrame) -> str:
+    keys = ["dataset", "teacher", "student"]
+    mine = frame[frame.source == "ours"][keys].drop_duplicates()
+    theirs = frame[frame.source == "paper"][keys].drop_duplicates()
+    return f"{counted(len(mine), 'pair')} of ours, {len(theirs)} of them in the paper"

@@ -1,0 +1,281 @@
+"""Exports are the study's own networks, rebuilt by anyone, certified, or not written at all."""
+
+import json
+
+import pandas as pd
+import pytest
+import torch
+from cli_project import KEY, run_sweep, study
+from networks import TINY, dataset, images, tiny
+
+from kdprune import certificate, counts, exported, forms, models
+from kdprune.__main__ import main
+from kdprune.cli import images as cli_images
+from kdprune.composite import Projector, ReusedClassifier
+from kdprune.errors import KdpruneError
+from kdprune.files import write_csv
+from kdprune.pruning import METHODS
+from kdprune.pruning.sweep import sweep
+from kdprune.tuned import masked_twin, prune_and_tune
+
+LEVEL = 0.5
+FINETUNE = {"epochs": 2, "batch_size": 16, "lr": 0.05, "momentum": 0.9, "nesterov": True}
+FINETUNE |= {"weight_decay": 5e-4, "views": 2}
+HYPER = {"weight": {"scope": "layer"}, "channel": {"mode": "remove"}, "mask": {"mode": "mask"}}
+
+
+def network(family):
+    model = tiny(family.split("+")[0])
+    if "+" not in family:
+        return model
+    teacher = tiny("dense", seed=1)
+    projector = Projector(model.num_features, teacher.num_features, 2, "relu")
+    model = ReusedClassifier(model, projector, teacher.get_classifier())
+    with torch.no_grad():
+        model.train()(images(32))
+    return model.eval()
+
+
+def described(family):
+    """The metadata from which a network of the family is rebuilt."""
+    name, kwargs = TINY[family.split("+")[0]]
+    found = {"network": {"timm_name": name, "classes": 10, "stem": "imagenet", "kwargs": kwargs}}
+    if "+" in family:
+        found["projector"] = {"out_channels": tiny("dense").num_features, "factor": 2}
+        found["projector"]["last"] = "relu"
+    return found
+
+
+def logits(model):
+    with torch.no_grad():
+        return model(images(6, seed=5))
+
+
+@pytest.mark.parametrize("family", [*TINY, "basic+projector", "separable+projector"])
+def test_cut_networks_are_rebuilt_from_the_file_alone(family, tmp_path):
+    pruned = next(METHODS["channel"](network(family), [LEVEL]))
+    path = tmp_path / "cut.safetensors"
+    models.save(path, pruned.model, described(family))
+    loaded, _ = exported.load(path)
+    assert repr(loaded) == repr(pruned.model)  # every layer's own attributes, not shapes alone
+    assert torch.equal(logits(loaded), logits(pruned.model))
+    outlined, _, shapes = exported.outline(path)
+    assert counts.parameters(outlined) == pruned.params
+    assert counts.macs(outlined) == counts.macs(pruned.model)
+    assert all(parameter.is_meta for parameter in outlined.parameters())
+    assert set(shapes) == set(pruned.model.state_dict())
+
+
+def test_files_that_do_not_fit_are_refused(tmp_path):
+    path = tmp_path / "x.safetensors"
+    meant = described("basic")
+    state = tiny().state_dict()
+    for broken in (
+        {name: value for name, value in state.items() if name != "conv1.weight"},
+        {**state, "more.weight": torch.zeros(3)},
+    ):
+        holder = torch.nn.Module()
+        holder.state_dict = lambda given=broken: given
+        models.save(path, holder, meant)
+        for read in (exported.load, exported.outline):
+            with pytest.raises(KdpruneError, match=r"tensors|fit"):
+                read(path)
+    path.write_bytes(b"not a checkpoint")
+    with pytest.raises(KdpruneError, match="no readable checkpoint"):
+        exported.load(path)
+
+
+@pytest.mark.parametrize("scope", ["head", "all", "none"])
+@pytest.mark.parametrize("method", ["weight", "channel", "mask"])
+def test_the_network_is_the_one_that_the_sweep_measured(method, scope):
+    model, data = tiny(), dataset(count=200)
+    settings = {"re_estimate_images": 64, "finetune": {"scope": scope, **FINETUNE}}
+    settings |= {"hyperparameters": HYPER[method], "seeds": 3}
+    settings["method"] = "channel" if method == "mask" else method
+    rows, _ = sweep(model, data, levels=[0.0, LEVEL], **settings)
+    accuracies = set()
+    for seed in range(3):
+        pruned = prune_and_tune(model, data, level=LEVEL, seed=seed, **settings)
+        row = rows[(rows.seed == seed) & (rows.level == LEVEL)].iloc[0]
+        for split in ("val", "test"):
+            found = certificate.logits(
+                pruned.model, data[f"{split}_images"], data["mean"], data["std"]
+            )
+            right = (found.argmax(1) == data[f"{split}_labels"]).double().mean().item() * 100
+            assert right == pytest.approx(row[f"{split}_accuracy"])
+        accuracies.add(tuple(pruned.model.get_classifier().weight.flatten().tolist()))
+        assert pruned.nonzero_params == row.nonzero_params
+        for name, mask in pruned.masks.items():
+            assert not pruned.model.get_parameter(name)[~mask].any()
+    assert len(accuracies) == (1 if scope == "none" else 3)  # a seed is a network of its own
+
+
+@pytest.mark.parametrize("family", [*TINY, "basic+projector"])
+def test_a_cut_network_equals_the_dense_one_with_zeros(family):
+    dense = network(family)
+    pruned = next(METHODS["channel"](dense, [LEVEL]))
+    twin = masked_twin(dense, pruned)
+    assert counts.parameters(twin) == counts.parameters(dense) > pruned.params
+    torch.testing.assert_close(logits(twin), logits(pruned.model), rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(logits(dense), logits(twin), atol=1e-3)
+
+
+def test_tensors_are_those_of_the_stages(tmp_path, values, monkeypatch):
+    from kdprune import params
+    from stages import training
+
+    study(tmp_path, values)
+    settings = params.load(tmp_path / "params.yaml")
+    split = {name: values["data"][name] for name in ("validation", "validation_seed")}
+    ours = cli_images.tensors(tmp_path / "data" / "cifar10", **split)
+    monkeypatch.chdir(tmp_path)
+    theirs = training.tensors("cifar10", settings)
+    assert set(ours) == set(theirs)
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+@pytest.mark.parametrize("method", ["weight", "channel"])
+def test_export_is_certified_and_repeats(method, tmp_path, values, capsys):
+    folder = study(tmp_path, values)
+    run_sweep(folder, values, method)
+    out = tmp_path / "out"
+    command = ["export", f"{KEY}-{method}", "--project", str(folder), "--out", str(out)]
+    assert main([*command, "--format", "safetensors,torch"]) == 0
+    assert {item.name for item in out.iterdir()} == {
+        *("network.safetensors", "network.pt2", "certificate.json")
+    }
+    text = json.loads((out / "certificate.json").read_text())
+    assert text["pruned"]["level"] == LEVEL  # that of breakpoints.csv
+    assert text["pruned"]["at_breakpoint"] is True
+    assert text["sweep"]["equal"] is True
+    reference = text["forms"][text["reference"]]
+    assert text["sweep"]["test_accuracy"] == pytest.approx(reference["test_accuracy"])
+    assert text["images"]["count"] == 100
+    source = folder / text["source"]["file"]
+    assert text["source"]["sha256"] == certificate.file_facts(source)["sha256"]
+    kinds = {"weight": {"masked"}, "channel": {"masked", "removed"}}[method]
+    assert set(text["forms"]) == {"safetensors", "torch", *kinds}
+    assert all(form["relative_difference"] <= 1e-4 for form in text["forms"].values())
+    sizes = text["parameters"]
+    assert (sizes["stored"] < sizes["dense"]) == (method == "channel")
+    assert sizes["nonzero"] < sizes["dense"]
+    model, metadata = exported.load(out / "network.safetensors")
+    assert metadata["input"]["mean"] == [0.45, 0.46, 0.47]
+    assert counts.parameters(model) == sizes["stored"]
+    before = (out / "certificate.json").read_bytes(), (out / "network.safetensors").read_bytes()
+    assert main(command) == 0  # over the earlier export, in another set of formats
+    assert {item.name for item in out.iterdir()} == {"network.safetensors", "certificate.json"}
+    assert (out / "network.safetensors").read_bytes() == before[1]
+    assert "warning" not in capsys.readouterr().err
+
+
+def test_a_foreign_network_is_told_from_the_sweeps(tmp_path, values, capsys):
+    folder = study(tmp_path, values)
+    run_sweep(folder, values, "weight")
+    table = folder / "metrics" / "sweeps" / f"{KEY}-weight.csv"
+    write_csv(table, pd.read_csv(table).assign(test_accuracy=99.5))
+    command = ["export", f"{KEY}-weight", "--project", str(folder)]
+    assert main([*command, "--level", "0.5"]) == 0
+    assert "99.50 %" in capsys.readouterr().err
+    out = folder / "exports" / f"{KEY}-weight-0.5"
+    assert json.loads((out / "certificate.json").read_text())["sweep"]["equal"] is False
+    assert main([*command, "--level", "0.25"]) == 0  # a level that was not swept
+    assert "no row of this level" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_a_form_that_disagrees_is_never_written(earlier, tmp_path, values, capsys, monkeypatch):
+    folder = study(tmp_path, values)
+    out = tmp_path / "out"
+    command = ["export", KEY, "--project", str(folder), "--out", str(out), "--level", "0.5"]
+    if earlier:
+        assert main(command) == 0
+    before = {item.name: item.read_bytes() for item in out.iterdir()} if earlier else None
+    write = forms.write_safetensors
+
+    def slightly_wrong(path, model, metadata):
+        with torch.no_grad():
+            model.get_classifier().bias[3] += 0.01
+            write(path, model, metadata)
+            model.get_classifier().bias[3] -= 0.01
+
+    monkeypatch.setitem(forms.WRITERS, "safetensors", slightly_wrong)
+    capsys.readouterr()
+    assert main(command) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.count("\n") == 1
+    assert told.err.startswith("kdprune: export: the safetensors form")
+    after = {item.name: item.read_bytes() for item in out.iterdir()} if out.exists() else None
+    assert after == before
+    assert not list(tmp_path.glob(".out*"))
+
+
+def test_agreement_is_relative_and_numbers_are_demanded():
+    labels = torch.tensor([0, 1])
+    reference = torch.tensor([[100.0, 0.0], [0.0, 50.0]])
+    near = certificate.compare(reference, reference + 0.009, labels)
+    far = certificate.compare(reference, reference + 0.011, labels)
+    broken = certificate.compare(reference, reference * float("nan"), labels)
+    certificate.demand_agreement({"near": near}, "removed")
+    for form in (far, broken):
+        with pytest.raises(KdpruneError, match="nothing was written"):
+            certificate.demand_agreement({"form": form}, "removed")
+    assert near["test_accuracy"] == 100
+    swapped = certificate.compare(reference, reference.flip(1), labels)
+    assert (swapped["top1_differences"], swapped["test_accuracy"]) == (2, 0)
+
+
+@pytest.mark.parametrize("form", ["torch", "onnx"])
+def test_programs_take_batches_of_any_size(form, tmp_path):
+    for name in forms.NEEDS.get(form, ()):
+        pytest.importorskip(name)
+    pruned = next(METHODS["channel"](network("basic+projector"), [LEVEL])).model
+    pruned.requires_grad_(False)
+    path = tmp_path / forms.FILES[form]
+    forms.WRITERS[form](path, pruned, {"input": {"shape": [3, 32, 32]}})
+    run = forms.READERS[form](path)
+    for count in (1, 2, 7):
+        batch = images(count, seed=count)
+        torch.testing.assert_close(run(batch), pruned(batch), rtol=1e-4, atol=1e-5)
+
+
+def faults(folder):
+    """Commands that cannot be done, and a part of what the user is told."""
+    cut = folder / "cut" / "network.safetensors"
+    (folder / "mine").mkdir()
+    (folder / "mine" / "thesis.tex").write_text("years of work")
+    return [
+        (["cifar10-resnet10_2"], "did you mean"),
+        ([f"{KEY}-channel", "--method", "weight"], "names the method channel"),
+        ([KEY, "--method", "chanel"], "did you mean channel"),
+        ([KEY, "--format", "onyx"], "--format onyx: is unknown"),
+        ([KEY], "breakpoints.csv: is not there"),
+        ([KEY, "--level", "0.5", "--data", str(folder)], "manifest.json"),
+        ([KEY, "--level", "0.999"], "drop that level"),
+        ([KEY, "--level", "0.5", "--out", str(folder / "mine")], "name another --out"),
+        ([str(folder / "no.safetensors")], "is not there"),
+        ([str(cut), "--level", "0.5"], "is pruned already"),
+        (["cifar10-densenet21_16"], "run `dvc repro`"),
+    ]
+
+
+def test_faults_are_told_in_one_line(tmp_path, values, capsys):
+    folder = study(tmp_path, values)
+    first = ["export", KEY, "--level", "0.5", "--project", str(folder)]
+    assert main([*first, "--out", str(folder / "cut")]) == 0
+    for arguments, told in faults(folder):
+        capsys.readouterr()
+        assert main(["export", *arguments, "--project", str(folder)]) == 2, arguments
+        error = capsys.readouterr().err
+        assert error.startswith("kdprune: "), error
+        assert told in error, error
+        assert error.count("\n") == 1, error
+    assert (folder / "mine" / "thesis.tex").read_text() == "years of work"
+    assert not (folder / "exports").exists()
+
+
+def test_missing_packages_are_named_before_any_work(monkeypatch):
+    monkeypatch.setattr(forms.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(KdpruneError, match=r"onnx and onnxscript and onnxruntime; pip install"):
+        forms.check(["safetensors", "onnx"])

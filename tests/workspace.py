@@ -1,0 +1,68 @@
+"""A repository of its own, made from this tree, in which the real DVC runs a small study."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import ROOT
+
+LEFT_OUT = ("models/", "metrics/", "plots/", ".run/", ".venv/", "data/cifar")
+PROFILE = """# @package _global_
+profile: tiny
+datasets: [cifar10]
+pairs: [resnet10_16/densenet21_12, densenet21_12/resnet10_16]
+data: {source: embedded}
+teach: {epochs: 1, lr: 0.1}
+prune: {levels: [0.0, 0.5], seeds: 2, batchnorm: {images: 128}, finetune: {epochs: 1, views: 1}}
+breakpoints: {resamples: 100}
+"""
+
+
+def make(folder: Path) -> Path:
+    """Copy the tree's own files, set the tiny profile, commit."""
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in names.splitlines():
+        if not name.startswith(LEFT_OUT) and name != "dvc.lock" and (ROOT / name).is_file():
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, target)
+    (folder / "conf/profile/tiny.yaml").write_text(PROFILE)
+    config = folder / "conf/config.yaml"
+    config.write_text(config.read_text().replace("profile: mini", "profile: tiny"))
+    python(folder, "conf/compose.py")
+    git(folder, "init", "-q", "-b", "main")
+    commit(folder, "tiny")
+    return folder
+
+
+def git(folder: Path, *arguments: str) -> None:
+    """Run git, as nobody in particular."""
+    who = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+    subprocess.run(["git", *who, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def commit(folder: Path, message: str) -> None:
+    """Commit all that there is."""
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", message)
+
+
+def python(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess:
+    """Run this interpreter in the workspace, whose own files it imports; fail loudly."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", **variables}
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done
+
+
+def dvc(folder: Path, *arguments: str) -> list[str]:
+    """Run DVC; return the stage instances that ran, in order."""
+    output = python(folder, "-m", "dvc", *arguments).stdout
+    return re.findall(r"Running stage '([^']+)'", output)
