@@ -1,0 +1,76 @@
+"""What DVC itself costs on the paper's grid of a hundred instances, whose commands do nothing.
+
+python benchmarks/dvc_overhead.py
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from pairing import compare, seconds
+
+ROOT = Path(__file__).parents[1]
+# Stands for every stage's work: writes the outputs that dvc.yaml names for the instance
+WORK = """import pathlib, sys, yaml
+stage, *key = sys.argv[1:]
+key = key[0] if key else ""
+described = yaml.safe_load(open("dvc.yaml"))["stages"][stage]
+described = described.get("do", described)
+for out in [*described["outs"], *described.get("metrics", [])]:
+    name = (out if isinstance(out, str) else next(iter(out)))
+    path = pathlib.Path(name.replace("${key}", key).replace("${item}", key))
+    if not path.suffix:
+        path.mkdir(parents=True, exist_ok=True)
+        path /= "manifest.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{{}}")
+"""
+
+
+def dvc(folder: Path, *arguments: str) -> None:
+    """Run DVC in a folder."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    command = [sys.executable, "-m", "dvc", *arguments]
+    environment = {**os.environ, "PATH": path}
+    subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
+
+
+def main() -> None:
+    """Print the cost per instance, and of finding that nothing is to be done."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+        files = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        for file in files.splitlines():
+            if file.startswith(("models/", "metrics/", "plots/", "dvc.lock")):
+                continue
+            target = folder / file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes((ROOT / file).read_bytes())
+        subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+        compose = [sys.executable, "conf/compose.py", "profile=paper"]
+        subprocess.run(compose, cwd=folder, check=True, capture_output=True)
+        described = (folder / "dvc.yaml").read_text()
+        (folder / "work.py").write_text(WORK)
+        (folder / "dvc.yaml").write_text(re.sub("python -m stages", "python work.py", described))
+        instances = 2 + 14 + 20 + 68 + 4
+        spent = seconds(lambda: dvc(folder, "repro"))
+        each = spent / instances - seconds(
+            lambda: subprocess.run([sys.executable, "-c", "import yaml"])
+        )
+        print(f"bookkeeping per instance, of {instances}: {each:.2f} s  (goal < 0.3 s)", flush=True)
+        for command in ("repro", "status"):
+            compare(
+                f"`dvc {command}` with nothing to do, time to that of a bare `dvc version`",
+                lambda: dvc(folder, "version"),
+                lambda command=command: dvc(folder, command),
+                rounds=3,
+                goal="< 3",
+            )
+
+
+if __name__ == "__main__":
+    main()
