@@ -12,9 +12,10 @@ from pairing import compare, seconds
 
 ROOT = Path(__file__).parents[1]
 # A stage that is told to do what the grid lacks does all but its work: imports, parameters.
+PARAMS = "from kdprune.params import load; load()"
 PROBES = {
-    "torch stage (teach)": "from stages import teach; from kdprune.params import load; load()",
-    "analysis stage (efficiency)": "from stages import efficiency; from kdprune.params import load; load()",
+    "torch stage (teach)": f"from stages import teach; {PARAMS}",
+    "analysis stage (efficiency)": f"from stages import efficiency; {PARAMS}",
     "import torch alone": "import torch",
     "import torch, torchvision, timm": "import torch, torchvision, timm",
     "import pandas alone": "import pandas",

@@ -1,5 +1,6 @@
 """The command line: python -m kdprune COMMAND (see kdprune.cli)."""
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -15,11 +16,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = cli.parser().parse_args(arguments)
     try:
-        return given.run(given)
+        status = given.run(given)
+        sys.stdout.flush()
+        return status
     except KdpruneError as error:
         print(f"kdprune: {error}", file=sys.stderr)
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
-        sys.stdout = None
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
         return 0
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from stages import warm
 
 TORCH_STAGES = ("teach", "distill", "prune", "measure")
+STAGES = ("download", *TORCH_STAGES, "breakpoints", "efficiency", "significance", "report")
+PER_INSTANCE = STAGES[:4]
 
 
 def run(arguments: list[str]) -> int:
@@ -54,5 +56,8 @@ def end_with_parent() -> None:
 if __name__ == "__main__":
     end_with_parent()
     given = sys.argv[1:]
+    if not given or given[0] not in STAGES or len(given) != 1 + (given[0] in PER_INSTANCE):
+        print(f"kdprune: python -m stages STAGE [INSTANCE]: {', '.join(STAGES)}", file=sys.stderr)
+        sys.exit(2)
     # a process that has the libraries imported; it is started for torch only
-    sys.exit(warm.run(given, start=bool(given) and given[0] in TORCH_STAGES))
+    sys.exit(warm.run(given, start=given[0] in TORCH_STAGES))

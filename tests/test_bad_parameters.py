@@ -326,6 +326,17 @@ def test_a_stage_refuses_at_once(root, tmp_path, values, name):
     assert seconds < 10
 
 
+def test_a_stage_refuses_before_it_imports_torch(root, tmp_path, values):
+    values["teach"]["epochs"] = 0
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
+    code = "import sys; from stages.__main__ import run; "
+    code += "print(run(['teach', 'X']), 'torch' in sys.modules)"
+    command = [sys.executable, "-c", code]
+    environment = {"PYTHONPATH": str(root), "PATH": ""}
+    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert result.stdout == "2 False\n"
+
+
 OVERRIDES = {
     "teach.epochs=0": r"conf: teach\.epochs = 0: .*equal to 1",
     "profile=papr": r"In 'config': Could not find 'profile/papr' Available .*: mini paper strong",

@@ -56,10 +56,19 @@ def test_every_help_has_an_example(command, capsys):
 def test_faults_of_the_system_are_one_line(tmp_path, values, capsys):
     folder = study(tmp_path, values)
     (folder / "metrics").write_text("a file where a folder should be")
-    assert main(["recommend", "--project", str(folder)]) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("kdprune: ")
-    assert error.count("\n") == 1
+    place = str(folder / "metrics" / "out")
+    for command in (["recommend"], ["export", KEY, "--level", "0", "--out", place]):
+        assert main([*command, "--project", str(folder)]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("kdprune: ")
+        assert str(folder / "metrics") in error
+        assert error.count("\n") == 1
+
+
+def test_a_reader_may_leave_early(root):
+    code = f"{sys.executable} -m kdprune recommend --json | true; echo ${{PIPESTATUS[0]}}"
+    ended = subprocess.run(["bash", "-c", code], cwd=root, capture_output=True, text=True)
+    assert (ended.stdout, ended.stderr) == ("0\n", "")
 
 
 @pytest.fixture

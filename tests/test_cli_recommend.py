@@ -104,6 +104,8 @@ def test_drops_are_against_the_best_network_or_its_own_start(folder, capsys):
     own = ask(folder, capsys, *both, "0", "--drop-from", "own")
     assert own["within_limits"] == 2
     assert own["winner"]["drop"] == pytest.approx(-1)
+    fifth = ("--max-params", "200", "--drop-from", "own", "--max-drop", "0.2")
+    assert ask(folder, capsys, *fifth)["winner"]["drop"] == pytest.approx(0.2)  # 75 against 74.8
 
 
 def test_latency_is_that_of_the_batch_and_needs_a_measurement(folder, capsys):

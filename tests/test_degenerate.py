@@ -467,7 +467,7 @@ def test_a_sweeps_file_that_is_not_what_it_must_be(study, tmp_path, capsys, name
 
 def test_layers_that_are_missing(study, tmp_path, capsys):
     (tmp_path / LAYERS).unlink()
-    assert study("breakpoints", "efficiency", "report") == 2
+    assert study("breakpoints", "efficiency", "significance", "report") == 2
     assert f"kdprune: {LAYERS}: is not there; run `dvc repro prune@" in capsys.readouterr().err
 
 

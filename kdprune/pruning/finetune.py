@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from kdprune.augment import normalise, random_crop_flip
 from kdprune.distillation.none import Supervised
+from kdprune.errors import KdpruneError
 from kdprune.pruning.pruned import Masks, apply
 from kdprune.training import evaluate, fit
 
@@ -94,6 +95,7 @@ def tune_head(
 
     The network's features are computed once for all seeds. `data` holds train_images,
     train_labels, val_…, test_…, mean and std; `training` goes to `train_heads`.
+    Raises KdpruneError where the tuning diverges.
     """
     stats = data["mean"], data["std"]
     generator = torch.Generator().manual_seed(0)  # the same views at every level
@@ -115,6 +117,10 @@ def tune_head(
         mask=masks.get(f"{name}.weight"),
         **training,
     )
+    if not (weights.isfinite().all() and biases.isfinite().all()):
+        raise KdpruneError(
+            f"prune.finetune.lr = {training['lr']}: the tuning of the classifier diverges; lower it"
+        )
     accuracies = {}
     for split in ("val", "test"):
         inputs = features(model, data[f"{split}_images"], *stats)
