@@ -98,7 +98,10 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> tuple[nn.Modul
     except (TypeError, KeyError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise KdpruneError(f"{path}: metadata and weights do not fit kdprune: {reason}") from None
-    return model.to(device).eval(), metadata
+    model = model.to(device).eval()
+    if torch.device(device).type == "cuda":  # its convolutions want channels last
+        model = model.to(memory_format=torch.channels_last)
+    return model, metadata
 
 
 def _rebuild(metadata: Mapping[str, Any]) -> nn.Module:

@@ -20,6 +20,8 @@ def cifar_stem(model: nn.Module, name: str = "the network") -> None:
         first = model.get_submodule(where)
     except (AttributeError, TypeError):
         first = None
+    while isinstance(first, nn.Sequential):  # a deep stem begins with a convolution
+        where, first = f"{where}.0", first[0]
     if not isinstance(first, nn.Conv2d) or first.kernel_size == first.stride:  # cuts patches
         raise KdpruneError(f"model.stem: {name} has no known first convolution; use stem: imagenet")
     replacement = nn.Conv2d(

@@ -12,9 +12,11 @@ from torch import nn
 from torch.nn import functional
 
 from kdprune.composite import Projector, ReusedClassifier, describe, frozen
+from kdprune.distillation.weighted import Weights, full_precision
 from kdprune.errors import KdpruneError
 
 
+@full_precision
 def simkd_loss(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
     """Return the mean squared difference of projected maps [B, C, h, w] and the teacher's.
 
@@ -36,10 +38,15 @@ class SimKD(nn.Module):
         *,
         labels: object = None,
         factor: Annotated[float, Field(ge=0.1, le=1000)] = 2,
+        ce: Annotated[float, Field(ge=0)] = 0,
+        kd: Annotated[float, Field(ge=0)] = 0,
+        feature: Annotated[float, Field(ge=0)] = 1,
+        temperature: Annotated[float, Field(gt=0)] = 4,
     ) -> None:
         super().__init__()
         if not 0.1 <= factor <= 1000:
             raise KdpruneError(f"distill.simkd.factor = {factor!r}: allowed are 0.1 to 1000")
+        self.weights = Weights("simkd", ce, kd, feature, temperature)
         probe = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
         device = next(teacher.parameters()).device
         self.spec = describe(teacher, factor, probe.to(device))
@@ -50,7 +57,11 @@ class SimKD(nn.Module):
     def forward(
         self, images: torch.Tensor, labels: torch.Tensor, indices: torch.Tensor
     ) -> dict[str, torch.Tensor]:
-        """[B, 3, H, W], [B], [B] -> {"loss": scalar}. The labels are not used."""
+        """[B, 3, H, W], [B], [B] -> {"loss": scalar, …}. Labels are used where `ce` is."""
+        teacher, weights = self._teacher[0], self.weights
         with torch.no_grad():
-            goal = self._teacher[0].forward_features(images)
-        return {"loss": simkd_loss(self.network.forward_features(images), goal)}
+            goal = teacher.forward_features(images)
+            soft = teacher.forward_head(goal) if weights.kd else None
+        maps = self.network.forward_features(images)
+        logits = self.network.forward_head(maps) if weights.kd or weights.ce else None
+        return weights.total(logits, soft, labels, lambda: simkd_loss(maps, goal))
