@@ -1,0 +1,113 @@
+"""Warm stages: what a cold start does, a forked one does too."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import workspace
+
+from stages import warm
+
+COMMAND = [sys.executable, "-m", "stages"]
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A project with one more stage, that does what the tests ask for."""
+    made = workspace.make(tmp_path_factory.mktemp("warm"))
+    main = made / "stages/__main__.py"
+    main.write_text(main.read_text().replace('STAGES = ("download",', 'STAGES = ("probe",'))
+    main.write_text(
+        main.read_text().replace('TORCH_STAGES = ("teach",', 'TORCH_STAGES = ("probe",')
+    )
+    (made / "stages/probe.py").write_text(PROBE)
+    return made
+
+
+PROBE = """
+import os, pathlib, sys, time
+from kdprune.errors import KdpruneError
+
+def main(word):
+    print("out", word, os.environ.get("MINE"), os.getcwd())
+    print("err", word, file=sys.stderr)
+    if word == "refuse":
+        raise KdpruneError("probe: refused")
+    if word == "crash":
+        raise ValueError("broken")
+    if word == "sleep":
+        pathlib.Path("asleep").write_text(str(os.getpid()))
+        time.sleep(60)
+        pathlib.Path("survived").touch()
+"""
+
+
+def run(folder: Path, word: str, **variables: str) -> subprocess.CompletedProcess:
+    environment = {**os.environ, **variables}
+    command = [*COMMAND, "probe", word]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("word", ["fine", "refuse", "crash"])
+def test_warm_is_as_cold(folder, word):
+    cold = run(folder, word, KDPRUNE_WARM="0", MINE="x")
+    warmed = run(folder, word, KDPRUNE_WARM="1", MINE="x")
+    assert (cold.returncode, cold.stdout) == (warmed.returncode, warmed.stdout)
+    assert cold.returncode == {"fine": 0, "refuse": 2, "crash": 1}[word]
+    assert str(folder) in warmed.stdout
+    assert cold.stderr.splitlines()[-1] == warmed.stderr.splitlines()[-1]
+    assert ("Traceback" in warmed.stderr) == (word == "crash")
+
+
+def test_the_second_stage_waits_for_no_import(folder):
+    run(folder, "fine")
+    start = time.monotonic()
+    run(folder, "fine")
+    warmed = time.monotonic() - start
+    start = time.monotonic()
+    subprocess.run([sys.executable, "-c", "import torch, timm"], check=True)
+    assert warmed < (time.monotonic() - start) / 2
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_caller_takes_its_stage_along(folder, how):
+    for name in ("asleep", "survived"):
+        (folder / name).unlink(missing_ok=True)
+    caller = subprocess.Popen([*COMMAND, "probe", "sleep"], cwd=folder)
+    deadline = time.monotonic() + 60
+    while not (folder / "asleep").exists() or not (folder / "asleep").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    stage = int((folder / "asleep").read_text())
+    caller.send_signal(how)
+    caller.wait(10)
+    while Path(f"/proc/{stage}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{stage}").exists()
+    assert not (folder / "survived").exists()
+
+
+def test_a_killed_stage_is_told(folder):
+    (folder / "asleep").unlink(missing_ok=True)
+    caller = subprocess.Popen(
+        [*COMMAND, "probe", "sleep"], cwd=folder, stderr=subprocess.PIPE, text=True
+    )
+    while not (folder / "asleep").exists() or not (folder / "asleep").read_text():
+        time.sleep(0.05)
+    os.kill(int((folder / "asleep").read_text()), signal.SIGKILL)
+    assert caller.wait(20) == 1
+    assert "was killed" in caller.stderr.read()
+
+
+def test_another_environment_has_another_server(monkeypatch):
+    one = warm.address()
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    assert warm.address() != one
+    monkeypatch.undo()
+    monkeypatch.setenv("KDPRUNE_DEVICE", "cpu")  # read by the stage itself, not while importing
+    assert warm.address() == one
