@@ -83,6 +83,7 @@ def train(
         **identity,
         "params": counts.parameters(task.network),
         "encoder_params": encoder_params,
+        "training_only_params": counts.parameters(task) - counts.parameters(task.network),
         "paper_params": counts.parameters(_on_meta(described | {"classes": 1000})),
         "macs": counts.macs(task.network),
         "dead_share": counts.dead_share(task.network),

@@ -20,6 +20,7 @@ SUMMARY = [
     ("n", "n pairs", whole),
     ("accuracy", "Mean test acc. %", accuracy),
     ("params", "Mean parameters deployed", whole),
+    ("training_only", "Mean parameters in training only", whole),
     ("rank", "Mean rank", accuracy),
     ("mean_difference", "Difference to no teacher", accuracy),
     ("ci_low", "CI low", accuracy),
@@ -28,7 +29,7 @@ SUMMARY = [
     ("holm_p", "p Holm", probability),
     ("reason", "Why figures are missing", None),
 ]
-ALONE = 5  # columns that need no students without a teacher
+ALONE = 6  # columns that need no students without a teacher
 
 
 def section(networks: pd.DataFrame, *, confidence: float) -> Section | None:
@@ -52,8 +53,13 @@ def section(networks: pd.DataFrame, *, confidence: float) -> Section | None:
     return Section(TITLE, blocks)
 
 
-def summary(wide: pd.DataFrame, sizes: pd.DataFrame, *, confidence: float) -> pd.DataFrame:
-    """Return a row per method from accuracies and parameters [pairs, methods]."""
+def summary(
+    wide: pd.DataFrame, sizes: pd.DataFrame, surplus: pd.DataFrame, *, confidence: float
+) -> pd.DataFrame:
+    """Return a row per method from accuracies, parameters and training-only parameters.
+
+    All three are [pairs, methods].
+    """
     ranks = mean_ranks(wide)
     rows: list[dict[str, Any]] = []
     for method in wide.columns:
@@ -62,6 +68,7 @@ def summary(wide: pd.DataFrame, sizes: pd.DataFrame, *, confidence: float) -> pd
             "n": int(wide[method].notna().sum()),
             "accuracy": wide[method].mean(),
             "params": sizes[method].mean(),
+            "training_only": surplus[method].mean(),
             "rank": ranks[method],
         }
         if BASE in wide and method != BASE:
@@ -79,8 +86,9 @@ def _dataset(part: pd.DataFrame, name: str, confidence: float) -> list[Block]:
 
     methods = list(dict.fromkeys(part.distill))
     wide, sizes = by("test_accuracy")[methods], by("params")[methods]
+    surplus = by("training_only_params")[methods]
     level = f"{100 * confidence:g} %"
-    result = summary(wide, sizes, confidence=confidence)
+    result = summary(wide, sizes, surplus, confidence=confidence)
     columns = SUMMARY if BASE in wide else SUMMARY[:ALONE]
     blocks: list[Block] = [
         table(result, columns, f"{name}: methods over {counted(len(wide), 'pair')}, CI at {level}"),
