@@ -1,6 +1,6 @@
 """Compares all distillation methods on one pair of the default profile, three student seeds each.
 
-python benchmarks/methods.py      (some fifteen minutes on two cores; writes docs/methods-comparison.md)
+python benchmarks/methods.py      (some fifteen minutes; writes docs/methods-comparison.md)
 """
 
 import json
@@ -22,10 +22,11 @@ METHODS = "none kd fitnet at sp vid crd srrl fn semckd simkd".split()
 SEEDS = (1, 2, 3)
 TEXT = """# Eleven ways to train one student
 
-Student {student}, teacher {teacher}, both from scratch on the embedded CIFAR-10 (3,600 training, 1,000
-test images), recipe and hyperparameters of profile `mini`: {epochs} epochs, learning rate {lr}, weight decay
-{weight_decay}, `conf/distill/METHOD.yaml`. The teacher reaches {teacher_accuracy:.1f} % on the test images. n = {n}
-student seeds (initial weights, order, views); the same teacher for all. Made by
+Student {student}, teacher {teacher}, both from scratch on the embedded CIFAR-10 (3,600 training and
+1,000 test images), recipe and hyperparameters of profile `mini`: {epochs} epochs, learning rate
+{lr}, weight decay {weight_decay}, `conf/distill/METHOD.yaml`. The teacher reaches
+{teacher_accuracy:.1f} % on the test images. n = {n} student seeds (initial weights, order, views);
+the same teacher for all. Made by
 
 ```sh
 python benchmarks/methods.py
@@ -35,14 +36,15 @@ in {minutes:.0f} minutes on {cores} cores, through the pipeline (`dvc repro` in 
 
 {table}
 
-Difference to `none`: the mean over seeds of the difference to the student trained on labels alone with the same
-seed, with its standard deviation. Time per epoch: median over epochs and seeds, to that of `none`; runs shared the
-machine, so read it as rough. SimKD deploys its projector and the teacher's classifier, so its student is larger.
+Difference to `none`: the mean over seeds of the difference to the student trained on labels alone
+with the same seed, with its standard deviation. Time per epoch: median over epochs and seeds, to
+that of `none`; runs shared the machine, so read it as rough. SimKD deploys its projector and the
+teacher's classifier, so its student is larger.
 
-What this shows, and what not: {reading} It is one pair, slim networks, a short training, and one value of each
-hyperparameter, taken from long trainings on CIFAR-100 in full; three seeds are repetitions within a pair, so no test
-over methods is made. Run several pairs (`-S 'distill.method=[none,kd,…]'`), and the report adds mean ranks, Friedman's
-test and Nemenyi's.
+What this shows, and what not: {reading} It is one pair, slim networks, a short training, and one
+value of each hyperparameter, taken from long trainings on CIFAR-100 in full; three seeds are
+repetitions within a pair, so no test over methods is made. Run several pairs
+(`-S 'distill.method=[none,kd,…]'`), and the report adds mean ranks, Friedman's test and Nemenyi's.
 """
 
 

@@ -89,6 +89,7 @@ def network(dataset, role, teacher, student, distill, params, accuracy) -> dict:
         "distill": distill,
         "params": params,
         "encoder_params": params,
+        "training_only_params": 0,
         "paper_params": params,
         "macs": 1_000_000,
         "dead_share": 0.25,
