@@ -51,7 +51,7 @@ repetitions within a pair, so no test over methods is made. Run several pairs
 def run(folder: Path, *command: str) -> str:
     """Run a command in a folder on one thread; return what it wrote."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(folder)}
     done = subprocess.run(
         [sys.executable, *command],
         cwd=folder,

@@ -17,8 +17,8 @@ from kdprune.pruning.sweep import sweep
 from kdprune.training import evaluate
 
 LEVELS = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
-TUNE = {"epochs": 5, "batch_size": 64, "lr": 0.001, **networks.RECIPE}
-VIEWS = 1
+EPOCHS, BATCH, LR, VIEWS = 5, 64, 0.001, 1
+TUNE = {"epochs": EPOCHS, "batch_size": BATCH, "lr": LR, **networks.RECIPE}
 
 
 def straightforward(model, data: dict, levels: list[float], seeds: int) -> list[tuple]:
@@ -31,34 +31,32 @@ def straightforward(model, data: dict, levels: list[float], seeds: int) -> list[
         for seed in range(seeds):
             (pruned,) = METHODS["weight"](copy.deepcopy(model), [level])
             network = pruned.model.eval().requires_grad_(False)
-            head = network.get_classifier().requires_grad_(True)
-            keep = next((m for n, m in pruned.masks.items() if m.shape == head.weight.shape), None)
-            views = random_crop_flip(data["train_images"], torch.Generator().manual_seed(0))
-            inputs = normalise(views, data["mean"], data["std"])
-            order = torch.Generator().manual_seed(seed)
-            optimiser = torch.optim.SGD(
-                head.parameters(),
-                **{k: v for k, v in TUNE.items() if k not in ("epochs", "batch_size")},
-            )
-            for _ in range(TUNE["epochs"]):
-                permutation = torch.randperm(len(inputs), generator=order)
-                torch.randint(VIEWS, (len(inputs),), generator=order)
-                for part in permutation.split(TUNE["batch_size"]):
-                    if len(part) < TUNE["batch_size"]:
-                        continue
-                    optimiser.zero_grad()
-                    loss = functional.cross_entropy(
-                        network(inputs[part]), data["train_labels"][part]
-                    )
-                    loss.backward()
-                    if keep is not None:
-                        head.weight.grad *= keep
-                    optimiser.step()
+            tune(network, pruned.masks, data, seed)
             stats = data["mean"], data["std"]
             val = evaluate(network, data["val_images"], data["val_labels"], *stats)
             test = evaluate(network, data["test_images"], data["test_labels"], *stats)
             rows.append((level, seed, val, test))
     return rows
+
+
+def tune(network, masks: dict, data: dict, seed: int) -> None:
+    """Tune the classifier with SGD, the whole network run for each batch."""
+    head = network.get_classifier().requires_grad_(True)
+    keep = next((mask for mask in masks.values() if mask.shape == head.weight.shape), None)
+    drawn = torch.Generator().manual_seed(0)
+    views = torch.cat([random_crop_flip(p, drawn) for p in data["train_images"].split(500)])
+    inputs, labels = normalise(views, data["mean"], data["std"]), data["train_labels"]
+    generator = torch.Generator().manual_seed(seed)
+    optimiser = torch.optim.SGD(head.parameters(), lr=LR, **networks.RECIPE)
+    for _ in range(EPOCHS):
+        order = torch.randperm(len(inputs), generator=generator)
+        torch.randint(VIEWS, (len(inputs),), generator=generator)
+        for part in order[: len(order) // BATCH * BATCH].split(BATCH):
+            optimiser.zero_grad()
+            functional.cross_entropy(network(inputs[part]), labels[part]).backward()
+            if keep is not None:
+                head.weight.grad *= keep
+            optimiser.step()
 
 
 def main(levels: int = 2, seeds: int = 10) -> None:

@@ -13,15 +13,13 @@ import torch
 from torch import nn
 
 from kdprune import counts
-from kdprune.augment import random_crop_flip
-from kdprune.distillation.none import Supervised
 from kdprune.errors import KdpruneError
 from kdprune.pruning import METHODS, channel, groups
 from kdprune.pruning.batchnorm import re_estimate
-from kdprune.pruning.finetune import features, train_heads
+from kdprune.pruning.finetune import tuned_copy
 from kdprune.pruning.groups import IN, OUT
-from kdprune.pruning.pruned import Pruned, apply
-from kdprune.training import fit
+from kdprune.pruning.heads import tuned_heads
+from kdprune.pruning.pruned import Pruned
 
 
 def prune_and_tune(
@@ -47,67 +45,25 @@ def prune_and_tune(
     if re_estimate_images:
         re_estimate(pruned.model, data["train_images"], *stats, count=re_estimate_images)
     settings = dict(finetune)
-    scope, views = settings.pop("scope"), settings.pop("views")
+    scope = settings.pop("scope")
     if scope == "head":
-        _tune_head(pruned, data, seed=seed, seeds=seeds, views=views, training=settings)
+        _tune_head(pruned, data, seed=seed, seeds=seeds, **settings)
     elif scope == "all":
-        _tune_all(pruned, data, seed=seed, training=settings)
+        settings.pop("views")
+        pruned.model = tuned_copy(pruned.model, pruned.masks, data, seed=seed, **settings)
     # a copy loses the hooks that kept masked weights at zero, and with them ties to the training
     pruned.model = copy.deepcopy(pruned.model).requires_grad_(False).eval()
     return pruned
 
 
 def _tune_head(
-    pruned: Pruned,
-    data: Mapping[str, torch.Tensor],
-    *,
-    seed: int,
-    seeds: int,
-    views: int,
-    training: Mapping[str, Any],
+    pruned: Pruned, data: Mapping[str, torch.Tensor], *, seed: int, seeds: int, **settings: float
 ) -> None:
-    model, stats = pruned.model, (data["mean"], data["std"])
-    generator = torch.Generator().manual_seed(0)  # the same views at every level
-    augmented = torch.stack(
-        [
-            features(model, random_crop_flip(data["train_images"], generator), *stats)
-            for _ in range(views)
-        ]
-    )
-    head = model.get_classifier()
-    name = next(name for name, module in model.named_modules() if module is head)
-    bias = head.bias if head.bias is not None else head.weight.new_zeros(len(head.weight))
     # all seeds, though one is kept: a batched product need not round as that of one matrix does
-    weights, biases = train_heads(
-        augmented,
-        data["train_labels"],
-        head.weight.detach(),
-        bias.detach(),
-        seeds=range(seeds),
-        mask=pruned.masks.get(f"{name}.weight"),
-        **training,
-    )
+    weights, biases = tuned_heads(pruned.model, pruned.masks, data, seeds=range(seeds), **settings)
+    head = pruned.model.get_classifier()
     head.weight = nn.Parameter(weights[seed].clone(), requires_grad=False)
     head.bias = nn.Parameter(biases[seed].clone(), requires_grad=False)
-
-
-def _tune_all(
-    pruned: Pruned, data: Mapping[str, torch.Tensor], *, seed: int, training: Mapping[str, Any]
-) -> None:
-    tuned = copy.deepcopy(pruned.model).requires_grad_(True)
-    apply(tuned, pruned.masks)
-    images = {name: data[name] for name in ("val_images", "val_labels", "mean", "std")}
-    fit(
-        Supervised(tuned),
-        images=data["train_images"],
-        labels=data["train_labels"],
-        schedule="constant",
-        seed=seed,
-        title=f"level {pruned.level:g} seed {seed}",
-        **images,
-        **training,
-    )
-    pruned.model = tuned
 
 
 @torch.no_grad()

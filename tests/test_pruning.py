@@ -14,7 +14,7 @@ from kdprune.composite import Projector, ReusedClassifier
 from kdprune.distillation.none import Supervised
 from kdprune.errors import KdpruneError
 from kdprune.pruning import METHODS, channel, groups
-from kdprune.pruning.finetune import features, train_heads
+from kdprune.pruning.heads import features, train_heads
 from kdprune.pruning.pruned import apply
 from kdprune.pruning.sweep import sweep
 from kdprune.training import fit

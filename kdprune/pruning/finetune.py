@@ -1,139 +1,72 @@
-"""Fine-tuning of pruned networks, many seeds at once where the last layer alone is tuned."""
+"""Fine-tuning of pruned networks: of the last layer, of all layers, or not at all."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import nn
-from torch.nn import functional
 
-from kdprune.augment import normalise, random_crop_flip
 from kdprune.distillation.none import Supervised
-from kdprune.errors import KdpruneError
+from kdprune.pruning.heads import features, tuned_heads
 from kdprune.pruning.pruned import Masks, apply
 from kdprune.training import evaluate, fit
-
-
-@torch.inference_mode()
-def features(
-    model: nn.Module,
-    images: torch.Tensor,
-    mean: torch.Tensor,
-    std: torch.Tensor,
-    *,
-    batch_size: int = 500,
-) -> torch.Tensor:
-    """Return what enters the classifier, [N, d], for bytes [N, 3, H, W]."""
-    parts = []
-    for part in images.split(batch_size):
-        inputs = normalise(part, mean, std, channels_last=True)
-        parts.append(model.forward_head(model.forward_features(inputs), pre_logits=True).float())
-    return torch.cat(parts)
-
-
-def train_heads(
-    views: torch.Tensor,
-    labels: torch.Tensor,
-    weight: torch.Tensor,
-    bias: torch.Tensor,
-    *,
-    seeds: Sequence[int],
-    mask: torch.Tensor | None,
-    epochs: int,
-    batch_size: int,
-    lr: float,
-    momentum: float,
-    nesterov: bool,
-    weight_decay: float,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Train one copy of a linear classifier per seed, all together.
-
-    views: features [V, N, d] of V augmented views of N images; labels [N]; weight [K, d] and bias
-    [K] to start from; mask [K, d], True where a weight is kept, or None. A seed draws each epoch's
-    order, and the view of each image. Cross-entropy, SGD as torch.optim.SGD has it, whole batches
-    only. Returns weights [S, K, d] and biases [S, K]; masked weights are exactly zero.
-    """
-    device = views.device
-    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-    count, classes = len(labels), len(bias)
-    batch_size = min(batch_size, count)
-    weights = weight.detach().float().expand(len(seeds), -1, -1).clone()
-    biases = bias.detach().float().expand(len(seeds), -1).clone()
-    keep = torch.ones_like(weight) if mask is None else mask.to(weight.dtype)
-    weights *= keep
-    moving = [torch.zeros_like(weights), torch.zeros_like(biases)]
-    for _ in range(epochs):
-        order = torch.stack([torch.randperm(count, generator=item) for item in generators])
-        chosen = torch.stack(
-            [torch.randint(len(views), (count,), generator=item) for item in generators]
-        )
-        order, chosen = order.to(device), chosen.to(device)
-        for batch in range(count // batch_size):
-            at = slice(batch * batch_size, (batch + 1) * batch_size)
-            inputs = views[chosen[:, at], order[:, at]]  # [S, B, d]
-            logits = torch.baddbmm(biases.unsqueeze(1), inputs, weights.transpose(1, 2))
-            errors = logits.softmax(2) - functional.one_hot(labels[order[:, at]], classes)
-            errors /= batch_size  # the gradient of the mean cross-entropy
-            gradients = [torch.bmm(errors.transpose(1, 2), inputs) * keep, errors.sum(1)]
-            for value, gradient, buffer in zip((weights, biases), gradients, moving, strict=True):
-                gradient.add_(value, alpha=weight_decay)
-                buffer.mul_(momentum).add_(gradient)
-                value.sub_(gradient.add_(buffer, alpha=momentum) if nesterov else buffer, alpha=lr)
-    return weights, biases
 
 
 def tune_head(
     model: nn.Module,
     masks: Masks,
-    data: dict[str, torch.Tensor],
+    data: Mapping[str, torch.Tensor],
     *,
     seeds: Sequence[int],
-    views: int,
-    **training: float,
+    **settings: float,
 ) -> dict[str, list[float]]:
     """Tune the classifier once per seed; return accuracies {"val": …, "test": …} per seed.
 
-    The network's features are computed once for all seeds. `data` holds train_images,
-    train_labels, val_…, test_…, mean and std; `training` goes to `train_heads`.
-    Raises KdpruneError where the tuning diverges.
+    `data` holds train_images, train_labels, val_…, test_…, mean and std; `settings` go to
+    `tuned_heads`, which see.
     """
-    stats = data["mean"], data["std"]
-    generator = torch.Generator().manual_seed(0)  # the same views at every level
-    augmented = torch.stack(
-        [
-            features(model, random_crop_flip(data["train_images"], generator), *stats)
-            for _ in range(views)
-        ]
-    )
-    head = model.get_classifier()
-    name = next(name for name, module in model.named_modules() if module is head)
-    bias = head.bias if head.bias is not None else head.weight.new_zeros(len(head.weight))
-    weights, biases = train_heads(
-        augmented,
-        data["train_labels"],
-        head.weight.detach(),
-        bias.detach(),
-        seeds=seeds,
-        mask=masks.get(f"{name}.weight"),
-        **training,
-    )
-    if not (weights.isfinite().all() and biases.isfinite().all()):
-        raise KdpruneError(
-            f"prune.finetune.lr = {training['lr']}: the tuning of the classifier diverges; lower it"
-        )
+    weights, biases = tuned_heads(model, masks, data, seeds=seeds, **settings)
     accuracies = {}
     for split in ("val", "test"):
-        inputs = features(model, data[f"{split}_images"], *stats)
+        inputs = features(model, data[f"{split}_images"], data["mean"], data["std"])
         logits = torch.einsum("nd,skd->snk", inputs, weights) + biases.unsqueeze(1)
         right = logits.argmax(2) == data[f"{split}_labels"]
         accuracies[split] = (100 * right.sum(1).double() / right.shape[1]).tolist()
     return accuracies
 
 
+def tuned_copy(
+    model: nn.Module,
+    masks: Masks,
+    data: Mapping[str, torch.Tensor],
+    *,
+    seed: int,
+    title: str = "",
+    **training: float,
+) -> nn.Module:
+    """Return a copy of the network whose weights that are left have all been tuned, by `fit`."""
+    tuned = copy.deepcopy(model).requires_grad_(True)
+    apply(tuned, masks)
+    fit(
+        Supervised(tuned),
+        images=data["train_images"],
+        labels=data["train_labels"],
+        val_images=data["val_images"],
+        val_labels=data["val_labels"],
+        mean=data["mean"],
+        std=data["std"],
+        schedule="constant",
+        seed=seed,
+        title=title,
+        **training,
+    )
+    return tuned
+
+
 def tune_all(
     model: nn.Module,
     masks: Masks,
-    data: dict[str, torch.Tensor],
+    data: Mapping[str, torch.Tensor],
     *,
     seeds: Sequence[int],
     title: str = "",
@@ -142,28 +75,15 @@ def tune_all(
     """Tune all weights that are left, a copy of the network per seed; arguments as `tune_head`."""
     accuracies: dict[str, list[float]] = {"val": [], "test": []}
     for seed in seeds:
-        tuned = copy.deepcopy(model).requires_grad_(True)
-        apply(tuned, masks)
-        fit(
-            Supervised(tuned),
-            images=data["train_images"],
-            labels=data["train_labels"],
-            val_images=data["val_images"],
-            val_labels=data["val_labels"],
-            mean=data["mean"],
-            std=data["std"],
-            schedule="constant",
-            seed=seed,
-            title=f"{title} seed {seed}",
-            **training,
-        )
+        name = f"{title} seed {seed}"
+        tuned = tuned_copy(model, masks, data, seed=seed, title=name, **training)
         for split, values in measure(tuned, data, seeds=[seed]).items():
             accuracies[split] += values
     return accuracies
 
 
 def measure(
-    model: nn.Module, data: dict[str, torch.Tensor], *, seeds: Sequence[int]
+    model: nn.Module, data: Mapping[str, torch.Tensor], *, seeds: Sequence[int]
 ) -> dict[str, list[float]]:
     """Evaluate without tuning; every seed has the same accuracy."""
     return {

@@ -1,0 +1,106 @@
+"""What only a GPU can show: captured steps equal eager ones, and every method runs there."""
+
+import pytest
+import torch
+from networks import dataset, tiny
+from test_training import RECIPE, make, train
+
+from kdprune import device
+from kdprune.distillation import METHODS
+from kdprune.distillation.none import Supervised
+from kdprune.errors import KdpruneError
+from kdprune.graphed import training_step
+from kdprune.pruning.sweep import sweep
+
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU at hand")
+
+
+def on(place: str, data: dict) -> dict:
+    return {name: value.to(place) for name, value in data.items()}
+
+
+def steps(task, *, captured: bool, precision: str = "fp32", count: int = 12) -> list[float]:
+    """Losses of `count` steps over fixed batches."""
+    task.capturable = captured
+    trained = [parameter for parameter in task.parameters() if parameter.requires_grad]
+    settings = {"momentum": 0.9, "nesterov": True, "weight_decay": 5e-4, "fused": True}
+    optimiser = torch.optim.SGD(trained, 0.05, **settings)
+    place = next(task.parameters()).device
+    step = training_step(task.train(), optimiser, precision=precision, device=place)
+    generator = torch.Generator().manual_seed(0)
+    losses = []
+    for number in range(count):
+        images = torch.randn(16, 3, 32, 32, generator=generator).to(place)
+        labels = torch.randint(10, (16,), generator=generator).to(place)
+        indices = torch.arange(16, device=place)
+        losses.append(step(images, labels, indices, 0.05 / (1 + number)))
+    return torch.stack(losses).tolist()
+
+
+@needs_cuda
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_captured_step_equals_an_eager_one(precision):
+    tasks = [Supervised(tiny("basic")).cuda() for _ in range(2)]
+    captured = steps(tasks[0], captured=True, precision=precision)
+    eager = steps(tasks[1], captured=False, precision=precision)
+    assert captured == pytest.approx(eager, rel=1e-3 if precision == "fp32" else 3e-2)
+
+
+@needs_cuda
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_trains_on_a_gpu(method):
+    data = on("cuda", dataset())
+    task = make(method, data).cuda() if method == "none" else None
+    if task is None:
+        teacher = tiny("dense", seed=1).cuda()
+        arguments = {"batch_size": 16} if method == "semckd" else {}
+        student = tiny("basic", seed=2).cuda()
+        task = METHODS[method](student, teacher, labels=data["train_labels"], **arguments).cuda()
+    rows = train(task, data, lr=0.01)
+    assert all(row["train_loss"] == row["train_loss"] for row in rows)
+
+
+@needs_cuda
+@pytest.mark.parametrize("method", ["weight", "channel"])
+def test_a_sweep_on_a_gpu_equals_the_cpus(method):
+    found = {}
+    tune = {**{key: RECIPE[key] for key in ("momentum", "nesterov", "weight_decay")}}
+    tune |= {"scope": "head", "epochs": 1, "batch_size": 16, "lr": 0.01, "views": 1}
+    for place in ("cpu", "cuda"):
+        found[place] = sweep(
+            tiny("basic").to(place),
+            on(place, dataset()),
+            method=method,
+            levels=[0.0, 0.5],
+            seeds=2,
+            re_estimate_images=64,
+            finetune=tune,
+            hyperparameters={},
+        )[0]
+    same = ["level", "seed", "params", "nonzero_params", "macs"]
+    assert found["cpu"][same].equals(found["cuda"][same])
+
+
+def test_the_device_is_what_the_variable_names(monkeypatch):
+    monkeypatch.setenv(device.VARIABLE, "cpu")
+    assert device.choose() == torch.device("cpu")
+    monkeypatch.setenv(device.VARIABLE, "tpu")
+    with pytest.raises(KdpruneError, match=r"KDPRUNE_DEVICE=tpu: .*cpu"):
+        device.choose()
+
+
+def test_small_networks_run_on_one_thread(monkeypatch):
+    threads = torch.get_num_threads()
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    try:
+        torch.set_num_threads(2)
+        device.limit_threads(device.SMALL)
+        assert torch.get_num_threads() == 2
+        device.limit_threads(device.SMALL - 1)
+        assert torch.get_num_threads() == 1
+        torch.set_num_threads(2)
+        monkeypatch.setenv("OMP_NUM_THREADS", "2")  # the user has the last word
+        device.limit_threads(1)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
