@@ -54,7 +54,8 @@ def commit(folder: Path, message: str) -> None:
 def python(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess:
     """Run this interpreter in the workspace, whose own files it imports; fail loudly."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", **variables}
+    ours = {"PATH": path, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(folder)}
+    environment = {**os.environ, **ours, **variables}
     done = subprocess.run(
         [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True
     )
