@@ -5,7 +5,7 @@ READY := .venv/.ready
 # `dvc` runs its stages with whatever `python` comes first
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup repro test lint lock params clean
+.PHONY: help setup repro test lint lock params verify faults clean
 
 help: ## Show what each target does
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target text; do \
@@ -37,6 +37,12 @@ lock: ## Write requirements.lock anew from pyproject.toml
 
 params: setup ## Compose conf/ into params.yaml
 	python conf/compose.py
+
+verify: setup ## Check that the results follow from the tables, parameters and code, without data
+	python -m stages.verify
+
+faults: setup ## Kill and break a small study in every way; write what survived to docs/reliability.md
+	python benchmarks/faults.py --write docs/reliability.md
 
 clean: ## Remove the environment and unfinished work, not results
 	rm -rf .venv .run

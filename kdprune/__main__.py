@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from kdprune import cli
+from kdprune import cli, versions
 from kdprune.errors import KdpruneError
 
 
@@ -12,12 +12,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that `arguments` (default: those of the process) name; return its status.
 
     0: done. 1: a question that has no answer, such as limits that no network meets. 2: a fault
-    that the user can mend, told in one line on stderr. 130: interrupted.
+    that the user can mend, told in one line on stderr. 130: interrupted. What else goes wrong is
+    raised, and ends with the versions that an issue needs.
     """
     given = cli.parser().parse_args(arguments)
     try:
-        status = given.run(given)
-        sys.stdout.flush()
+        with versions.noted():
+            status = given.run(given)
+            sys.stdout.flush()
         return status
     except KdpruneError as error:
         print(f"kdprune: {error}", file=sys.stderr)

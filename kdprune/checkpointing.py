@@ -1,5 +1,6 @@
 """Unfinished training, stored so that a killed process goes on to the same weights."""
 
+import io
 import pickle
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import torch
 from torch import nn
 
 from kdprune.errors import KdpruneError
-from kdprune.files import replacing
+from kdprune.files import keep, kept
 
 
 def store(
@@ -30,8 +31,9 @@ def store(
         "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
         "rows": rows,
     }
-    with replacing(path) as temporary:
-        torch.save(state, temporary)
+    content = io.BytesIO()  # torch would tell of a full disk in its own words
+    torch.save(state, content)
+    keep(path, content.getbuffer())
 
 
 def restore(
@@ -43,19 +45,24 @@ def restore(
 ) -> list[dict[str, float]]:
     """Take up what `store` wrote, if it is there; return the rows so far, else none.
 
-    Tensors and plain values only are unpickled. Raises KdpruneError for a damaged file.
+    A damaged file is told of and passed over, for the one before it or for none: losing an epoch
+    beats a run that stands still. Tensors and plain values only are unpickled. Raises
+    KdpruneError for an intact file that does not fit.
     """
-    if path is None or not Path(path).exists():
+    content = None if path is None else kept(path)
+    if content is None:
         return []
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        state: dict[str, Any] = torch.load(
+            io.BytesIO(content), map_location="cpu", weights_only=True
+        )
         task.load_state_dict(state["task"])
         optimiser.load_state_dict(state["optimiser"])
         for name, item in generators.items():
             item.set_state(state["generators"][name])
     except (RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0]
-        raise KdpruneError(f"{path}: is damaged ({reason}); delete it to begin anew") from None
+        raise KdpruneError(f"{path}: does not fit ({reason}); delete it to begin anew") from None
     torch.set_rng_state(state["cpu"])
     if state["cuda"]:
         torch.cuda.set_rng_state_all(state["cuda"])

@@ -1,11 +1,15 @@
 """What one parameter's validity owes to another: recipes, names, pairs, sources and the grid."""
 
 import math
+import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kdprune.errors import KdpruneError
 from kdprune.grid import expand, names, nearest, split_pair
+
+BUILT_IN = ("cifar10", "cifar100")
 
 
 class Instances(dict[str, dict[str, str]]):
@@ -38,6 +42,20 @@ def check_plain(value: Any) -> Any:
     return value
 
 
+def check_path(path: str) -> str:
+    """Check the path of a `kdprune.schema.Folder`, which DVC reads as it stands. ValueError."""
+    if path.startswith("~"):
+        raise ValueError("write the whole path: DVC knows no ~")
+    return path
+
+
+def check_sha256(text: str) -> str:
+    """Check a SHA-256 as hexadecimal digits. Raises ValueError."""
+    if not re.fullmatch(r"[0-9a-f]{64}", text):
+        raise ValueError("must be the 64 digits that `sha256sum FILE` prints")
+    return text
+
+
 def check_recipe(recipe: Any) -> Any:
     """Check a `kdprune.schema.Training` or `FineTune`. Raises ValueError."""
     if recipe.nesterov and recipe.momentum == 0:
@@ -65,6 +83,7 @@ def check(params: Any) -> None:
         for value in values:
             if values.count(value) > 1:
                 raise ValueError(f"{key}: {value!r} is there twice; name each once")
+    _check_folders(params.datasets, params.folders)
     for pair in params.pairs:
         _check_pair(pair, params.architectures)
     _check_methods("distill.method", params.distill.method, params.distill.__pydantic_extra__)
@@ -76,6 +95,7 @@ def check(params: Any) -> None:
         distill=params.distill.method,
         prune=params.prune.method,
         roles=params.prune.roles,
+        folders={name: folder.model_dump() for name, folder in params.folders.items()},
     )
     if params.grid != expected:
         raise ValueError(
@@ -100,6 +120,27 @@ def _difference(grid: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
             if found[key] != wanted[key]:
                 return f"{stage}.{key} is not what it must be"
     return f"allowed are {', '.join(expected)}, not {', '.join(grid)}"
+
+
+def _check_folders(datasets: Sequence[str], folders: Mapping[str, Any]) -> None:
+    for name in (*BUILT_IN, "embedded"):
+        if name in folders:
+            raise ValueError(f"folders.{name}: {name} is built in; choose another name")
+    for index, name in enumerate(datasets):
+        if name not in BUILT_IN and name not in folders:
+            known = ", ".join(folders) or "none yet"
+            raise ValueError(
+                f"datasets.{index} = {name!r}: must be 'cifar10' or 'cifar100', or one of folders, "
+                f"which conf/datasets.yaml names ({known})"
+            )
+    for name, folder in folders.items():
+        path = os.path.normpath(folder.path)
+        for written in (f"data/{other}" for other in (*BUILT_IN, *folders)):
+            if f"{path}/".startswith(f"{written}/") or path in (".", "data"):
+                raise ValueError(
+                    f"folders.{name}.path = {folder.path!r}: is where the pipeline writes "
+                    f"{written}; put the images elsewhere"
+                )
 
 
 def _check_pair(pair: str, architectures: Mapping[str, Any]) -> None:
@@ -128,7 +169,7 @@ def _check_methods(
 
 
 def _check_source(source: str, path: str | None, datasets: Sequence[str]) -> None:
-    if source == "local" and not path:
+    if source == "local" and not path and set(datasets) & set(BUILT_IN):
         raise ValueError("data.path: source local needs the folder that holds CIFAR")
     if source in ("embedded", "npm") and "cifar100" in datasets:
         raise ValueError(

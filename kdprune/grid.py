@@ -5,10 +5,12 @@ Pure Python, no dependencies: Hydra's resolver, the parameter model and the test
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from kdprune.errors import KdpruneError
 
 PRUNING_ALIASES = {"both": ("weight", "channel")}
+EMBEDDED = "data/embedded"  # the images that come with the repository
 
 
 def expand(
@@ -18,15 +20,23 @@ def expand(
     distill: str | Sequence[str],
     prune: str | Sequence[str],
     roles: Sequence[str],
+    folders: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, dict[str, dict[str, str]]]:
     """Expand the study into instances, keyed by readable names.
 
     `pairs` are written "teacher/student"; `distill` and `prune` are one method name or several,
-    "both" standing for weight and channel. Returns `teachers`, `students` and `sweeps`: mappings
-    from instance name to its fields, in the order given. A teacher of several pairs appears once.
-    Raises KdpruneError where a pair is not written as two names.
+    "both" standing for weight and channel; `folders` maps a data set of one's own to its "path".
+    Returns `teachers`, `students`, `sweeps` and `datasets`: mappings from instance name to its
+    fields, in the order given. A teacher of several pairs appears once. Raises KdpruneError where
+    a pair is not written as two names.
     """
     split = [split_pair(pair) for pair in pairs]
+    own = folders or {}
+    # the files whose change makes a data set stale: one's own, else those of the repository
+    images = {
+        dataset: {"images": own[dataset]["path"] if dataset in own else EMBEDDED}
+        for dataset in datasets
+    }
     teachers = {
         f"{dataset}-{teacher}": {"dataset": dataset, "teacher": teacher}
         for dataset in datasets
@@ -61,7 +71,7 @@ def expand(
         for role, key, item in networks
         for method in names(prune)
     }
-    return {"teachers": teachers, "students": students, "sweeps": sweeps}
+    return {"teachers": teachers, "students": students, "sweeps": sweeps, "datasets": images}
 
 
 def names(value: str | Iterable[str]) -> list[str]:

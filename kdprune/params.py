@@ -6,7 +6,7 @@ import typing
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
+from types import SimpleNamespace, UnionType
 from typing import Any
 
 import pydantic
@@ -169,10 +169,17 @@ def _number(value: Any) -> str:
 def _fields(model: Any, location: list[Any]) -> list[str]:
     """Return the keys that are known in the section at `location`."""
     for part in location:
-        field = getattr(model, "model_fields", {}).get(part)
-        model = field.annotation if field else None
-    known = isinstance(model, type) and issubclass(model, BaseModel)
-    return list(model.model_fields) if known else []
+        if fields := getattr(model, "model_fields", None):
+            model = fields[part].annotation if part in fields else None
+        else:  # a mapping from names to sections
+            model = next(iter(typing.get_args(model)[1:]), None)
+        if isinstance(model, UnionType):  # Section | None
+            model = next(filter(_is_section, typing.get_args(model)), None)
+    return list(model.model_fields) if _is_section(model) else []
+
+
+def _is_section(model: Any) -> bool:
+    return isinstance(model, type) and issubclass(model, BaseModel)
 
 
 def _shown(value: Any) -> str:

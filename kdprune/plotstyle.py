@@ -1,6 +1,7 @@
 """How all figures look, and how they are saved."""
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -65,7 +66,7 @@ def panels(
 
 def legend(figure: Figure, axes: list[Axes], extra: str = "") -> None:
     """Put one legend for all `axes` above the figure, each entry once."""
-    entries = {}
+    entries: dict[str, Any] = {}
     for axis in axes:
         handles, labels = axis.get_legend_handles_labels()
         entries |= dict(zip(labels, handles, strict=True))

@@ -2,8 +2,24 @@
 
 import sys
 import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from tqdm import tqdm
+
+# Called as listener(title, epoch, {"train_loss": …, "val_accuracy": percent})
+Listener = Callable[[str, int, Mapping[str, float]], None]
+_LISTENERS: list[Listener] = []
+
+
+@contextmanager
+def followed(listener: Listener) -> Iterator[None]:
+    """Tell `listener` of every epoch that ends within the block; it must not raise."""
+    _LISTENERS.append(listener)
+    try:
+        yield
+    finally:
+        _LISTENERS.remove(listener)
 
 
 class Progress:
@@ -42,6 +58,8 @@ class Progress:
                 file=sys.stderr,
                 flush=True,
             )
+        for listener in _LISTENERS:
+            listener(self.title, epoch, {"train_loss": loss, "val_accuracy": accuracy})
 
     def close(self) -> None:
         """End the line."""

@@ -33,11 +33,28 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+class Weights(Section):
+    """A file that a teacher's weights come from, pinned: what a study is run on must not change."""
+
+    path: Annotated[str, Field(min_length=1)]
+    sha256: Annotated[str, AfterValidator(consistency.check_sha256)] = Field(
+        "", validate_default=True
+    )
+    train: bool = True
+
+
+class Folder(Section):
+    """A data set of one's own: a folder of images per class."""
+
+    path: Annotated[str, Field(min_length=1), AfterValidator(consistency.check_path)]
+
+
 class Architecture(Section):
     """A network: a timm constructor and the keyword arguments that differ from its defaults."""
 
     timm: Annotated[str, Field(min_length=1, max_length=100)]
     kwargs: dict[str, Plain] = {}
+    weights: Weights | None = None
 
 
 class Data(Section):
@@ -147,7 +164,8 @@ class Params(Section):
     """The whole of params.yaml."""
 
     profile: Name
-    datasets: Annotated[list[Literal["cifar10", "cifar100"]], Field(min_length=1)]
+    datasets: Annotated[list[Name], Field(min_length=1)]
+    folders: dict[Name, Folder] = {}
     pairs: Annotated[list[str], Field(min_length=1, max_length=1000)]
     architectures: dict[Name, Architecture]
     data: Data

@@ -1,7 +1,9 @@
 """Run one stage, as dvc.yaml does: python -m stages STAGE [INSTANCE]."""
 
+import errno
 import importlib
 import os
+import signal
 import sys
 import threading
 import time
@@ -14,13 +16,32 @@ STAGES = ("download", *TORCH_STAGES, "breakpoints", "efficiency", "significance"
 PER_INSTANCE = STAGES[:4]
 
 
+# What a disk answers, and what to do about it
+REMEDIES = {
+    errno.ENOSPC: "make room",
+    errno.EDQUOT: "make room",
+    errno.EFBIG: "raise the limit on file sizes (ulimit -f)",
+    errno.EROFS: "make it writable",
+    errno.EACCES: "see to its permissions",
+    errno.EPERM: "see to its permissions",
+    errno.EIO: "check the disk",
+}
+
+
 def run(arguments: list[str]) -> int:
     """Run stage `arguments[0]` for the instance `arguments[1]`; return the exit status.
 
     2 stands for a fault that the user can mend, told in one line on stderr.
     """
     name, *instance = arguments
-    return check() or _told(lambda: importlib.import_module(f"stages.{name}").main(*instance))
+
+    def work() -> None:
+        from stages.record import recorded
+
+        with recorded(name, "".join(instance)):
+            importlib.import_module(f"stages.{name}").main(*instance)
+
+    return check() or _told(work)
 
 
 def check() -> int:
@@ -38,16 +59,34 @@ def _told(work: Callable[[], object]) -> int:
     except KdpruneError as error:
         print(f"kdprune: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        if error.errno not in REMEDIES:
+            raise
+        print(f"kdprune: {_storage(error)} and run the command again", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
     return 0
 
 
-def end_with_parent() -> None:
-    """End this process when its parent does: dvc, killed, leaves its stage running otherwise."""
-    parent = os.getppid()
+def _storage(error: OSError) -> str:
+    """Say which file the disk refused, why, and what to do."""
+    path = error.filename or "a file"
+    unreadable = os.path.isfile(path) and not os.access(path, os.R_OK)
+    verb = "read" if unreadable or error.errno == errno.EIO else "write"
+    return f"cannot {verb} {path}: {os.strerror(error.errno)}; {REMEDIES[error.errno]}"
+
+
+def end_with_parent(parent: int | None = None) -> None:
+    """End this process when its parent does: dvc, killed, leaves its stage running otherwise.
+
+    `parent` is the process id to expect, for a parent that may be gone already.
+    """
+    parent = parent or os.getppid()
 
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(0.5)
+            time.sleep(0.1)
         os._exit(143)
 
     threading.Thread(target=watch, daemon=True).start()
@@ -60,4 +99,7 @@ if __name__ == "__main__":
         print(f"kdprune: python -m stages STAGE [INSTANCE]: {', '.join(STAGES)}", file=sys.stderr)
         sys.exit(2)
     # a process that has the libraries imported; it is started for torch only
-    sys.exit(warm.run(given, start=given[0] in TORCH_STAGES))
+    try:
+        sys.exit(warm.run(given, start=given[0] in TORCH_STAGES))
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)

@@ -1,13 +1,16 @@
 """Bring a data set into its canonical form: data/DATASET."""
 
-from kdprune.data.sources import prepare
+from kdprune.data.sources import folder, prepare
 from kdprune.params import load
 from stages import paths
 
 
 def main(dataset: str) -> None:
-    """Prepare `dataset` from the source that the parameters name."""
+    """Prepare `dataset` from its folder, or from the source that the parameters name."""
     params = load()
+    if dataset in params.folders:
+        folder.prepare(dataset, params.folders[dataset].path, paths.data(dataset))
+        return
     prepare(
         dataset,
         params.data.source,

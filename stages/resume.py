@@ -1,23 +1,44 @@
 """Names the file from which a killed stage goes on."""
 
 import hashlib
+import platform
 from collections.abc import Iterable
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from stages import paths
 
+LIBRARIES = ("numpy", "timm", "torch", "torch-pruning", "torchvision")
+LOCK = Path("dvc.lock")
+
 
 def unfinished(stage: str, key: str, *, inputs: Iterable[Path], parameters: Any) -> Path:
     """Return where a stage keeps unfinished work, named by all that its result depends on.
 
-    The name hashes the input files, the parameters and the project's own code, so that work done
-    under another configuration is never taken up. The folder is made; the stage removes the file
-    when its outputs are written.
+    The name hashes the input files, the parameters, the project's own code and the versions of
+    the libraries that compute, so that work done under another configuration is never taken up.
+    The folder is made; the stage removes the file when its outputs are written, and the file
+    before it (kdprune.files.keep) stays until DVC has recorded them.
     """
-    digest = hashlib.sha256(repr((stage, key, parameters)).encode())
+    versions = platform.python_version(), *(metadata.version(name) for name in LIBRARIES)
+    digest = hashlib.sha256(repr((stage, key, parameters, versions)).encode())
     code = sorted(Path("kdprune").rglob("*.py"))
     for path in [*inputs, *code]:
         digest.update(hashlib.file_digest(path.open("rb"), "sha256").digest())
     paths.UNFINISHED.mkdir(parents=True, exist_ok=True)
+    _forget_recorded()
     return paths.UNFINISHED / f"{stage}-{key}-{digest.hexdigest()[:16]}.ckpt"
+
+
+def _forget_recorded() -> None:
+    """Remove what stages left that ended before dvc.lock was last written: DVC has their outputs.
+
+    A stage whose outputs DVC could not record, for want of room or of time, runs again, and goes
+    on from what it left. One that `dvc repro --force` runs again must not.
+    """
+    recorded = LOCK.stat().st_mtime if LOCK.exists() else 0.0
+    for last in paths.UNFINISHED.glob("*.ckpt.previous"):
+        ended = not last.with_suffix("").exists()
+        if ended and last.stat().st_mtime < recorded:
+            last.unlink(missing_ok=True)

@@ -63,6 +63,7 @@ def _listen(path: Path) -> socket.socket:
 def _fork(connection: socket.socket, others: list[socket.socket]) -> int:
     """Fork; the child becomes the stage that is asked for. Returns the child's process id."""
     request, handles = _receive(connection)
+    server = os.getpid()
     child = os.fork()
     if child:
         for handle in handles:
@@ -72,7 +73,7 @@ def _fork(connection: socket.socket, others: list[socket.socket]) -> int:
     try:
         for held in (connection, *others):
             held.close()
-        status = _become(request, handles)
+        status = _become(request, handles, server)
     except SystemExit as error:
         status = error.code if isinstance(error.code, int) else 1
     except BaseException:
@@ -98,8 +99,11 @@ def _receive(connection: socket.socket) -> tuple[str, list[int]]:
     return request.decode(), list(handles)
 
 
-def _become(request: str, handles: list[int]) -> int:
-    """Take over the caller's files, folder, environment and arguments; run the stage."""
+def _become(request: str, handles: list[int], server: int) -> int:
+    """Take over the caller's files, folder, environment and arguments; run the stage.
+
+    Ends with the server, which alone can end it when the caller dies.
+    """
     arguments, folder, environment = ast.literal_eval(request)
     for target, handle in enumerate(handles):
         os.dup2(handle, target)
@@ -109,8 +113,9 @@ def _become(request: str, handles: list[int]) -> int:
     os.environ.update(environment)
     sys.argv = ["stages", *arguments]
     os.setsid()  # its own group, so that it can be ended with whatever it starts
-    from stages.__main__ import run
+    from stages.__main__ import end_with_parent, run
 
+    end_with_parent(server)
     return run(arguments)
 
 

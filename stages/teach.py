@@ -3,28 +3,34 @@
 from kdprune import counts
 from kdprune.distillation.none import Supervised
 from kdprune.params import load
+from kdprune.weights import adopt
 from stages import paths
 from stages.training import network, tensors, train
 
 
 def main(key: str) -> None:
-    """Train the teacher that the grid names `key`."""
+    """Train the teacher that the grid names `key`, or take it as its weights' file has it."""
     params = load()
     item = params.grid["teachers"][key]
+    name, recipe = item["teacher"], params.teach.model_dump()
     images = tensors(item["dataset"], params)
     classes = int(images["train_labels"].max()) + 1
-    model, described = network(params, item["teacher"], classes, params.teach.seed)
-    recipe = params.teach.model_dump()
-    identity = {"dataset": item["dataset"], "role": "teacher", "teacher": item["teacher"]}
+    model, described = network(params, name, classes, params.teach.seed)
+    metadata = {"network": described, "seed": params.teach.seed}
+    if given := params.architectures[name].weights:
+        adopt(model, given.path, sha256=given.sha256, where=f"architectures.{name}.weights")
+        recipe |= {} if given.train else {"epochs": 0}
+        metadata["weights"] = {"sha256": given.sha256, "train": given.train}
     train(
         Supervised(model),
         images,
         stage="teach",
         key=key,
         recipe=recipe,
-        depends=(recipe, described, params.model, params.data),
+        depends=(recipe, metadata, params.model, params.data),
         inputs=[paths.data(item["dataset"]) / "manifest.json"],
-        identity=identity | {"student": "", "distill": ""},
-        metadata={"network": described, "seed": params.teach.seed},
+        identity={"dataset": item["dataset"], "role": "teacher", "teacher": name}
+        | {"student": "", "distill": ""},
+        metadata=metadata,
         encoder_params=counts.parameters(model),
     )

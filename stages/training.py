@@ -59,7 +59,10 @@ def train(
     metadata: Mapping[str, Any],
     encoder_params: int,
 ) -> None:
-    """Fit `task`, and write its network, its result and its learning curve."""
+    """Fit `task`, and write its network, its result and its learning curve.
+
+    A recipe of no epochs takes the network as it is: its curve is one row, of epoch 0.
+    """
     role = identity["role"]
     unfinished = resume.unfinished(stage, key, inputs=inputs, parameters=depends)
     task.to(images["train_images"].device)
@@ -77,6 +80,9 @@ def train(
         title=key,
         **recipe,
     )
+    if not rows:
+        found = evaluate(task.network, images["val_images"], images["val_labels"], *stats)
+        rows = [{"epoch": 0, "step": 0, "lr": 0.0, "train_loss": None, "val_accuracy": found}]
     accuracy = evaluate(task.network, images["test_images"], images["test_labels"], *stats)
     described = metadata["network"]
     result = {

@@ -75,7 +75,10 @@ def _connect() -> socket.socket | None:
 
 def _start() -> socket.socket | None:
     """Start the server, wait until it listens, and connect."""
-    address().parent.mkdir(exist_ok=True)
+    try:
+        address().parent.mkdir(exist_ok=True)
+    except OSError:  # no place for a socket; the stage itself tells of it
+        return None
     server = subprocess.Popen(
         [sys.executable, "-m", "stages.server"],
         stdin=subprocess.DEVNULL,

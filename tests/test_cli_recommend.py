@@ -60,8 +60,10 @@ def folder(tmp_path, values):
 
 def measure(folder, times):
     rows = [
-        {"dataset": "cifar10", "network": name, "method": method, "level": level}
-        | {"batch": batch, "latency_ms_median": time}
+        {"dataset": "cifar10", "teacher": BIG}
+        | ({} if name == BIG else {"student": "resnet10_16", "distill": "simkd"})
+        | {"method": method, "level": level, "batch": batch, "device": "a calculator"}
+        | {"latency_ms_median": time}
         for (name, method, level, batch), time in times.items()
     ]
     write_csv(folder / "metrics" / "measure.csv", pd.DataFrame(rows))
@@ -114,11 +116,18 @@ def test_latency_is_that_of_the_batch_and_needs_a_measurement(folder, capsys):
     error = capsys.readouterr().err
     assert "measure has not run" in error
     assert error.count("\n") == 1
-    times = {(BIG, "", 0.0, 1): 9.0, (BIG, "channel", 0.5, 1): 5.0, (SMALL, "channel", 0.5, 1): 2}
+    times = {
+        (BIG, "none", 0.0, 1): 9.0,
+        (BIG, "channel", 0.5, 1): 5.0,
+        (SMALL, "channel", 0.5, 1): 2,
+    }
     measure(folder, {**times, (BIG, "weight", 0.5, 64): 1.0})
     answer = ask(folder, capsys, "--max-latency", "5ms")
     assert answer["within_limits"] == 2  # what was not measured is not within a limit
     assert (answer["winner"]["method"], answer["winner"]["latency_ms"]) == ("channel", 5.0)
+    assert answer["device"] == "a calculator"
+    assert main(limit) == 0
+    assert "latency 5 ms at batch 1 on a calculator" in capsys.readouterr().out
     assert ask(folder, capsys, "--max-latency", "0.002s")["winner"]["network"] == SMALL
     answer = ask(folder, capsys, "--max-latency", "5", "--batch", "64")
     assert (answer["within_limits"], answer["winner"]["latency_ms"]) == (1, 1.0)
@@ -212,7 +221,7 @@ def test_a_study_of_several_data_sets_wants_one_named(folder, capsys):
     values["data"]["source"] = "auto"
     for part in values["grid"].values():
         for key, item in list(part.items()):
-            again = {**item, "dataset": "cifar100"}
+            again = {**item, **({"dataset": "cifar100"} if "dataset" in item else {})}
             if "checkpoint" in item:
                 again["checkpoint"] = item["checkpoint"].replace("cifar10", "cifar100")
             part[key.replace("cifar10", "cifar100")] = again

@@ -1,6 +1,7 @@
 """The real pipeline under the real DVC: it ends, repeats itself, and reruns only what changed."""
 
 import json
+import re
 import subprocess
 
 import pandas as pd
@@ -12,6 +13,7 @@ from kdprune import models
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
 COLLECTING = ["breakpoints", "efficiency", "significance", "report"]
+TIMED = {"metrics/measure.csv", "plots/deployment.html", "plots/deployment.md"}  # of measure
 SWEEPS = {
     "cifar10-resnet10_16",
     "cifar10-densenet21_12",
@@ -25,7 +27,7 @@ def folder(tmp_path_factory):
     """A workspace, through a path with spaces, in which the pipeline has run once."""
     made = workspace.make(tmp_path_factory.mktemp("a folder with spaces"))
     ran = dvc(made, "repro")
-    assert len(ran) == 1 + 2 + 2 + 8 + 4
+    assert len(ran) == 1 + 2 + 2 + 8 + 5
     workspace.commit(made, "results")
     return made
 
@@ -42,6 +44,10 @@ def test_every_result_is_there(folder):
             )
     for name in ("breakpoints", "efficiency", "significance"):
         assert json.loads((folder / f"metrics/{name}.json").read_text())
+    measured = pd.read_csv(folder / "metrics/measure.csv")
+    assert set(measured.method) <= {"none", "weight", "channel"}
+    assert (measured[measured.method == "none"].groupby("batch").size() == len(SWEEPS)).all()
+    assert "(n = 4 networks)" in (folder / "plots/deployment.md").read_text()
     for name in ("accuracy", "efficiency", "layers", "pairs"):
         assert "</svg>" in (folder / f"plots/{name}.svg").read_text()
 
@@ -59,12 +65,14 @@ def test_again_does_nothing(folder):
 
 def test_forced_again_gives_the_same_bytes(folder):
     before = (folder / "dvc.lock").read_text()
-    assert len(dvc(folder, "repro", "--force")) == 17
+    assert len(dvc(folder, "repro", "--force")) == 18
     assert (folder / "dvc.lock").read_text() == before
     changed = subprocess.run(
         ["git", "status", "--porcelain"], cwd=folder, capture_output=True, text=True, check=True
     )
-    assert not changed.stdout
+    assert {line[3:] for line in changed.stdout.splitlines()} <= TIMED
+    workspace.git(folder, "checkout", "-q", "--", ".")
+    assert not TIMED & set(re.findall(r"[\w/.]+", before))  # no file that varies is hashed
 
 
 def test_cold_stages_give_the_same_bytes(folder):
@@ -76,13 +84,13 @@ def test_cold_stages_give_the_same_bytes(folder):
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        (["prune.method=weight"], COLLECTING),
+        (["prune.method=weight"], [*COLLECTING, "measure"]),
         (["efficiency.w1=2"], COLLECTING[1:]),
         (
             ["prune.method=both", "prune.channel.mode=mask"],
-            [f"prune@{key}-channel" for key in sorted(SWEEPS)] + COLLECTING,
+            [f"prune@{key}-channel" for key in sorted(SWEEPS)] + [*COLLECTING, "measure"],
         ),
-        (["breakpoints.tolerance=5"], COLLECTING),
+        (["breakpoints.tolerance=5"], [*COLLECTING, "measure"]),
     ],
     ids=lambda value: value[0] if "=" in value[0] else "",
 )

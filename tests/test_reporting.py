@@ -181,7 +181,7 @@ def check(report):
     assert len(set(page.ids)) == len(page.ids)
     assert set(page.controls) <= set(page.ids)
     for link in page.links:
-        assert link.startswith(("data:image/", "#"))
+        assert link.startswith(("data:image/", "#")) or link == "deployment.html"
         assert link[0] != "#" or link[1:] in page.ids
     assert "@import" not in report.html
     assert "url(" not in report.html
@@ -230,6 +230,12 @@ def test_figures_are_linked_in_markdown_and_embedded_in_html(committed, tmp_path
     assert "CIFAR-10 3" in report.markdown  # n in the caption
     assert "figure 6" in report.markdown
     assert "Figure not drawn: layers." in report.markdown
+
+
+def test_timings_are_only_linked(committed, tmp_path):
+    report = written(tmp_path, committed)
+    assert "one machine: [deployment numbers](deployment.md)." in report.markdown
+    assert '<a href="deployment.html">deployment numbers</a>' in report.html
 
 
 @pytest.mark.parametrize("name", ["absent.svg", "report.md"])

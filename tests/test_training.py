@@ -6,6 +6,7 @@ from networks import dataset, tiny
 
 from kdprune.distillation import METHODS
 from kdprune.errors import KdpruneError
+from kdprune.files import before
 from kdprune.training import evaluate, fit
 
 RECIPE = {
@@ -109,11 +110,19 @@ def test_divergence_stops_with_a_reason():
         train(make("none", dataset()), lr=1e30)
 
 
-def test_a_damaged_checkpoint_is_refused(tmp_path):
-    file = tmp_path / "unfinished"
-    file.write_bytes(b"PK\x03\x04 half of something")
-    with pytest.raises(KdpruneError, match="damaged"):
-        train(make("none", dataset()), checkpoint=file)
+@pytest.mark.parametrize("both", [False, True], ids=["last", "both"])
+def test_a_damaged_checkpoint_is_passed_over(both, tmp_path, capsys):
+    data, file = dataset(), tmp_path / "unfinished"
+    whole = make("none", data)
+    rows = train(whole, data, checkpoint=file)
+    for damaged in (file, before(file))[: 1 + both]:
+        content = bytearray(damaged.read_bytes())
+        content[len(content) // 2] ^= 1  # which torch alone would not notice
+        damaged.write_bytes(content)
+    resumed = make("none", data)
+    assert train(resumed, data, checkpoint=file) == rows
+    assert same(resumed.state_dict(), whole.state_dict())
+    assert capsys.readouterr().err.count("is damaged") == 1 + both
 
 
 def test_rows_follow_from_the_data():

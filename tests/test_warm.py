@@ -104,6 +104,43 @@ def test_a_killed_stage_is_told(folder):
     assert "was killed" in caller.stderr.read()
 
 
+def test_a_killed_server_takes_its_stage_along(folder):
+    for name in ("asleep", "survived"):
+        (folder / name).unlink(missing_ok=True)
+    caller = subprocess.Popen(
+        [*COMMAND, "probe", "sleep"], cwd=folder, stderr=subprocess.PIPE, text=True
+    )
+    while not (folder / "asleep").exists() or not (folder / "asleep").read_text():
+        time.sleep(0.05)
+    stage = int((folder / "asleep").read_text())
+    server = int(Path(f"/proc/{stage}/stat").read_text().rpartition(")")[2].split()[1])
+    os.kill(server, signal.SIGKILL)
+    assert caller.wait(20) == 1
+    assert "was killed" in caller.stderr.read()
+    deadline = time.monotonic() + 5
+    while Path(f"/proc/{stage}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{stage}").exists()
+
+
+def test_ctrl_c_is_no_traceback(folder):
+    (folder / "asleep").unlink(missing_ok=True)
+    for variables in ({"KDPRUNE_WARM": "0"}, {}):
+        caller = subprocess.Popen(
+            [*COMMAND, "probe", "sleep"],
+            cwd=folder,
+            env={**os.environ, **variables},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        while not (folder / "asleep").exists() or not (folder / "asleep").read_text():
+            time.sleep(0.05)
+        (folder / "asleep").unlink()
+        caller.send_signal(signal.SIGINT)
+        assert caller.wait(20) == 130
+        assert "Traceback" not in caller.stderr.read()
+
+
 def test_another_environment_has_another_server(monkeypatch):
     one = warm.address()
     monkeypatch.setenv("OMP_NUM_THREADS", "7")

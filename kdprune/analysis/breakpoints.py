@@ -5,6 +5,7 @@ Always located on validation accuracy, averaged over seeds first; test accuracy 
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -64,9 +65,7 @@ def breakpoints(
         }
         low, high = _interval(
             matrix,
-            lambda means, locate=RULES[rule], at=(levels, remaining): locate(
-                means, *at, **settings
-            ),
+            partial(RULES[rule], levels=levels, remaining=remaining, **settings),
             resamples=resamples,
             confidence=confidence,
             seed=seed,

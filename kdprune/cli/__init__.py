@@ -1,4 +1,4 @@
-"""What is asked for after the study has run: export, predict, inspect, recommend.
+"""What is asked for before a study is run: plan; and after: export, predict, inspect, recommend.
 
 A command is one file here with `add`, which describes it, and `run`, which does it and returns the
 exit status. No file here imports torch or timm before a command that needs them runs, so that
@@ -8,13 +8,15 @@ help, --version and recommend answer at once.
 import argparse
 
 from kdprune import __version__
-from kdprune.cli import export, inspect, predict, recommend
+from kdprune.cli import export, inspect, plan, predict, recommend
 
 EPILOG = """\
 The study itself is run by DVC (`dvc repro`). These commands read what it wrote, in the folder
-that --project names (default: here): params.yaml, metrics/, models/ and data/.
+that --project names (default: here): params.yaml, metrics/, models/ and data/. `kdprune plan`
+tells beforehand what a study costs.
 
 examples:
+  kdprune plan --profile paper --no-calibration
   kdprune recommend --max-params 200k --max-drop 10
   kdprune export cifar10-resnet10_24-channel --breakpoint --format safetensors,onnx
   kdprune inspect models/teachers/cifar10-resnet10_24.safetensors
@@ -35,6 +37,6 @@ def parser() -> argparse.ArgumentParser:
     )
     whole.add_argument("--version", action="version", version=f"kdprune {__version__}")
     commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (recommend, export, inspect, predict):
+    for command in (plan, recommend, export, inspect, predict):
         command.add(commands)
     return whole

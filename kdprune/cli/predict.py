@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kdprune.cli import project
-from kdprune.errors import KdpruneError
 
 if TYPE_CHECKING:
     import torch
@@ -14,10 +13,10 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Classify image files with a checkpoint of the study, pruned by `kdprune export` or not.
 
-Any file that Pillow reads is turned upright, converted to RGB, resized to 32 x 32 (bicubic with
-antialiasing; a picture that is not square is squeezed) and normalised with the training images'
-mean and standard deviation. Those, and the class names, are in an exported file itself, and in
-data/DATASET/manifest.json for the study's own checkpoints.
+Any file that Pillow reads is turned upright, converted to RGB, cropped at the middle to a square,
+resized to 32 x 32 (bicubic with antialiasing) and normalised with the training images' mean and
+standard deviation, as the images of a folder of one's own are. Those, and the class names, are in
+an exported file itself, and in data/DATASET/manifest.json for the study's own checkpoints.
 """
 EXAMPLE = """\
 example:
@@ -75,7 +74,7 @@ def run(given: argparse.Namespace) -> int:
     with torch.inference_mode():
         # one at a time: an image's answer does not depend on what else is asked
         logits = torch.cat([model(normalise(image, mean, std)) for image in pixels.split(1)])
-    answers = [
+    answers: list[dict[str, Any]] = [
         {"image": str(image), "top": best(row, prepared["classes"], given.top)}
         for image, row in zip(given.images, logits.softmax(1), strict=True)
     ]
@@ -90,19 +89,11 @@ def run(given: argparse.Namespace) -> int:
 
 def read(path: Path) -> "torch.Tensor":
     """Return an image file as bytes [3, 32, 32]. Raises KdpruneError where Pillow fails."""
-    import numpy as np
     import torch
-    from PIL import Image, ImageOps
 
-    try:
-        with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        reason = getattr(error, "strerror", None) or "no image that Pillow reads"
-        raise KdpruneError(f"{path}: cannot be read ({reason})") from None
-    if upright.size != (32, 32):
-        upright = upright.resize((32, 32), Image.Resampling.BICUBIC)  # Pillow's is antialiased
-    return torch.from_numpy(np.asarray(upright).copy()).permute(2, 0, 1)
+    from kdprune.data.sources import pictures
+
+    return torch.from_numpy(pictures.read(path)).permute(2, 0, 1)
 
 
 def best(probabilities: "torch.Tensor", classes: list[str], top: int) -> list[dict[str, Any]]:

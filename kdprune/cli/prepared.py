@@ -61,7 +61,7 @@ def prepare(
         raise KdpruneError(f"{checkpoint}: is pruned already; name the checkpoint it came from")
     who = project.identity(before, checkpoint)
     at_breakpoint = level is None
-    if at_breakpoint:
+    if level is None:
         level = project.breakpoint_level(folder, who, method)
     place = data or folder / "data" / who["dataset"]
     inputs = project.preprocessing(place, classes=before["network"]["classes"])

@@ -23,7 +23,9 @@ limits:
   --max-params   weights that are left: not removed, and not zeroed
   --max-drop     points of validation accuracy below the best unpruned network of the data set;
                  with --drop-from own, below the same network unpruned
-  --max-latency  median of metrics/measure.csv, at --batch images; 5ms, 800us, or 0.01s
+  --max-latency  median of metrics/measure.csv, at --batch images; 5ms, 800us, or 0.01s. Only the
+                 networks at their breakpoints, and unpruned, were timed, on the device that the
+                 answer names; `dvc repro --force --single-item measure` times them on yours
 
 examples:
   kdprune recommend --max-params 200k --max-drop 10
@@ -90,14 +92,14 @@ def run(given: argparse.Namespace) -> int:
     dataset, sweeps = results.sweeps(given.project, given.dataset)
     names = {name: getattr(given, name) for name in recommendation.LIMITS}
     limits = {name: value for name, value in names.items() if value is not None}
-    latencies = results.latencies(
+    latencies, device = results.latencies(
         given.project, dataset, batch=given.batch, needed="max_latency" in limits
     )
     found = recommendation.candidates(sweeps, latencies=latencies, drop_from=given.drop_from)
     kept = recommendation.ranked(found, limits)
     missed = [] if kept else recommendation.shortfalls(found, limits)
     if given.json:
-        print(json.dumps(_json(given, dataset, limits, found, kept, missed), indent=2))
+        print(json.dumps(_json(given, dataset, limits, device, found, kept, missed), indent=2))
         return 0 if kept else 1
     if not kept:
         print(f"None of {len(found)} candidates on {dataset} is within the limits.")
@@ -107,7 +109,7 @@ def run(given: argparse.Namespace) -> int:
     print(f"{len(kept)} of {len(found)} candidates on {dataset} are within the limits.")
     for title, one in zip(("winner", "runner-up"), kept, strict=False):
         print(f"\n{title:10} {_name(one)}")
-        for line in _numbers(one, given.drop_from, given.batch):
+        for line in _numbers(one, given.drop_from, f"at batch {given.batch} on {device}"):
             print(f"           {line}")
     return 0
 
@@ -117,7 +119,7 @@ def _name(one: "Candidate") -> str:
     return f"{one.network} ({one.role}), {how}"
 
 
-def _numbers(one: "Candidate", drop_from: str, batch: int) -> list[str]:
+def _numbers(one: "Candidate", drop_from: str, measured: str) -> list[str]:
     against = "the best unpruned network" if drop_from == "best" else "itself unpruned"
     side = "below" if one.drop >= 0 else "above"
     spread = "no interval" if one.test_low is None else f"[{one.test_low:.2f}, {one.test_high:.2f}]"
@@ -128,7 +130,7 @@ def _numbers(one: "Candidate", drop_from: str, batch: int) -> list[str]:
         f"test {one.test_accuracy:.2f} % {spread}, n = {one.seeds} fine-tuning seeds",
     ]
     if one.latency_ms is not None:
-        found.append(f"latency {one.latency_ms:.3g} ms at batch {batch}")
+        found.append(f"latency {one.latency_ms:.3g} ms {measured}")
     if one.masked:
         found.append("masked, not smaller: zeroed weights make a network no faster")
     return found
@@ -153,6 +155,7 @@ def _json(
     given: argparse.Namespace,
     dataset: str,
     limits: dict[str, float],
+    device: str | None,
     found: list["Candidate"],
     kept: list["Candidate"],
     missed: list["Shortfall"],
@@ -163,6 +166,7 @@ def _json(
         "limits": limits,
         "drop_from": given.drop_from,
         "batch": given.batch,
+        "device": device,
         "candidates": len(found),
         "within_limits": len(kept),
         "winner": described[0],

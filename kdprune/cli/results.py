@@ -42,22 +42,22 @@ def _sweep(folder: Path, key: str, item: Mapping[str, str]) -> list[dict[str, An
 
 def latencies(
     folder: Path, dataset: str, *, batch: int, needed: bool
-) -> dict[tuple[str, str, float], float]:
-    """Return median milliseconds by (network, method, level), from metrics/measure.csv.
+) -> tuple[dict[tuple[str, str, float], float], str | None]:
+    """Return median milliseconds by (network, method, level), and the device that they hold for.
 
-    Method "none" at level 0. Where a network was measured twice, the slower time counts. Raises
-    KdpruneError where the times are `needed` and not there.
+    From metrics/measure.csv; method "none" at level 0. Where a network was measured twice, the
+    slower time counts. Raises KdpruneError where the times are `needed` and not there.
     """
     path = folder / "metrics" / "measure.csv"
     if not path.is_file():
         if needed:
             raise KdpruneError(
                 f"--max-latency: {path} is not there, for the stage measure has not run; run "
-                "`dvc repro measure`, or leave --max-latency out"
+                "`dvc repro --force --single-item measure`, or leave --max-latency out"
             )
-        return {}
+        return {}, None
     found: dict[tuple[str, str, float], float] = {}
-    batches = set()
+    batches, devices = set(), {}
     for row in project.rows(path):
         if row.get("dataset") != dataset:
             continue
@@ -65,12 +65,13 @@ def latencies(
         batches.add(int(numbers["batch"]))
         if numbers["batch"] == batch:
             level = numbers["level"]
-            at = (row.get("network", ""), row.get("method", "") if level else "none", level)
+            at = (project.network(row), row.get("method", "") if level else "none", level)
             found[at] = max(found.get(at, 0.0), numbers["latency_ms_median"])
+            devices[row.get("device") or "a device of no name"] = True
     if needed and not found:
         seen = ", ".join(map(str, sorted(batches))) or "none"
         raise KdpruneError(f"--batch {batch}: {path} has no times of {dataset}; batches: {seen}")
-    return found
+    return found, " and ".join(devices) or None
 
 
 def _numbers(row: Mapping[str, str], names: tuple[str, ...] | list[str], path: Path) -> dict:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from kdprune import counts
-from kdprune.files import write_json
+from kdprune.files import keep, kept
 from kdprune.pruning import METHODS
 from kdprune.pruning.batchnorm import re_estimate
 from kdprune.pruning.finetune import measure, tune_all, tune_head
@@ -63,7 +63,7 @@ def sweep(
             flush=True,
         )
         if checkpoint is not None:
-            write_json(checkpoint, done)
+            keep(checkpoint, json.dumps(done).encode())
     ordered = [done[str(level)] for level in levels]
     rows = [row for item in ordered for row in item["rows"]]
     layers = [row for item in ordered for row in item["layers"]]
@@ -71,9 +71,8 @@ def sweep(
 
 
 def _finished(checkpoint: Path | None) -> dict[str, Any]:
-    if checkpoint is None or not checkpoint.exists():
-        return {}
-    return json.loads(checkpoint.read_text(encoding="utf-8"))
+    content = None if checkpoint is None else kept(checkpoint)
+    return {} if content is None else json.loads(content)
 
 
 def _tuned(

@@ -1,5 +1,6 @@
 """The study's question, answered in words that are computed from the tables."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -30,7 +31,7 @@ def section(
     found: pd.DataFrame,
     *,
     confidence: float,
-    settings: dict[str, Any],
+    settings: Mapping[str, Any],
 ) -> Section:
     """Answer for each data set: the paper's comparison in full, others in a sentence each.
 
@@ -139,7 +140,7 @@ def _basis(scored: pd.DataFrame) -> str:
     return f"{shared} of the paper's {len(printed)} pairs (both data sets) are in this grid."
 
 
-def _settings(settings: dict[str, Any]) -> str:
+def _settings(settings: Mapping[str, Any]) -> str:
     if not settings:
         return ""
     return "Run with: " + "; ".join(f"{key} {value}" for key, value in settings.items()) + "."

@@ -54,7 +54,19 @@ class Figure:
     caption: str
 
 
-Block = Text | Bullets | Table | Figure
+@dataclass(frozen=True)
+class Link:
+    """A paragraph that ends in a link to another document of the same folder.
+
+    `document` is its name without suffix: Markdown leads to Markdown, HTML to HTML.
+    """
+
+    text: str
+    label: str
+    document: str
+
+
+Block = Text | Bullets | Table | Figure | Link
 
 
 @dataclass(frozen=True)

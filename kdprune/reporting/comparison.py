@@ -140,7 +140,9 @@ def efficiencies(scored: pd.DataFrame) -> pd.DataFrame:
 
 def difference(mine: float | None, theirs: float | None) -> float | None:
     """Return ours minus the paper's, None where one of them is missing."""
-    return None if pd.isna(mine) or pd.isna(theirs) else mine - theirs
+    if mine is None or theirs is None or pd.isna(mine) or pd.isna(theirs):
+        return None
+    return mine - theirs
 
 
 def _by_pair(scored: pd.DataFrame) -> pd.DataFrame:

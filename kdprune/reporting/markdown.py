@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from kdprune.reporting.blocks import Block, Bullets, Figure, Section, Table, Text
+from kdprune.reporting.blocks import Block, Bullets, Figure, Link, Section, Table, Text
 
 SPECIAL = re.compile(r"([\\`*<>|\[\]~$]|(?<!\w)_|_(?!\w))")
 
@@ -37,6 +37,9 @@ def _block(block: Block, folder: Path) -> str:
             return f"![{escape(block.title)}]({link})\n\n*{escape(block.title)}.* " + escape(
                 block.caption
             )
+        case Link():
+            target = f"{quote(block.document)}.md"
+            return f"{escape(block.text)} [{escape(block.label)}]({target})."
         case Table():
             return _table(block)
 

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from kdprune.analysis.significance import compare, holm
-from kdprune.reporting.blocks import Block, Section, Text, table
+from kdprune.reporting.blocks import Block, Format, Section, Text, table
 from kdprune.reporting.formats import counted, dataset, distiller, fixed, probability, whole
 from kdprune.reporting.ranks import critical_difference, friedman, mean_ranks, nemenyi
 
@@ -103,7 +103,7 @@ def _dataset(part: pd.DataFrame, name: str, confidence: float) -> list[Block]:
     if not isinstance(friedman(wide), str):
         compared = nemenyi(wide).rename_axis("method").reset_index()
         compared["method"] = compared["method"].map(distiller)
-        shown = [("method", "Method", None)]
+        shown: list[tuple[str, str, Format | None]] = [("method", "Method", None)]
         shown += [(item, distiller(item), probability) for item in methods]
         blocks.append(table(compared, shown, f"{name}: Nemenyi's p for every two methods"))
     return blocks

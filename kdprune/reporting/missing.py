@@ -1,12 +1,12 @@
 """The section of what is not there: pairs, conditions, breakpoints and figures, each with why."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from kdprune import paper
-from kdprune.reporting.blocks import Bullets, Section, Text
+from kdprune.reporting.blocks import Block, Bullets, Section, Text
 from kdprune.reporting.comparison import (
     BEFORE,
     PAIR,
@@ -37,7 +37,7 @@ def section(
         *[f"Figure not drawn: {name}." for name in FIGURES if name not in paths],
     ]
     lead = Text("A dash in a table means that a figure does not exist. The reasons:")
-    blocks = [lead, Bullets(items)] if items else [Text("Nothing is missing.")]
+    blocks: list[Block] = [lead, Bullets(items)] if items else [Text("Nothing is missing.")]
     return Section("Censored or missing", blocks)
 
 
@@ -50,8 +50,8 @@ def _papers(scored: pd.DataFrame) -> list[str]:
         absent = [pair for pair in printed.itertuples(index=False, name=None) if pair not in mine]
         if len(absent) == len(printed):
             here = "" if name in set(scored.dataset) else ", nor the data set"
-            pairs = f"None of the paper's {len(printed)} pairs on {dataset(name)}"
-            said.append(f"{pairs} is in this grid{here}.")
+            none = f"None of the paper's {len(printed)} pairs on {dataset(name)}"
+            said.append(f"{none} is in this grid{here}.")
         elif absent:
             pairs = [f"{teacher} → {student}" for _, teacher, student in absent]
             said.append(f"{dataset(name)}: the paper's pairs {listed(pairs)} are not in this grid.")
@@ -153,7 +153,7 @@ def _compressions(scored: pd.DataFrame) -> list[str]:
     return said
 
 
-def _curve_names(rows: pd.DataFrame) -> Iterable[str]:
+def _curve_names(rows: pd.DataFrame) -> list[str]:
     return [f"{_named(row)} {row['method']}" for row in rows.to_dict("records")]
 
 

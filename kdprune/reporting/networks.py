@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kdprune.reporting.blocks import Figure, Section, Text, table
+from kdprune.reporting.blocks import Figure, Link, Section, Text, table
 from kdprune.reporting.formats import (
     counted,
     dataset,
@@ -101,7 +101,12 @@ def breakpoints(found: pd.DataFrame, *, confidence: float) -> Section:
         "that broke at once lost too much at the first step: nothing is pruned at its breakpoint."
     )
     caption = f"All breakpoints (n = {counted(len(frame), 'curve')})"
-    return Section("Breakpoints", [note, table(frame, [*NETWORK, *BREAKPOINT], caption)])
+    cost = Link(
+        "What these networks cost in bytes and in milliseconds was measured on one machine:",
+        "deployment numbers",
+        "deployment",  # by stage measure: timings vary, so nothing of them stands here
+    )
+    return Section("Breakpoints", [note, table(frame, [*NETWORK, *BREAKPOINT], caption), cost])
 
 
 def _named(frame: pd.DataFrame) -> pd.DataFrame:

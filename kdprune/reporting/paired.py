@@ -49,7 +49,7 @@ def tests(tested: pd.DataFrame, scored: pd.DataFrame) -> pd.DataFrame:
     for dataset in dict.fromkeys(scored.dataset):
         rows = {name: _figures(table, dataset) for name, table in sources.items()}
         rows = {name: row for name, row in rows.items() if row}
-        same = rows.get("paper, our pairs", {}).get("n", 0)
+        same = rows.get("paper, our pairs", {}).get("n") or 0
         if same < 2 or same == rows["paper, recomputed"]["n"]:
             rows.pop("paper, our pairs", None)
         for other in ("printed", "recomputed") if "ours" in rows else ():

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError
 
 from kdprune.errors import KdpruneError
@@ -13,21 +13,21 @@ from kdprune.params import validate
 CONF = Path(__file__).parents[2]
 
 
-def grid(datasets, pairs, distill, prune, roles, *, _root_) -> DictConfig:
+def grid(datasets, pairs, distill, prune, roles, folders, *, _root_) -> DictConfig:
     """Expand the study into the mappings that dvc.yaml iterates over (kdprune.grid.expand).
 
     The whole configuration is validated with it: what is refused is never written.
     """
     plain = [
-        OmegaConf.to_container(value) if isinstance(value, ListConfig) else value
-        for value in (datasets, pairs, distill, prune, roles)
+        OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+        for value in (datasets, pairs, distill, prune, roles, folders)
     ]
-    keys = ("datasets", "pairs", "distill", "prune", "roles")
+    keys = ("datasets", "pairs", "distill", "prune", "roles", "folders")
     rest = OmegaConf.masked_copy(_root_, [key for key in _root_ if key != "grid"])
     values = OmegaConf.to_container(rest, resolve=True)
     try:
         expanded = expand(**dict(zip(keys, plain, strict=True)))
-    except (KdpruneError, TypeError):
+    except (KdpruneError, TypeError, KeyError):
         expanded = {}  # validation says what is wrong
     try:
         validate({**values, "grid": expanded}, where="conf")

@@ -1,0 +1,196 @@
+"""Puts a plan together for `kdprune plan`: every instance's work, and each network's speed."""
+
+import os
+import platform
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from kdprune import calibration, cost, device
+from kdprune.cost import Images, Network, Speed
+from kdprune.data.canonical import DATASETS, EMBEDDED
+from kdprune.distillation.none import Supervised
+from kdprune.errors import KdpruneError
+from kdprune.files import read_json
+from kdprune.params import Params
+
+Subject = tuple[str, str, str]  # teacher, student, distillation method; a teacher alone has ""
+
+
+def plan(params: Params, project: Path, *, seconds: float | None) -> dict[str, Any]:
+    """Return what every instance of the study takes.
+
+    "rows" has one per instance: kind, key, work (kdprune.cost.Work), params, bytes and seconds;
+    "images" the sizes of the data sets. `seconds` is how long each measurement runs; None leaves
+    times out, and "device" is None then; "core" is the share of the measuring in which the process
+    had a core of the CPU. Raises KdpruneError for a data set of unknown size.
+    """
+    place = None if seconds is None else device.choose()
+    sizes = {name: _sizes(params, name, project) for name in params.datasets}
+    grid = {stage: params.grid[stage] for stage in ("teachers", "students", "sweeps")}
+    wanted = {
+        (subject(item), sizes[item["dataset"]][1]): item["dataset"]
+        for stage in grid.values()
+        for item in stage.values()
+    }
+    networks: dict[tuple[Subject, int], Network] = {}
+    speeds: dict[Subject, Speed] = {}
+    wall = computing = 0.0
+    for number, (key, dataset) in enumerate(wanted.items(), 1):
+        one, classes = key
+        name = "-".join(part for part in one if part)
+        print(f"{number} of {len(wanted)}: {name}, {classes} classes", file=sys.stderr)
+        images = sizes[dataset][0]
+        task, teacher = _task(params, one, classes, images.train)
+        networks[key] = calibration.look(task, teacher)
+        if place is not None and one not in speeds:
+            task.to(place)
+            if teacher is not None:
+                teacher.to(place)
+            since = time.perf_counter(), time.process_time()
+            speeds[one] = _speed(params, task, images, place, float(seconds or 0))
+            wall += time.perf_counter() - since[0]
+            computing += time.process_time() - since[1]
+    rows = []
+    for stage, items in grid.items():
+        for key, item in items.items():
+            images, classes = sizes[item["dataset"]]
+            network, speed = networks[subject(item), classes], speeds.get(subject(item))
+            rows.append(_row(params, stage, key, item, network, images, speed))
+    return {
+        "profile": params.profile,
+        "device": None if place is None else _described(place),
+        "calibrate_seconds": seconds,
+        "core": min(1.0, computing / wall) if wall and place.type == "cpu" else None,
+        "images": {name: asdict(images) for name, (images, _) in sizes.items()},
+        "rows": rows,
+    }
+
+
+def subject(item: Mapping[str, str]) -> Subject:
+    """Return which network a grid's instance trains or prunes, whatever the data set."""
+    return item["teacher"], item.get("student", ""), item.get("distill", "")
+
+
+def _sizes(params: Params, dataset: str, project: Path) -> tuple[Images, int]:
+    """Return a data set's images as they will be split, and its number of classes.
+
+    CIFAR's are known; those of one's own are in the manifest of what is downloaded.
+    """
+    if dataset in DATASETS:
+        spec = EMBEDDED if params.data.source == "embedded" else DATASETS[dataset]
+        counts, classes = spec.counts, len(spec.classes)
+    else:
+        path = project / "data" / dataset / "manifest.json"
+        try:
+            manifest = read_json(path)
+            counts, classes = manifest["images"], len(manifest["classes"])
+        except (OSError, ValueError, LookupError, TypeError):
+            raise KdpruneError(
+                f"{path}: does not tell how many images {dataset} has; run `dvc repro download`"
+            ) from None
+    train, val = cost.split(counts["train"], classes, params.data.validation)
+    return Images(train, val, counts["test"]), classes
+
+
+def _task(
+    params: Params, one: Subject, classes: int, images: int
+) -> tuple[nn.Module, nn.Module | None]:
+    teacher, student, method = one
+
+    def described(name: str) -> dict[str, Any]:
+        architecture = params.architectures[name]
+        shared = {"classes": classes, "stem": params.model.stem}
+        return {"timm_name": architecture.timm, "kwargs": architecture.kwargs, **shared}
+
+    return calibration.task(
+        described(student or teacher),
+        described(teacher) if student else None,
+        method=method,
+        hyperparameters=params.distill.__pydantic_extra__.get(method, {}),
+        images=images,
+    )
+
+
+def _speed(
+    params: Params, task: nn.Module, images: Images, place: torch.device, seconds: float
+) -> Speed:
+    """Measure all that the stages do with a network."""
+    tuning, network = params.prune.finetune, task.network
+    recipe = params.teach if isinstance(task, Supervised) else params.distill.training
+    shared = {"device": place, "images": images.train, "seconds": seconds}
+    step = calibration.step_seconds(
+        task, batch_size=recipe.batch_size, precision=recipe.precision, **shared
+    )
+    image = calibration.image_seconds(network, device=place, seconds=seconds)
+    tuning_step = head_step = 0.0
+    if tuning.scope == "all":  # in full precision, as kdprune.pruning.finetune has it
+        whole = Supervised(network.requires_grad_(True))
+        tuning_step = calibration.step_seconds(
+            whole, batch_size=tuning.batch_size, precision="fp32", **shared
+        )
+    elif tuning.scope == "head":
+        head = network.get_classifier()
+        head_step = calibration.head_seconds(
+            head.in_features,
+            head.out_features,
+            seeds=params.prune.seeds,
+            batch_size=min(tuning.batch_size, images.train),
+            device=place,
+            seconds=seconds,
+        )
+    return Speed(step, image, tuning_step, head_step)
+
+
+def _row(
+    params: Params,
+    stage: str,
+    key: str,
+    item: Mapping[str, str],
+    network: Network,
+    images: Images,
+    speed: Speed | None,
+) -> dict[str, Any]:
+    if stage == "sweeps":
+        kind, made = f"prune {item['method']}", (0, 0)  # tables, no network
+        work = _sweep(params, item["method"], network, images)
+    else:
+        given = params.architectures[item["teacher"]].weights
+        kind, recipe = ("teach", params.teach)
+        if stage == "students":
+            kind, recipe, given = "distill", params.distill.training, None
+        epochs = 0 if given and not given.train else recipe.epochs
+        work = cost.training(network, images, epochs=epochs, batch_size=recipe.batch_size)
+        made = network.params, network.bytes
+    taken = cost.seconds(work, speed, tuning=stage == "sweeps") if speed else 0.0
+    named = {"kind": kind, "key": key, "work": work}
+    return named | {"params": made[0], "bytes": made[1], "seconds": taken}
+
+
+def _sweep(params: Params, method: str, network: Network, images: Images) -> cost.Work:
+    prune, tuning = params.prune, params.prune.finetune
+    return cost.sweep(
+        network,
+        images,
+        levels=prune.levels,
+        removes=prune.__pydantic_extra__[method].get("mode") == "remove",
+        seeds=prune.seeds,
+        re_estimate=prune.batchnorm.images if prune.batchnorm.re_estimate else 0,
+        scope=tuning.scope,
+        epochs=tuning.epochs,
+        batch_size=tuning.batch_size,
+        views=tuning.views,
+    )
+
+
+def _described(place: torch.device) -> str:
+    if place.type == "cuda":
+        return f"{torch.cuda.get_device_name(place)} (cuda)"
+    threads = torch.get_num_threads()
+    return f"{place.type} ({platform.machine()}, {os.cpu_count()} cores, {threads} threads)"

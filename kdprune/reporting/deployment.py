@@ -1,0 +1,170 @@
+"""What the networks cost where they are deployed, as a document of its own: its timings vary."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from kdprune.files import replacing
+from kdprune.reporting.blocks import Block, Section, Text, table
+from kdprune.reporting.formats import (
+    counted,
+    dataset,
+    distiller,
+    fixed,
+    listed,
+    millions,
+    share,
+    whole,
+)
+from kdprune.reporting.html import render as to_html
+from kdprune.reporting.markdown import render as to_markdown
+
+TITLE = "kdprune: deployment numbers"
+KEYS = ["dataset", "role", "teacher", "student", "distill"]
+UNPRUNED = "none"
+level = fixed(2, least=1)
+ratio = fixed(2)
+NETWORK = [
+    ("dataset", "Data set", None),
+    ("teacher", "Teacher", None),
+    ("student", "Student", None),
+    ("distill", "Distilled by", None),
+    ("pruning", "Pruning", None),
+    ("level", "Level", level),
+]
+SIZES = [
+    ("macs", "MACs (millions)", millions),
+    ("params", "Parameters stored", whole),
+    ("nonzero_params", "not zeroed", whole),
+    ("dense_bytes", "Dense file, bytes", whole),
+    ("zstd_bytes", "Zstandard, bytes", whole),
+    ("sparse_bytes", "Sparse, bytes", whole),
+    ("sparse_form", "Sparse form", None),
+    ("zstd_share", "Zstandard, % of unpruned", share),
+]
+
+
+def milliseconds(value: float) -> str:
+    """Write a time: three digits below 100 ms, whole milliseconds above."""
+    return fixed(3 if value < 1 else 2 if value < 10 else 1 if value < 100 else 0)(value)
+
+
+TIMES = [
+    ("batch", "Batch", whole),
+    ("latency_ms_median", "Median ms", milliseconds),
+    ("latency_ms_p25", "p25", milliseconds),
+    ("latency_ms_p75", "p75", milliseconds),
+    ("repeats", "n", whole),
+    ("time_ratio", "Times the unpruned", ratio),
+    ("per_second", "Images/s", whole),
+]
+
+
+def write(measured: pd.DataFrame, markdown_path: str | Path, html_path: str | Path) -> None:
+    """Write the document as Markdown and as one HTML file.
+
+    `measured` has the rows of kdprune.deployment.compare, and the columns of KEYS.
+    """
+    parts = sections(measured)
+    texts = {
+        Path(markdown_path): to_markdown(TITLE, parts, Path(markdown_path).parent),
+        Path(html_path): to_html(TITLE, parts),
+    }
+    for path, text in texts.items():
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def sections(measured: pd.DataFrame) -> list[Section]:
+    """Return the sections: what the numbers say, sizes, and times by batch."""
+    frame = related(measured)
+    once = frame.drop_duplicates([*KEYS, "method"])
+    networks = counted(len(frame[KEYS].drop_duplicates()), "network")
+    shown = frame.assign(
+        dataset=frame.dataset.map(dataset),
+        distill=frame.distill.map(distiller),
+        pruning=frame.kind,
+    )
+    stored = table(shown.loc[once.index], [*NETWORK, *SIZES], f"Sizes (n = {networks})")
+    times: list[Block] = [
+        table(part, [*NETWORK, *TIMES], f"Forward pass, {counted(batch, 'image')} at a time")
+        for batch, part in shown.groupby("batch")
+    ]
+    return [
+        Section("What masks and removal change", [*_said(frame), _conditions(frame)]),
+        Section("Sizes", [Text(SIZES_NOTE), stored]),
+        Section("Times", [Text(TIMES_NOTE), *times]),
+    ]
+
+
+SIZES_NOTE = (
+    "MACs are multiply-adds of one image, whether or not a weight is zero. The dense file is the "
+    "network as safetensors; beside it the same file compressed by Zstandard (level 10), and with "
+    "each masked tensor stored as its non-zero values and their places: a bit per element, or "
+    "compressed sparse rows (CSR), whichever is smaller."
+)
+TIMES_NOTE = (
+    "n is how often each forward pass was timed, p25 and p75 are quartiles of these times. A "
+    "network and its pruned forms took turns, so that a busy machine troubles all of them alike. "
+    "Timed is the forward pass alone, by dense kernels. Fewer multiply-adds are not always less "
+    "time: kernels work in blocks of channels, and a removal that leaves odd widths can cost more "
+    "than it saves."
+)
+
+
+def related(measured: pd.DataFrame) -> pd.DataFrame:
+    """Add how a network was pruned, and what it costs relative to the same network unpruned.
+
+    kind: unpruned, masked or removed, with the method; time_ratio: of medians at the same batch;
+    zstd_share; per_second: images at the median.
+    """
+    zeroed = measured.nonzero_params < measured.params
+    kind = (measured.method + ", " + zeroed.map({True: "masked", False: "removed"})).where(
+        measured.method != UNPRUNED, "unpruned"
+    )
+    keys = [*KEYS, "batch"]
+    figures = ["latency_ms_median", "zstd_bytes", "macs"]
+    dense = measured[measured.method == UNPRUNED].set_index(keys)[figures]
+    own = dense.loc[list(measured[keys].itertuples(index=False, name=None))].to_numpy().T
+    return measured.assign(
+        kind=kind,
+        time_ratio=measured.latency_ms_median / own[0],
+        zstd_share=measured.zstd_bytes / own[1],
+        macs_ratio=measured.macs / own[2],
+        per_second=1e3 * measured.batch / measured.latency_ms_median,
+    )
+
+
+def _said(frame: pd.DataFrame) -> list[Block]:
+    blocks: list[Block] = []
+    pruned = frame[frame.method != UNPRUNED]
+    for kind, part in pruned.groupby("kind", sort=False):
+        each = [
+            f"{_spread(times.time_ratio)} times the unpruned time at batch {batch}"
+            for batch, times in part.groupby("batch")
+        ]
+        once = part.drop_duplicates([*KEYS, "method"])
+        blocks.append(
+            Text(
+                f"{_spread(once.macs_ratio)} times the MACs, {listed(each)}, and "
+                f"{_spread(once.zstd_share)} times the compressed file (median over n = "
+                f"{counted(len(once), 'network')}, with the range).",
+                lead=f"{kind.capitalize()}:",
+            )
+        )
+    return blocks or [Text("At their breakpoints these networks are unpruned: all broke at once.")]
+
+
+def _spread(values: pd.Series) -> str:
+    return f"{ratio(values.median())} ({ratio(values.min())} to {ratio(values.max())})"
+
+
+def _conditions(frame: pd.DataFrame) -> Text:
+    where = frame[["device", "threads"]].drop_duplicates().itertuples(index=False, name=None)
+    named = listed([f"{device}, {counted(threads, 'CPU thread')}" for device, threads in where])
+    return Text(
+        f"Measured on {named}, in 32-bit floating point. A pruned network stands at its "
+        "breakpoint; a method that is missing for a network broke at once, and pruned nothing. "
+        "Times are of this machine; those of yours come from: dvc repro --force --single-item "
+        "measure."
+    )

@@ -1,0 +1,125 @@
+"""Holds dvc.lock against the tree: what `dvc status` says, without DVC's cache or its data."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from fnmatch import fnmatch
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+FIELD = re.compile(r"\$\{(item|key)((?:\.\w+)*)\}")
+
+
+def differences() -> tuple[list[str], int, list[str]]:
+    """Compare dvc.yaml, params.yaml and the files with dvc.lock.
+
+    Returns what differs, how many files and folders were compared, and which are not here: outputs
+    that only DVC's cache holds.
+    """
+    values = read("params.yaml")
+    described, locked = stages(values), read("dvc.lock").get("stages", {})
+    told = [f"{name}: is not in dvc.lock" for name in described if name not in locked]
+    compared, missing = set(), set()
+    for name in (name for name in described if name in locked):
+        stage, entry = described[name], locked[name]
+        if stage["cmd"] != entry.get("cmd"):
+            told.append(f"{name}: its command is another")
+        told += [f"{name}: {problem}" for problem in _parameters(stage, entry, values)]
+        for kind in ("deps", "outs"):
+            recorded = {item["path"]: item for item in entry.get(kind, [])}
+            for path in sorted(stage[kind].keys() ^ recorded.keys()):
+                where = "dvc.lock" if path in stage[kind] else "dvc.yaml"
+                told.append(f"{name}: {path} is not among the {kind} of {where}")
+            for path in stage[kind].keys() & recorded.keys():
+                found = md5(Path(path))
+                if found is None and (stage[kind][path] or (kind == "deps" and _cached(path))):
+                    missing.add(path)
+                    continue
+                compared.add(path)
+                if found != recorded[path]["md5"]:
+                    how = "is not there" if found is None else "is not what dvc.lock recorded"
+                    told.append(f"{path}: {how} ({name})")
+    return list(dict.fromkeys(told)), len(compared), sorted(missing)
+
+
+def stages(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return dvc.yaml's stages, one per instance: cmd, params, deps and outs {path: cached}."""
+    found = {}
+    for name, stage in read("dvc.yaml")["stages"].items():
+        if "foreach" not in stage:
+            found[name] = _instance(stage, {})
+            continue
+        over = _at(values, stage["foreach"].removeprefix("${").removesuffix("}"))
+        items = over if isinstance(over, Mapping) else {item: item for item in over}
+        for key, item in items.items():
+            found[f"{name}@{key}"] = _instance(stage["do"], {"key": key, "item": item})
+    return found
+
+
+def md5(path: Path) -> str | None:
+    """Return the hash that DVC gives a file or a folder, None where there is none."""
+    if path.is_file():
+        return hashlib.md5(path.read_bytes()).hexdigest()
+    if not path.is_dir():
+        return None
+    files = [item for item in path.rglob("*") if item.is_file() and not _ignored(item)]
+    parts = sorted(item.relative_to(path).parts for item in files)
+    listed = [{"md5": md5(path.joinpath(*part)), "relpath": "/".join(part)} for part in parts]
+    return hashlib.md5(json.dumps(listed, sort_keys=True).encode()).hexdigest() + ".dir"
+
+
+def _instance(stage: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
+    def fill(text: str) -> str:
+        return FIELD.sub(lambda at: str(_at(names, at[1] + at[2])), text)
+
+    outs = [*stage.get("outs", []), *stage.get("metrics", [])]
+    flat = [item if isinstance(item, dict) else {item: {}} for item in outs]
+    return {
+        "cmd": fill(stage["cmd"]),
+        "params": {fill(name) for name in stage.get("params", [])},
+        "deps": dict.fromkeys(map(fill, stage.get("deps", [])), False),
+        "outs": {fill(k): v.get("cache", True) for item in flat for k, v in item.items()},
+    }
+
+
+def _parameters(
+    stage: Mapping[str, Any], entry: Mapping[str, Any], values: Mapping[str, Any]
+) -> list[str]:
+    recorded = entry.get("params", {}).get("params.yaml", {})
+    told = [f"parameter {name} is not in both" for name in stage["params"] ^ recorded.keys()]
+    for name in sorted(stage["params"] & recorded.keys()):
+        if _at(values, name) != recorded[name]:
+            told.append(f"parameter {name} has changed")
+    return sorted(told)
+
+
+def _cached(path: str) -> bool:
+    """Say whether a dependency is one that git ignores: data and networks."""
+    return path.startswith(("data/", "models/")) and path != "data/embedded"
+
+
+def _ignored(path: Path) -> bool:
+    return any(fnmatch(part, pattern) for part in path.parts for pattern in _patterns())
+
+
+@cache
+def _patterns() -> tuple[str, ...]:
+    file = Path(".dvcignore")
+    return tuple(file.read_text().split()) if file.exists() else ()
+
+
+def _at(values: Mapping[str, Any], dotted: str) -> Any:
+    found: Any = values
+    for name in dotted.split("."):
+        found = found[name] if isinstance(found, Mapping) and name in found else None
+    return found
+
+
+def read(path: str) -> dict[str, Any]:
+    """Read a YAML file that holds a mapping."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load(Path(path).read_bytes(), Loader=loader) or {}

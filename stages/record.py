@@ -1,0 +1,126 @@
+"""What made a result, and how long it took: beside the results, for it must not change them.
+
+.run/log/STAGE-KEY.json lists a stage's last runs, the newest at the end. DVC and git ignore it.
+"""
+
+import datetime
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from kdprune.files import read_json, write_json
+
+FOLDER = Path(".run/log")
+LIBRARIES = (
+    "kdprune",
+    "torch",
+    "timm",
+    "torchvision",
+    "torch-pruning",
+    "numpy",
+    "pandas",
+    "scipy",
+    "matplotlib",
+)
+KEPT = 20  # runs in a file
+
+
+@contextmanager
+def recorded(stage: str, key: str) -> Iterator[None]:
+    """Note a stage's run when it begins, so that a killed one shows, and again when it ends.
+
+    `ended` says so until the end, then "ok" or the error. A record that cannot be written is
+    told of in one line; it stops no stage.
+    """
+    path = FOLDER / (f"{stage}-{key}.json" if key else f"{stage}.json")
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    run: dict[str, Any] = {"started": now, "ended": "not yet, or killed"}
+    run |= {"resumed": _resumes(stage, key), "versions": versions(), "machine": _machine()}
+    runs = [*_earlier(path), run][-KEPT:]
+    _write(path, runs)
+    start = time.monotonic()
+    try:
+        yield
+        run["ended"] = "ok"
+    except BaseException as error:
+        run["ended"] = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+        raise
+    finally:
+        run["seconds"] = round(time.monotonic() - start, 3)
+        try:
+            run |= _computed()
+            if run["ended"] == "ok" and stage in ("teach", "distill"):
+                run |= _trained(stage, key, run)
+        except Exception as error:  # the stage's work is done: a record must not undo that
+            print(f"kdprune: {path}: an incomplete record ({error})", file=sys.stderr)
+        _write(path, runs)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that compute; "" where one is missing."""
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = ""
+    return found
+
+
+def _machine() -> dict[str, Any]:
+    return {"system": platform.platform(), "cores": os.cpu_count()}
+
+
+def _resumes(stage: str, key: str) -> bool:
+    from stages import paths
+
+    return any(paths.UNFINISHED.glob(f"{stage}-{key}-{'?' * 16}.ckpt*"))
+
+
+def _computed() -> dict[str, Any]:
+    """Return where torch computed, in a stage that did not need to import it: nothing."""
+    torch = sys.modules.get("torch")
+    if torch is None or "kdprune.device" not in sys.modules:
+        return {}
+    from kdprune import device
+
+    place = device.choose()
+    told = {"device": place.type, "threads": torch.get_num_threads()}
+    if place.type == "cuda":
+        told |= {"gpu": torch.cuda.get_device_name(place), "cuda": torch.version.cuda}
+    return told
+
+
+def _trained(stage: str, key: str, run: dict[str, Any]) -> dict[str, Any]:
+    """Return precision, and training images per second of the whole stage if it ran in one go."""
+    from kdprune.params import load
+    from stages import paths, tables
+
+    params = load()
+    recipe = params.teach if stage == "teach" else params.distill.training
+    told: dict[str, Any] = {"precision": recipe.precision}
+    if not run["resumed"]:
+        steps = int(tables.read(paths.learning(key)).step.max())
+        told["images_per_second"] = round(steps * recipe.batch_size / run["seconds"], 1)
+    return told
+
+
+def _earlier(path: Path) -> list[Any]:
+    try:
+        found = read_json(path)
+    except (OSError, ValueError):  # none, or damaged: a record is no reason to stop
+        return []
+    return found if isinstance(found, list) else []
+
+
+def _write(path: Path, runs: list[Any]) -> None:
+    try:
+        write_json(path, runs)
+    except OSError as error:
+        print(f"kdprune: {path}: no record kept ({error.strerror})", file=sys.stderr)

@@ -1,0 +1,116 @@
+"""Check that the committed results are what the tree says they are: python -m stages.verify.
+
+Three questions, a line each: does params.yaml follow from conf/, is dvc.lock current, and do the
+figures and pages follow from the tables. Needs neither a GPU nor DVC's cache; exit status 1 where
+something differs.
+"""
+
+import contextlib
+import importlib
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from stages import locked
+
+DERIVED = ("breakpoints", "efficiency", "significance", "report")  # from tables, on any machine
+TABLES = ("metrics/teach", "metrics/distill", "metrics/sweeps", "metrics/layers", "plots/learning")
+
+
+def composition() -> tuple[str, list[str]]:
+    """Hold params.yaml against the composition of conf/."""
+    with tempfile.TemporaryDirectory() as name:
+        composed = Path(name) / "params.yaml"
+        command = [sys.executable, "conf/compose.py", "-o", str(composed)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            return "", [f"conf/: {done.stderr.strip() or done.stdout.strip()}"]
+        told = _compare(Path("params.yaml"), composed)
+    return "params.yaml follows from conf/", [f"{line}; run `make params`" for line in told]
+
+
+def lock() -> tuple[str, list[str]]:
+    """Hold dvc.lock against dvc.yaml, params.yaml and the files."""
+    told, compared, missing = locked.differences()
+    fine = f"dvc.lock is current: {compared} files and folders have their hash"
+    if missing:
+        fine += f"; {len(missing)} are not here (dvc pull brings them)"
+    return fine, told
+
+
+def derivation() -> tuple[str, list[str]]:
+    """Compute again what follows from the tables, elsewhere, and compare byte for byte."""
+    from kdprune.errors import KdpruneError
+    from kdprune.params import load
+
+    load()  # before its errors could be those of a stage
+    described = locked.stages(locked.read("params.yaml"))
+    files = [path for name in DERIVED for path in described[name]["outs"]]
+    told = []
+    with _elsewhere() as (here, there):
+        for name in DERIVED:
+            try:
+                importlib.import_module(f"stages.{name}").main()
+            except KdpruneError as error:
+                return "", [f"{name}: {error}"]
+        for path in files:
+            told += _compare(here / path, there / path, path)
+    return f"{len(files)} figures, metrics and pages follow from the tables, byte for byte", told
+
+
+@contextlib.contextmanager
+def _elsewhere() -> Iterator[tuple[Path, Path]]:
+    """Work in a folder that has the parameters and the raw tables only; yield both folders."""
+    here = Path.cwd()
+    with tempfile.TemporaryDirectory() as name:
+        there = Path(name)
+        shutil.copy("params.yaml", there)
+        for table in TABLES:
+            shutil.copytree(table, there / table)
+        os.chdir(there)
+        try:
+            yield here, there
+        finally:
+            os.chdir(here)
+
+
+def _compare(ours: Path, made: Path, name: str = "") -> list[str]:
+    """Return how a committed file differs from one just made: its first line that does."""
+    name = name or str(ours)
+    if not ours.exists():
+        return [f"{name}: is not there"]
+    found, expected = ours.read_bytes(), made.read_bytes()
+    if found == expected:
+        return []
+    pairs = zip(found.splitlines(), expected.splitlines(), strict=False)
+    for number, lines in enumerate(pairs, 1):
+        if lines[0] != lines[1]:
+            same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(*lines, strict=False))
+            at = len(list(same))
+            part = slice(max(0, at - 20), at + 20)
+            ours_is, made_is = (line[part].decode(errors="replace") for line in lines)
+            return [f"{name}: line {number} has …{ours_is}…, and should have …{made_is}…"]
+    return [f"{name}: has {len(found)} bytes, and should have {len(expected)}"]
+
+
+def main() -> int:
+    """Print a line per question; return the exit status."""
+    status = 0
+    for question in (composition, lock, derivation):
+        try:
+            fine, told = question()
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            fine, told = "", [f"{question.__name__}: cannot be checked ({error!r})"]
+        for line in told or [fine]:
+            print(f"{'DIFFERS' if told else 'OK     '} {line}", flush=True)
+        status |= bool(told)
+    return int(status)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,214 @@
+"""Deployment numbers: sizes that can be counted by hand, and times that are times."""
+
+import copy
+
+import networks
+import pandas as pd
+import pytest
+import torch
+import yaml
+import zstandard
+from safetensors.torch import save as serialise
+from test_conventions import closure
+from torch import nn
+
+from kdprune import deployment, models
+from kdprune.files import write_csv
+from kdprune.pruning import METHODS
+from kdprune.pruning.pruned import Pruned
+from kdprune.reporting.deployment import related, sections
+from kdprune.reporting.markdown import render
+
+FAST = {"repeats": 3, "least": 3}
+TIMES = ["latency_ms_p25", "latency_ms_median", "latency_ms_p75"]
+
+
+class Hand(nn.Module):
+    """A convolution of 4 x 27 weights and a linear layer of 300 x 4 with 300 biases."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, padding=1, bias=False)
+        self.head = nn.Linear(4, 300)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.head(self.conv(images).mean((2, 3)))
+
+
+def masks(model: nn.Module, share: float) -> dict[str, torch.Tensor]:
+    """Keep the first `share` of both layers' weights."""
+    found = {}
+    for name in ("conv.weight", "head.weight"):
+        weight = model.get_parameter(name)
+        keep = torch.arange(weight.numel()) < round(share * weight.numel())
+        found[name] = keep.view_as(weight)
+    return found
+
+
+def test_sizes_by_hand():
+    model = Hand()
+    found = deployment.sizes(model, input_size=8)
+    assert found["macs"] == 4 * 27 * 64 + 1200
+    assert found["params"] == found["nonzero_params"] == 108 + 1500
+    file = serialise(model.state_dict())
+    assert found["dense_bytes"] == found["sparse_bytes"] == len(file)
+    assert len(file) - 4 * 1608 == 8 + int.from_bytes(file[:8], "little")  # the header alone
+    assert found["sparse_form"] == "dense"
+    compressor = zstandard.ZstdCompressor(level=deployment.ZSTD_LEVEL)
+    assert found["zstd_bytes"] == len(compressor.compress(file)) > len(file) / 2
+
+
+def test_sparse_sizes_by_hand():
+    model = Hand()
+    found = deployment.sizes(model, masks(model, 0.5), input_size=8)
+    assert found["nonzero_params"] == 54 + 600 + 300
+    # a bit per weight: 108 / 8 rounded up, and 150; CSR of the head has 301 pointers for 600 values
+    saved = (4 * 108 - 14 - 4 * 54) + (4 * 1200 - 150 - 4 * 600)
+    assert found["dense_bytes"] - found["sparse_bytes"] == saved
+    assert found["sparse_form"] == "bitmask"
+    wide = nn.Linear(1000, 2, bias=False)
+    keep = torch.zeros(2, 1000, dtype=torch.bool)
+    keep[:, :5] = True
+    saved = {
+        form: deployment._saved(keep, getattr(deployment, form)) for form in ("_csr", "_bitmask")
+    }
+    # three pointers of 4 bytes; ten values of 4, and their columns of 2, for 1000 do not fit in 1
+    assert saved == {"_csr": 8000 - 12 - 60, "_bitmask": 8000 - 250 - 40}
+    assert deployment._saved(torch.ones(2, 1000, dtype=torch.bool), deployment._bitmask) == 0
+    assert deployment._saved(keep[0], deployment._bitmask) == 4000 - 125 - 20  # a vector
+    assert wide.weight.shape == keep.shape
+
+
+def test_a_mask_saves_nothing_but_in_a_sparse_or_compressed_file():
+    dense = networks.tiny()
+    before = deployment.sizes(dense)
+    (masked,) = METHODS["weight"](dense, [0.8])
+    found = deployment.sizes(masked.model, masked.masks)
+    for name in ("macs", "params", "dense_bytes"):
+        assert found[name] == before[name], name
+    assert found["nonzero_params"] == masked.nonzero_params < before["params"]
+    assert found["sparse_bytes"] < found["dense_bytes"]
+    assert found["zstd_bytes"] < before["zstd_bytes"]
+    (cut,) = METHODS["channel"](dense, [0.5])
+    found = deployment.sizes(cut.model, cut.masks)
+    for name in ("macs", "params", "dense_bytes", "zstd_bytes", "sparse_bytes"):
+        assert found[name] < before[name], name
+    assert found["nonzero_params"] == found["params"] == cut.params
+    assert found["sparse_form"] == "dense"
+
+
+def test_masked_channels_are_counted_with_their_norms():
+    (masked,) = METHODS["channel"](networks.tiny(), [0.5], mode="mask")
+    found = deployment.sizes(masked.model, masked.masks)
+    zeros = sum(int((~mask).sum()) for mask in masked.masks.values())
+    assert found["params"] - found["nonzero_params"] == zeros > 0
+    assert any(mask.dim() == 1 for mask in masked.masks.values())
+    assert found["sparse_bytes"] < found["dense_bytes"]
+
+
+def test_times_are_positive_and_ordered():
+    model = networks.tiny()
+    before = copy.deepcopy(model.state_dict())
+    (found,) = deployment.latency([model], 2, repeats=5, least=2)
+    assert 0 < found[TIMES[0]] <= found[TIMES[1]] <= found[TIMES[2]]
+    assert found["repeats"] == 5
+    (found,) = deployment.latency([model], 1, repeats=50, least=4, seconds=0)
+    assert found["repeats"] == 4
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_times_are_of_the_network_that_they_stand_beside(monkeypatch):
+    """By a clock that only the networks move: each image takes a network its own time."""
+    clock = [0.0]
+    monkeypatch.setattr(deployment.time, "perf_counter", lambda: clock[0])
+
+    class Slow(nn.Module):
+        def __init__(self, seconds: float) -> None:
+            super().__init__()
+            self.weight, self.seconds, self.batches = nn.Parameter(torch.ones(1)), seconds, []
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            self.batches.append(len(images))
+            clock[0] += self.seconds * len(images) * (100 if len(self.batches) <= 6 else 1)
+            return images
+
+    slow, fast = Slow(0.5), Slow(0.25)
+    first, second = deployment.latency([slow, fast], 8, **FAST)
+    assert [first[name] for name in TIMES] == [4000] * 3  # neither the first turns nor one image
+    assert [second[name] for name in TIMES] == [2000] * 3
+    assert slow.batches == fast.batches == [1, 8] * (deployment.WARM_UP + 3)
+
+
+def measured() -> pd.DataFrame:
+    """The rows of one tiny network, with made-up times."""
+    dense = networks.tiny()
+    variants = {"none": Pruned(0.0, 0.0, 0.0, dense)}
+    for method, level in (("weight", 0.8), ("channel", 0.5)):
+        variants[method] = next(METHODS[method](dense, [level]))
+    rows = pd.DataFrame(deployment.compare(variants, batches=(1, 4), **FAST))
+    who = {"dataset": "cifar10", "role": "teacher", "teacher": "t", "student": "", "distill": ""}
+    times = {"none": 8.0, "weight": 8.0, "channel": 6.0}
+    return rows.assign(**who, latency_ms_median=rows.method.map(times) * rows.batch)
+
+
+def test_the_document_says_what_the_rows_say():
+    rows = measured()
+    assert list(zip(rows.method, rows.batch, strict=True)) == [
+        (method, batch) for method in ("none", "weight", "channel") for batch in (1, 4)
+    ]
+    frame = related(rows).set_index(["method", "batch"])
+    assert frame.time_ratio["weight", 1] == 1
+    assert frame.time_ratio["channel", 4] == 0.75
+    assert frame.kind["weight", 1] == "weight, masked"
+    assert frame.kind["channel", 1] == "channel, removed"
+    assert frame.per_second["channel", 1] == pytest.approx(1000 / 6)
+    text = render("numbers", sections(rows), deployment.Path())
+    assert "**Weight, masked:** 1.00 (1.00 to 1.00) times the MACs, 1.00" in text
+    assert "0.75 (0.75 to 0.75) times the unpruned time at batch 4" in text
+    assert "n = 1 network" in text
+    assert deployment.device_name(torch.device("cpu")) in text.replace("\\", "")
+    alone = render("numbers", sections(rows[rows.method == "none"]), deployment.Path())
+    assert "all broke at once" in alone
+
+
+def test_the_stage(root, tmp_path, monkeypatch, values):
+    """It prunes as the sweeps do, and leaves out what broke at once."""
+    monkeypatch.syspath_prepend(root)
+    monkeypatch.chdir(tmp_path)
+    from stages import measure
+
+    described = {"timm_name": "resnet18", "classes": 10, "stem": "imagenet"}
+    described["kwargs"] = networks.TINY["basic"][1]
+    rows = []
+    for key, item in values["grid"]["sweeps"].items():
+        if not (tmp_path / item["checkpoint"]).exists():
+            models.save(item["checkpoint"], networks.tiny(), {"network": described})
+        level = 0.0 if key == "cifar10-densenet21_16-channel" else 0.5
+        rows.append({**{k: v for k, v in item.items() if k != "checkpoint"}, "level": level})
+    values["prune"]["channel"]["mode"] = "mask"
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
+    write_csv("metrics/breakpoints.csv", pd.DataFrame(rows))
+    quick = deployment.compare
+    monkeypatch.setattr(deployment, "compare", lambda found: quick(found, (1, 2), **FAST))
+    threads = torch.get_num_threads()
+    try:
+        measure.main()
+    finally:
+        torch.set_num_threads(threads)
+    found = pd.read_csv("metrics/measure.csv", keep_default_na=False)
+    who = ["teacher", "student", "distill"]
+    assert len(found) == 2 * (5 * 3 - 1)
+    assert not found.duplicated([*who, "method", "batch"]).any()
+    assert set(found[found.method == "none"].level) == {0.0}
+    assert set(found[found.method != "none"].level) == {0.5}
+    broken = found[(found.teacher == "densenet21_16") & (found.student == "")]
+    assert set(broken.method) == {"none", "weight"}
+    assert (found.params == found.params[0]).all()  # masks: the mode that params.yaml names
+    assert (found[found.method != "none"].nonzero_params < found.params[0]).all()
+    for name in ("deployment.md", "deployment.html"):
+        assert "channel, masked" in (tmp_path / "plots" / name).read_text()
+
+
+def test_the_document_needs_no_torch(root):
+    for file in closure(root / "kdprune/reporting/deployment.py"):
+        assert "import torch" not in (root / file).read_text(), file

@@ -1,0 +1,114 @@
+"""Files are whole or not there, whoever was killed; unfinished work is intact or passed over."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from kdprune.files import before, keep, kept, replacing
+from stages import paths, resume
+
+
+def test_what_dead_processes_left_goes(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"],
+        text=True,
+        capture_output=True,
+        check=True,
+    )
+    dead = tmp_path / f".a[1].csv.{done.stdout.strip()}-abc_.part"
+    other = tmp_path / f".b.csv.{done.stdout.strip()}-abc_.part"
+    living = tmp_path / f".a[1].csv.{os.getppid()}-abc_.part"
+    for file in (dead, other, living):
+        file.touch()
+    with replacing(tmp_path / "a[1].csv") as temporary:
+        temporary.write_text("x")
+    assert {file.name for file in tmp_path.iterdir()} == {"a[1].csv", other.name, living.name}
+
+
+@pytest.mark.parametrize("at", ["mkstemp", "write", "fsync"])
+def test_a_full_disk_names_the_file_and_leaves_the_last(at, tmp_path, monkeypatch):
+    path = tmp_path / "a.csv"
+    path.write_text("earlier")
+
+    named = [f"{path}.x.part"] if at == "mkstemp" else []
+
+    def full(*arguments, **options):
+        raise OSError(28, "No space left on device", *named)
+
+    def write():
+        with replacing(path) as temporary:
+            temporary.write_text("new")
+            if at == "write":
+                full()
+
+    if at != "write":
+        monkeypatch.setattr({"mkstemp": "tempfile.mkstemp", "fsync": "os.fsync"}[at], full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        write()
+    assert caught.value.filename == str(path)
+    assert [file.name for file in tmp_path.iterdir()] == ["a.csv"]
+    assert path.read_text() == "earlier"
+
+
+def test_unfinished_work_has_a_predecessor(tmp_path, capsys):
+    path = tmp_path / "x.ckpt"
+    assert kept(path) is None
+    keep(path, b"one")
+    assert not before(path).exists()
+    keep(path, b"two")
+    assert kept(path) == b"two"
+    path.write_bytes(path.read_bytes()[:-1])
+    assert kept(path) == b"one"
+    before(path).write_bytes(b"")
+    assert kept(path) is None
+    assert capsys.readouterr().err.count("is damaged") == 3
+    path.unlink()
+    assert kept(path) is None
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "kdprune").mkdir()
+    (tmp_path / "kdprune/code.py").write_text("1")
+    (tmp_path / "data").write_text("1")
+    return tmp_path
+
+
+def name(**changes):
+    given = {"inputs": [paths.Path("data")], "parameters": {"lr": 0.1}} | changes
+    return resume.unfinished("teach", "net", **given).name
+
+
+@pytest.mark.parametrize("change", ["parameters", "data", "code", "version"])
+def test_another_configuration_has_another_name(change, project, monkeypatch):
+    first = name()
+    assert name() == first
+    changes = {}
+    if change == "parameters":
+        changes = {"parameters": {"lr": 0.2}}
+    elif change == "version":
+        monkeypatch.setattr(resume.metadata, "version", lambda library: "0")
+    else:
+        (project / {"data": "data", "code": "kdprune/code.py"}[change]).write_text("2")
+    assert name(**changes) != first
+
+
+def test_what_dvc_has_recorded_is_forgotten(project):
+    path = project / resume.unfinished("teach", "net", inputs=[], parameters=1)
+    keep(path, b"one")
+    keep(path, b"two")
+    lock = project / "dvc.lock"
+
+    def again() -> bytes | None:
+        return kept(resume.unfinished("teach", "net", inputs=[], parameters=1))
+
+    lock.touch()
+    assert again() == b"two"  # killed: the stage has not ended
+    path.unlink()  # it has
+    os.utime(lock, (0, 0))
+    assert again() == b"one"  # but DVC recorded nothing since
+    lock.touch()
+    assert again() is None

@@ -1,0 +1,127 @@
+"""`make verify` notices a number, a parameter, a file and a line of code that has changed."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+import workspace
+import yaml
+from conftest import ROOT
+
+from stages import locked, verify
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """The committed tree: what a clone holds."""
+    folder = tmp_path_factory.mktemp("clone")
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in names.splitlines():
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+@pytest.fixture
+def tree(results, tmp_path, monkeypatch):
+    """A copy of it to change, and to work in."""
+    folder = shutil.copytree(results, tmp_path / "tree")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_a_broken_number_is_noticed(tree):
+    figure = tree / "metrics/efficiency.json"
+    values = json.loads(figure.read_text())
+    leaf = values
+    while isinstance(next(iter(leaf.values())), dict):
+        leaf = next(iter(leaf.values()))
+    leaf["accuracy"] += 0.01
+    figure.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+    lines = [line for line in verify.derivation()[1] if line.startswith(str(figure.name))]
+    lines += [line for line in verify.derivation()[1] if "metrics/efficiency.json: line" in line]
+    assert len(lines) == 1
+    assert any(line.startswith("metrics/efficiency.json: is not") for line in verify.lock()[1])
+
+
+def test_a_broken_row_of_a_plot_is_noticed(tree):
+    table = tree / "plots/accuracy.csv"
+    table.write_text(table.read_text() + "x\n")
+    assert any(line.startswith("plots/accuracy.csv") for line in verify.derivation()[1])
+
+
+def test_a_parameter_set_by_hand_is_noticed(tree):
+    values = yaml.safe_load((tree / "params.yaml").read_text())
+    values["breakpoints"]["tolerance"] = 7.5
+    (tree / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    assert any("params.yaml" in line for line in verify.composition()[1])
+    assert "breakpoints: parameter breakpoints has changed" in verify.lock()[1]
+
+
+def test_it_says_what_it_checked_and_fails(tree):
+    code = tree / "kdprune/analysis/efficiency.py"
+    code.write_text(code.read_text() + "# changed\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "stages.verify"], cwd=tree, capture_output=True, text=True
+    )
+    assert done.returncode == 1, done.stderr
+    lines = [line.split(maxsplit=1) for line in done.stdout.splitlines()]
+    assert {word for word, _ in lines} <= {"OK", "DIFFERS"}
+    assert any(told.startswith("kdprune/analysis/efficiency.py: is not") for _, told in lines)
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """A project of DVC with a folder, a loop and a parameter."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in/sub").mkdir(parents=True)
+    for name in ("in/b", "in/a", "in/sub/c", "in/a.pyc"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / ".dvcignore").write_text("*.pyc\n")
+    (tmp_path / "params.yaml").write_text("grid: {one: {rate: 1}, two: {rate: 2}}\n")
+    stage = {"cmd": "cp in/a ${key}.txt", "deps": ["in"], "params": ["grid.${key}.rate"]}
+    stage["outs"] = [{"${key}.txt": {"cache": False}}]
+    described = {"stages": {"copy": {"foreach": "${grid}", "do": stage}}}
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump(described))
+    git = ["git", "init", "-q"]
+    subprocess.run(git, cwd=tmp_path, check=True)
+    workspace.python(tmp_path, "-m", "dvc", "init", "-q")
+    (tmp_path / ".dvcignore").write_text("*.pyc\n")
+    workspace.python(tmp_path, "-m", "dvc", "repro", "-q")
+    return tmp_path
+
+
+def test_hashes_are_those_of_dvc(small):
+    assert locked.differences() == ([], 3, [])
+    entry = yaml.safe_load((small / "dvc.lock").read_text())["stages"]["copy@one"]
+    assert locked.md5(small / "in") == entry["deps"][0]["md5"]
+    assert locked.md5(small / "in/a") == hashlib.md5(b"in/a").hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda: os.remove("two.txt"), "two.txt: is not there (copy@two)"),
+        (lambda: os.rename("in/sub/c", "in/sub/d"), "in: is not what dvc.lock recorded (copy@one)"),
+        (lambda: _edit("params.yaml", "rate: 2", "rate: 3"), "copy@two: parameter grid.two.rate"),
+        (lambda: _edit("dvc.yaml", "cp in", "cp ./in"), "copy@one: its command is another"),
+        (lambda: _edit("params.yaml", "two:", "three:"), "copy@three: is not in dvc.lock"),
+    ],
+)
+def test_every_change_is_told(small, change, told):
+    change()
+    assert any(line.startswith(told) for line in locked.differences()[0])
+
+
+def _edit(name: str, old: str, new: str) -> None:
+    with open(name) as file:
+        text = file.read()
+    assert old in text
+    with open(name, "w") as file:
+        file.write(text.replace(old, new))
