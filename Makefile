@@ -5,7 +5,7 @@ READY := .venv/.ready
 # `dvc` runs its stages with whatever `python` comes first
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup repro test lint lock params verify faults clean
+.PHONY: help setup repro test lint lock params verify faults bench docs clean
 
 help: ## Show what each target does
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target text; do \
@@ -24,7 +24,7 @@ repro: setup ## Run the study: every stage that is not up to date
 	python -m dvc repro
 
 test: setup ## Run the tests
-	python -m pytest
+	python -m pytest -n 2 --dist loadgroup
 
 lint: setup ## Check style, docstrings, and that params.yaml follows from conf/
 	python -m ruff check .
@@ -43,6 +43,14 @@ verify: setup ## Check that the results follow from the tables, parameters and c
 
 faults: setup ## Kill and break a small study in every way; write what survived to docs/reliability.md
 	python benchmarks/faults.py --write docs/reliability.md
+
+bench: setup ## Measure the claims about speed and memory (benchmarks/README.md)
+	for name in training sweeps distillation evaluation startup memory dvc_overhead; do \
+	  echo "== $$name"; python benchmarks/$$name.py 2>/dev/null || exit 1; done
+
+docs: setup ## Build the documentation into build/docs
+	python docs/generate.py
+	python -m mkdocs build --strict
 
 clean: ## Remove the environment and unfinished work, not results
 	rm -rf .venv .run

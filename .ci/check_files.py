@@ -5,11 +5,14 @@ import re
 import sys
 from pathlib import Path
 
-MARKER = re.compile(rb"^(<{7} |>{7} |={7}$)", re.MULTILINE)
+LINES = {
+    rb"[ \t]+$": "ends with blanks",
+    rb"^(<{7} |>{7} |={7}$)": "is left of a merge",
+}
 
 
 def faults(path: Path, largest: int) -> list[str]:
-    """Return what is wrong with a file of at most `largest` kilobytes; binary ones have no lines."""
+    """Return what is wrong with a file, which may have `largest` kB; binary ones have no lines."""
     content = path.read_bytes()
     found = []
     if len(content) > 1000 * largest:
@@ -22,10 +25,10 @@ def faults(path: Path, largest: int) -> list[str]:
         found.append("ends with empty lines")
     if b"\r\n" in content:
         found.append("has line ends of Windows")
-    if match := re.search(rb"[ \t]+$", content, re.MULTILINE):
-        found.append(f"line {content.count(b'\n', 0, match.start()) + 1} ends with blanks")
-    if match := MARKER.search(content):
-        found.append(f"line {content.count(b'\n', 0, match.start()) + 1} is left of a merge")
+    for pattern, problem in LINES.items():
+        if match := re.search(pattern, content, re.MULTILINE):
+            line = content[: match.start()].count(b"\n") + 1
+            found.append(f"line {line} {problem}")
     return found
 
 

@@ -34,8 +34,9 @@ def faults(mount: Path | None) -> list[Fault]:
     between = disks.Call("SIGKILL between writing a file and renaming it", "replace")
     full = disks.Call("disk full (fsync answers so)", "fsync", 28)
     closed = disks.Call("read-only (fsync answers so)", "fsync", 30)
-    real = [disks.Full(mount), disks.ReadOnly()] if mount else [closed]
-    for fault in (interrupt, full, *real[-1:]):
+    unstored = disks.ReadOnly(".dvc/cache", "DVC's cache read-only when the stage has ended")
+    real = [disks.Full(mount), unstored, disks.ReadOnly()] if mount else [closed]
+    for fault in (interrupt, full, closed, *real[1:]):
         fault.stages = ("teach", "prune", "report")
     found += [interrupt, between, full, *real]
     return [*found, Damaged(), CutLock()]

@@ -112,21 +112,27 @@ class Full(Fault):
         return [f"{item.command} goes on" for item in run.left()] + told(run, 28)
 
 
+OUTPUTS = {  # the folders that a stage writes to
+    "download": ["data", ".run"],
+    "teach": [".run/unfinished", "models/teachers", "metrics/teach", "plots/learning"],
+    "distill": [".run/unfinished", "models/students", "metrics/distill", "plots/learning"],
+    "prune": [".run/unfinished", "metrics/sweeps", "metrics/layers"],
+    "report": ["plots"],
+}
+
+
 class ReadOnly(Fault):
-    """A folder of outputs that is mounted read-only."""
+    """One of the folders that the stage writes to, or `folder`, is mounted read-only."""
 
     name = "read-only folder (a real mount)"
 
+    def __init__(self, folder: str = "", name: str = ""):
+        self.folder = folder
+        self.name = name or self.name
+
     def before(self, folder: Path, stage: str, rng: random.Random) -> None:
-        """Mount one of the folders that the stage writes to over itself, read-only."""
-        outputs = {
-            "download": ["data", ".run"],
-            "teach": [".run/unfinished", "models/teachers", "metrics/teach", "plots/learning"],
-            "distill": [".run/unfinished", "models/students", "metrics/distill", "plots/learning"],
-            "prune": [".run/unfinished", "metrics/sweeps", "metrics/layers"],
-            "report": ["plots"],
-        }[stage.partition("@")[0]]
-        self.place = folder / rng.choice(outputs)
+        """Mount the folder over itself, read-only."""
+        self.place = folder / (self.folder or rng.choice(OUTPUTS[stage.partition("@")[0]]))
         self.place.mkdir(parents=True, exist_ok=True)
         for options in (["--bind"], ["-o", "remount,bind,ro"]):
             subprocess.run(["mount", *options, str(self.place), str(self.place)], check=True)

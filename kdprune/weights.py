@@ -54,7 +54,8 @@ def _state(path: Path, where: str) -> dict[str, torch.Tensor]:
         else:
             held = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, SafetensorError, RuntimeError, ValueError, EOFError) as error:
-        raise KdpruneError(f"{where}.path: {path} is damaged or no checkpoint ({error})") from None
+        reason = str(error).partition("\n")[0]
+        raise KdpruneError(f"{where}.path: {path} is damaged or no checkpoint ({reason})") from None
     except pickle.UnpicklingError:
         raise KdpruneError(
             f"{where}.path: {path} holds more than tensors and plain values, or is no checkpoint; "

@@ -147,7 +147,7 @@ def test_nothing_in_a_file_is_executed(tmp_path, save):
     [
         ({"path": "x"}, r"sha256 = '': must be the 64 digits that `sha256sum FILE` prints"),
         ({"path": "x", "sha256": "ABC"}, r"sha256 = 'ABC': must be the 64 digits"),
-        ({"path": "x", "sha": "0" * 64}, r"weights\.sha: is unknown; did you mean sha256"),
+        ({"path": "x", "sha256": "0" * 64, "tain": 1}, r"tain: is unknown; did you mean train"),
         ({"path": "x", "sha256": "0" * 64, "train": "no"}, r"train = 'no': .*boolean"),
         ({"sha256": "0" * 64}, r"weights\.path: is missing"),
         ("x.pt", r"weights = 'x\.pt': .*dictionary"),
