@@ -2,6 +2,7 @@
 
 import random
 import re
+import shutil
 import signal
 from pathlib import Path
 
@@ -97,7 +98,7 @@ class Damaged(Killed):
 class CutLock(Fault):
     """dvc.lock half-written, as DVC leaves it when killed while it writes: it does so in place."""
 
-    name = "dvc.lock half-written (DVC killed while it writes it), then `git checkout dvc.lock`"
+    name = "dvc.lock cut off (DVC killed while it writes it), then `cp -p .run/dvc.lock dvc.lock`"
     stages = ("teach",)
 
     def during(self, run: Run, stage: str, seconds: float, rng: random.Random) -> float | None:
@@ -111,5 +112,5 @@ class CutLock(Fault):
 
     def after(self, folder: Path, run: Run, stage: str) -> list[str]:
         """Do what docs/reliability.md says."""
-        study.workspace.git(folder, "checkout", "-q", "--", "dvc.lock")
+        shutil.copy2(folder / ".run/dvc.lock", folder / "dvc.lock")
         return []

@@ -37,7 +37,9 @@ def run(arguments: list[str]) -> int:
 
     def work() -> None:
         from stages.record import recorded
+        from stages.resume import copy_lock
 
+        copy_lock()
         with recorded(name, "".join(instance)):
             importlib.import_module(f"stages.{name}").main(*instance)
 

@@ -1,16 +1,22 @@
-"""Names the file from which a killed stage goes on."""
+"""What a killed run goes on from: a stage's unfinished work, and DVC's record of the others."""
 
 import hashlib
+import os
 import platform
+import re
+import shutil
+import sys
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from kdprune.files import replacing
 from stages import paths
 
 LIBRARIES = ("numpy", "timm", "torch", "torch-pruning", "torchvision")
 LOCK = Path("dvc.lock")
+COPY = Path(".run/dvc.lock")
 
 
 def unfinished(stage: str, key: str, *, inputs: Iterable[Path], parameters: Any) -> Path:
@@ -42,3 +48,28 @@ def _forget_recorded() -> None:
         ended = not last.with_suffix("").exists()
         if ended and last.stat().st_mtime < recorded:
             last.unlink(missing_ok=True)
+
+
+def copy_lock() -> None:
+    """Keep dvc.lock as DVC has just read it, with its time: DVC writes it in place.
+
+    Killed meanwhile, DVC leaves it cut off, and with it the record of all that was computed. One
+    that has lost stages, though it can be read, is told of; the copy that has them is kept.
+    """
+    if "DVC_STAGE" not in os.environ or not LOCK.exists():
+        return
+    if COPY.exists() and (lost := _names(COPY) - _names(LOCK)):
+        earlier = COPY.with_name("dvc.lock.earlier")
+        COPY.replace(earlier)
+        print(
+            f"kdprune: dvc.lock: lacks {len(lost)} of the stages that {earlier} has, such as "
+            f"{min(lost)}; if you removed none, stop, and `cp -p {earlier} dvc.lock`",
+            file=sys.stderr,
+        )
+    with replacing(COPY) as temporary:
+        shutil.copy2(LOCK, temporary)
+
+
+def _names(lock: Path) -> set[str]:
+    """Return the stages of a lock file; of one that is cut off too, which is no YAML."""
+    return set(re.findall(r"^  (\S.*):$", lock.read_text(errors="replace"), re.MULTILINE))

@@ -128,6 +128,12 @@ def test_the_cifar_stem_changes_the_first_convolution_only(name):
     assert counts.parameters(published) == PUBLISHED[ARCHITECTURES[name]["timm"]][2]
     assert counts.parameters(published) - counts.parameters(cifar) == difference
     assert (ours.kernel_size, ours.stride) == ((3, 3), (1, 1))
+    maps = [
+        model.forward_features(torch.empty(1, 3, 32, 32, device="meta"))
+        for model in (published, cifar)
+    ]
+    pooled = name.startswith(("resnet", "densenet"))
+    assert [item.shape[-1] for item in maps] == [1, 4 if pooled else 2]
 
 
 @pytest.mark.parametrize("name", FIFTEEN)
@@ -191,7 +197,19 @@ def test_channel_removal_meets_the_level_and_equals_masking(network, monkeypatch
     assert (outputs - expected).abs().max() <= 1e-5 * expected.abs().max()
     assert (logits(network) - expected).abs().max() > 1e-2 * expected.abs().max()
     assert pruned.model.get_classifier().out_features == 10
+    check_smallest_went(network, masked.model, found)
     check_couplings(pruned.model)
+
+
+def check_smallest_went(dense: nn.Module, masked: nn.Module, found: list[groups.Group]) -> None:
+    """Of groups that one layer alone makes, the filters of the smallest L1 norm are zero."""
+    alone = [makers[0] for group in found if len(makers := list(group.producers(dense))) == 1]
+    assert alone
+    for layer, site in alone:
+        norms = layer.weight.detach().abs().sum((1, 2, 3))
+        gone = (masked.get_submodule(site.layer).weight == 0).flatten(1).all(1)
+        assert gone.any()
+        assert norms[gone].max() <= norms[~gone].min()
 
 
 def check_couplings(model: nn.Module) -> None:
