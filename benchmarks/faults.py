@@ -36,8 +36,9 @@ def faults(mount: Path | None) -> list[Fault]:
     closed = disks.Call("read-only (fsync answers so)", "fsync", 30)
     unstored = disks.ReadOnly(".dvc/cache", "DVC's cache read-only when the stage has ended")
     real = [disks.Full(mount), unstored, disks.ReadOnly()] if mount else [closed]
-    for fault in (interrupt, full, closed, *real[1:]):
+    for fault in (interrupt, full, *real[-1:]):
         fault.stages = ("teach", "prune", "report")
+    unstored.stages = ("teach", "distill")  # other stages' outputs are in git
     found += [interrupt, between, full, *real]
     return [*found, Damaged(), CutLock()]
 
@@ -107,6 +108,7 @@ def main() -> int:
     options = parser.parse_args()
     page = options.write.resolve() if options.write else None
     start = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # with what is mounted taken down
     with tempfile.TemporaryDirectory() as name:
         base = Path(name).resolve()
         with disks.mounted(base / "disk") as able:

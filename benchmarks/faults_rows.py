@@ -44,7 +44,8 @@ class Study:
         self.expected = study.results(folder)
         lock = yaml.safe_load((folder / "dvc.lock").read_text())["stages"]
         self.outputs = {
-            name: tuple(out["path"] for out in entry["outs"]) for name, entry in lock.items()
+            name: tuple(out["path"] for out in entry.get("outs", []))
+            for name, entry in lock.items()
         }
         begins = [(at, text) for at, text in run.lines if text.startswith("Running stage")]
         ends = [*(at for at, _ in begins[1:]), run.now()]

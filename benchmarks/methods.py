@@ -24,7 +24,8 @@ TEXT = """# Eleven ways to train one student
 
 Student {student}, teacher {teacher}, both from scratch on the embedded CIFAR-10 (3,600 training and
 1,000 test images), recipe and hyperparameters of profile `mini`: {epochs} epochs, learning rate
-{lr}, weight decay {weight_decay}, `conf/distill/METHOD.yaml`. The teacher reaches
+{lr}, weight decay {weight_decay}, `conf/distill/METHOD.yaml`, but
+for `simkd.feature`, which `mini` sets to 8. The teacher reaches
 {teacher_accuracy:.1f} % on the test images. n = {n} student seeds (initial weights, order, views);
 the same teacher for all. Made by
 

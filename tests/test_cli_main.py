@@ -1,6 +1,7 @@
 """The command line: quick to answer, and what `inspect` and `predict` say."""
 
 import json
+import shlex
 import subprocess
 import sys
 
@@ -66,7 +67,9 @@ def test_faults_of_the_system_are_one_line(tmp_path, values, capsys):
 
 
 def test_a_reader_may_leave_early(root):
-    code = f"{sys.executable} -m kdprune recommend --json | true; echo ${{PIPESTATUS[0]}}"
+    code = (
+        f"{shlex.quote(sys.executable)} -m kdprune recommend --json | true; echo ${{PIPESTATUS[0]}}"
+    )
     ended = subprocess.run(["bash", "-c", code], cwd=root, capture_output=True, text=True)
     assert (ended.stdout, ended.stderr) == ("0\n", "")
 

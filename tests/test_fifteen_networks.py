@@ -129,7 +129,7 @@ def test_the_cifar_stem_changes_the_first_convolution_only(name):
     assert counts.parameters(published) - counts.parameters(cifar) == difference
     assert (ours.kernel_size, ours.stride) == ((3, 3), (1, 1))
     maps = [
-        model.forward_features(torch.empty(1, 3, 32, 32, device="meta"))
+        model.eval().forward_features(torch.empty(1, 3, 32, 32, device="meta"))
         for model in (published, cifar)
     ]
     pooled = name.startswith(("resnet", "densenet"))

@@ -35,6 +35,8 @@ def make(folder: Path) -> Path:
     config.write_text(config.read_text().replace("profile: mini", "profile: tiny"))
     python(folder, "conf/compose.py")
     git(folder, "init", "-q", "-b", "main")
+    git(folder, "config", "user.name", "test")  # `dvc exp run` commits
+    git(folder, "config", "user.email", "test@localhost")
     commit(folder, "tiny")
     return folder
 
