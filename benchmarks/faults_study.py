@@ -61,8 +61,7 @@ def images() -> dict:
 
 def make(folder: Path, archive: bytes, splits: dict) -> Path:
     """Make the repository; its pins are those of the small data set."""
-    workspace.PROFILE = PROFILE
-    workspace.make(folder)
+    workspace.make(folder, PROFILE)
     checksum = "md5:" + hashlib.md5(archive).hexdigest()
     spec = data_files.described("cifar10", splits, {ARCHIVE: checksum})
     pins = folder / "kdprune/data/canonical.py"

@@ -21,7 +21,7 @@ breakpoints: {resamples: 100}
 """
 
 
-def make(folder: Path) -> Path:
+def make(folder: Path, profile: str = PROFILE) -> Path:
     """Copy the tree's own files, set the tiny profile, commit."""
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -30,7 +30,7 @@ def make(folder: Path) -> Path:
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, target)
-    (folder / "conf/profile/tiny.yaml").write_text(PROFILE)
+    (folder / "conf/profile/tiny.yaml").write_text(profile)
     config = folder / "conf/config.yaml"
     config.write_text(config.read_text().replace("profile: mini", "profile: tiny"))
     python(folder, "conf/compose.py")
