@@ -2,7 +2,6 @@
 
 import random
 import re
-import shutil
 import signal
 from pathlib import Path
 
@@ -50,7 +49,7 @@ class Killed(Fault):
     def during(self, run: Run, stage: str, seconds: float, rng: random.Random) -> float | None:
         """Send the signal; one after the other of `signals`."""
         begin = run.until(f"^Running stage '{re.escape(stage)}'")
-        if begin is None or not run.after(begin + rng.uniform(0, 0.75 * seconds)):
+        if begin is None or not run.after(begin + rng.uniform(0, 0.6 * seconds)):
             return None
         how = self.signals[self.count % len(self.signals)]
         while not run.kill(self.target, how):  # its process may not be there yet
@@ -96,21 +95,15 @@ class Damaged(Killed):
 
 
 class CutLock(Fault):
-    """dvc.lock half-written, as DVC leaves it when killed while it writes: it does so in place."""
+    """dvc.lock as DVC leaves it when killed while it writes it: empty, for it does so in place."""
 
-    name = "dvc.lock cut off (DVC killed while it writes it), then `cp -p .run/dvc.lock dvc.lock`"
+    name = "dvc.lock emptied (DVC killed while it writes it)"
     stages = ("teach",)
 
     def during(self, run: Run, stage: str, seconds: float, rng: random.Random) -> float | None:
-        """Let the stage end, and cut the file."""
+        """Let the stage end, and empty the file."""
         begin = run.until("^Running stage")
-        run.wait()
-        lock = run.folder / "dvc.lock"
-        content = lock.read_bytes()
-        lock.write_bytes(content[: rng.randrange(len(content))])
+        if run.wait():
+            return None
+        (run.folder / "dvc.lock").write_bytes(b"")
         return begin
-
-    def after(self, folder: Path, run: Run, stage: str) -> list[str]:
-        """Do what docs/reliability.md says."""
-        shutil.copy2(folder / ".run/dvc.lock", folder / "dvc.lock")
-        return []

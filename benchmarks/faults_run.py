@@ -17,7 +17,7 @@ class Run:
     """`dvc repro TARGETS` in a workspace; `lines` holds (seconds since the start, text)."""
 
     def __init__(self, folder: Path, url: str, *targets: str):
-        self.folder = folder
+        self.folder, self.targets = folder, targets
         self.began = time.monotonic()
         self.process = study.start(folder, url, *targets)
         self.lines: list[tuple[float, str]] = []

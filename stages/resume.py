@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from kdprune.errors import KdpruneError
 from kdprune.files import replacing
 from stages import paths
 
@@ -53,21 +54,32 @@ def _forget_recorded() -> None:
 def copy_lock() -> None:
     """Keep dvc.lock as DVC has just read it, with its time: DVC writes it in place.
 
-    Killed meanwhile, DVC leaves it cut off, and with it the record of all that was computed. One
-    that has lost stages, though it can be read, is told of; the copy that has them is kept.
+    Killed meanwhile, DVC leaves it empty or cut off, and with it the record of all that was
+    computed, which the next `dvc repro` would compute anew. That raises KdpruneError, with the
+    copy put back. A whole one that lacks stages, as another branch's may, is told of.
     """
     if "DVC_STAGE" not in os.environ or not LOCK.exists():
         return
+    if COPY.exists() and not LOCK.read_bytes().endswith(b"\n"):
+        _copy(COPY, LOCK)
+        raise KdpruneError(
+            f"{LOCK}: was cut off while DVC wrote it; it was put back from {COPY}: run the command "
+            "again"
+        )
     if COPY.exists() and (lost := _names(COPY) - _names(LOCK)):
         earlier = COPY.with_name("dvc.lock.earlier")
         COPY.replace(earlier)
         print(
-            f"kdprune: dvc.lock: lacks {len(lost)} of the stages that {earlier} has, such as "
-            f"{min(lost)}; if you removed none, stop, and `cp -p {earlier} dvc.lock`",
+            f"kdprune: {LOCK}: lacks {len(lost)} of the stages that {earlier} has, such as "
+            f"{min(lost)}; if you removed none, stop, and `cp -p {earlier} {LOCK}`",
             file=sys.stderr,
         )
-    with replacing(COPY) as temporary:
-        shutil.copy2(LOCK, temporary)
+    _copy(LOCK, COPY)
+
+
+def _copy(one: Path, other: Path) -> None:
+    with replacing(other) as temporary:
+        shutil.copy2(one, temporary)
 
 
 def _names(lock: Path) -> set[str]:
