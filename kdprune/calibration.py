@@ -113,21 +113,19 @@ def step_seconds(
         inputs = normalise(random_crop_flip(bytes_, views), *stats, channels_last=channels_last)
         step(inputs, indices % classes, indices, 0.0)
 
-    with _threads_of(built.network):
-        return _timed(once, seconds, device, warm_up=WARM_UP + 2 if channels_last else 1)
+    return _timed(once, seconds, device, warm_up=WARM_UP + 2 if channels_last else 1)
 
 
 def image_seconds(network: nn.Module, *, device: torch.device, seconds: float) -> float:
     """Measure one image's way forward, in batches as large as `seconds` allow."""
     stats = torch.full((3,), 0.5, device=device), torch.full((3,), 0.25, device=device)
     size = EVALUATED if device.type == "cuda" else 16
-    with _threads_of(network):
-        while True:
-            bytes_ = torch.zeros(size, 3, 32, 32, dtype=torch.uint8, device=device)
-            taken = _timed(lambda some=bytes_: predict(network, some, *stats), seconds / 4, device)
-            if size >= EVALUATED or taken > seconds / 4:
-                return taken / size
-            size = min(EVALUATED, 4 * size)
+    while True:
+        bytes_ = torch.zeros(size, 3, 32, 32, dtype=torch.uint8, device=device)
+        taken = _timed(lambda some=bytes_: predict(network, some, *stats), seconds / 4, device)
+        if size >= EVALUATED or taken > seconds / 4:
+            return taken / size
+        size = min(EVALUATED, 4 * size)
 
 
 def head_seconds(
@@ -151,14 +149,14 @@ def head_seconds(
 
 
 @contextmanager
-def _threads_of(network: nn.Module) -> Iterator[None]:
-    """Use as many threads as the stages would."""
-    threads = torch.get_num_threads()
-    limit_threads(counts.macs(network))
+def threads_of(macs: int) -> Iterator[int]:
+    """Use as many threads of the CPU as the stages do for a network of so many multiply-adds."""
+    before = torch.get_num_threads()
+    limit_threads(macs)
     try:
-        yield
+        yield torch.get_num_threads()
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
 
 
 def _timed(

@@ -255,3 +255,17 @@ def test_help_needs_no_torch(root):
     ended = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
     assert "  kdprune plan " in ended.stdout.split("example", 1)[1]
+
+
+def test_a_shared_machine_is_told():
+    told = {"images": {}, "device": "cpu", "calibrate_seconds": 1.0, "rows": []}
+    work = cost.training(NETWORK, IMAGES, epochs=1, batch_size=30)
+    row = {"kind": "teach", "key": "a", "work": work, "params": 1, "bytes": 4, "seconds": 100.0}
+    told["rows"] = [row]
+    quiet = "\n".join(plan.lines({**told, "core": 0.9, "threads": 1}))
+    assert "Other work" not in quiet
+    assert "1 min 40 s" in quiet
+    one = "\n".join(plan.lines({**told, "core": 0.5, "threads": 1}))
+    assert "a core 50% of the time. Alone, the study takes about 50 s." in one
+    several = "\n".join(plan.lines({**told, "core": 0.5, "threads": 8}))
+    assert "many times too long" in several

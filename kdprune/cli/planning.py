@@ -28,8 +28,9 @@ def plan(params: Params, project: Path, *, seconds: float | None) -> dict[str, A
 
     "rows" has one per instance: kind, key, work (kdprune.cost.Work), params, bytes and seconds;
     "images" the sizes of the data sets. `seconds` is how long each measurement runs; None leaves
-    times out, and "device" is None then; "core" is the share of the measuring in which the process
-    had a core of the CPU. Raises KdpruneError for a data set of unknown size.
+    times out, and "device" is None then; "core" is the share of the measuring in which its
+    threads, "threads" at most, had a core of the CPU. Raises KdpruneError for a data set of
+    unknown size.
     """
     place = None if seconds is None else device.choose()
     sizes = {name: _sizes(params, name, project) for name in params.datasets}
@@ -41,7 +42,7 @@ def plan(params: Params, project: Path, *, seconds: float | None) -> dict[str, A
     }
     networks: dict[tuple[Subject, int], Network] = {}
     speeds: dict[Subject, Speed] = {}
-    wall = computing = 0.0
+    most, wall, computing = 1, 0.0, 0.0
     for number, (key, dataset) in enumerate(wanted.items(), 1):
         one, classes = key
         name = "-".join(part for part in one if part)
@@ -54,8 +55,10 @@ def plan(params: Params, project: Path, *, seconds: float | None) -> dict[str, A
             if teacher is not None:
                 teacher.to(place)
             since = time.perf_counter(), time.process_time()
-            speeds[one] = _speed(params, task, images, place, float(seconds or 0))
-            wall += time.perf_counter() - since[0]
+            with calibration.threads_of(networks[key].macs) as threads:
+                speeds[one] = _speed(params, task, images, place, float(seconds or 0))
+            most = max(most, threads)
+            wall += threads * (time.perf_counter() - since[0])
             computing += time.process_time() - since[1]
     rows = []
     for stage, items in grid.items():
@@ -68,6 +71,7 @@ def plan(params: Params, project: Path, *, seconds: float | None) -> dict[str, A
         "device": None if place is None else _described(place),
         "calibrate_seconds": seconds,
         "core": min(1.0, computing / wall) if wall and place.type == "cpu" else None,
+        "threads": most,
         "images": {name: asdict(images) for name, (images, _) in sizes.items()},
         "rows": rows,
     }
@@ -192,5 +196,4 @@ def _sweep(params: Params, method: str, network: Network, images: Images) -> cos
 def _described(place: torch.device) -> str:
     if place.type == "cuda":
         return f"{torch.cuda.get_device_name(place)} (cuda)"
-    threads = torch.get_num_threads()
-    return f"{place.type} ({platform.machine()}, {os.cpu_count()} cores, {threads} threads)"
+    return f"{place.type} ({platform.machine()}, {os.cpu_count()} cores)"
