@@ -16,7 +16,7 @@ setup: $(READY) ## Create .venv with the exact versions of requirements.lock
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade uv
-	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/python -m uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock
 	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
@@ -24,7 +24,7 @@ repro: setup ## Run the study: every stage that is not up to date
 	python -m dvc repro
 
 test: setup ## Run the tests
-	python -m pytest -n 2 --dist loadgroup
+	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup ## Check style, docstrings, and that params.yaml follows from conf/
 	python -m ruff check .

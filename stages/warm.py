@@ -20,7 +20,7 @@ from pathlib import Path
 
 START_TIMEOUT = 120.0  # seconds in which the server must have imported everything
 PASSED_ON = ("DVC_", "KDPRUNE_")  # variables that libraries do not read while they are imported
-PER_PROCESS = ("PWD", "OLDPWD", "SHLVL", "_")
+PER_PROCESS = ("PWD", "OLDPWD", "SHLVL", "_", "PYTEST_CURRENT_TEST")  # say who calls, not how
 
 
 def run(arguments: list[str], *, start: bool) -> int:

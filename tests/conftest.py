@@ -8,9 +8,18 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
+# Minutes each. They begin first: a worker takes whole files, and none should end alone.
+LONGEST = ("pipeline", "own_teacher", "faults", "fifteen_networks", "docs", "warm")
 
 # Tests are many small computations: threads of several workers would fight for the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take longest first."""
+    last = len(LONGEST)
+    turn = {f"test_{name}": number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: turn.get(item.path.stem, last))
 
 
 @pytest.fixture(scope="session")

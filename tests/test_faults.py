@@ -15,7 +15,6 @@ from faults_server import SlowServer
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("faults"),
     pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
 ]
 

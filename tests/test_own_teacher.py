@@ -208,7 +208,6 @@ def shell(folder: Path, script: str) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("own")
 def test_the_worked_example_runs(study):
     folder, printed = study
     assert "Running stage 'teach@mine-my_teacher'" in printed
@@ -236,7 +235,6 @@ def adopted(folder: Path):
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("own")
 def test_changed_images_and_weights_rerun_what_follows(study):
     folder, _ = study
     workspace.commit(folder, "mine")

@@ -11,7 +11,7 @@ from workspace import dvc, python
 
 from kdprune import models
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
+pytestmark = pytest.mark.slow
 COLLECTING = ["breakpoints", "efficiency", "significance", "report"]
 TIMED = {"metrics/measure.csv", "plots/deployment.html", "plots/deployment.md"}  # of measure
 SWEEPS = {

@@ -76,25 +76,31 @@ def test_it_says_what_it_checked_and_fails(tree):
     assert any(told.startswith("kdprune/analysis/efficiency.py: is not") for _, told in lines)
 
 
-@pytest.fixture
-def small(tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def reproduced(tmp_path_factory):
     """A project of DVC with a folder, a loop and a parameter."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "in/sub").mkdir(parents=True)
+    folder = tmp_path_factory.mktemp("small")
+    (folder / "in/sub").mkdir(parents=True)
     for name in ("in/b", "in/a", "in/sub/c", "in/a.pyc"):
-        (tmp_path / name).write_text(name)
-    (tmp_path / ".dvcignore").write_text("*.pyc\n")
-    (tmp_path / "params.yaml").write_text("grid: {one: {rate: 1}, two: {rate: 2}}\n")
+        (folder / name).write_text(name)
+    (folder / "params.yaml").write_text("grid: {one: {rate: 1}, two: {rate: 2}}\n")
     stage = {"cmd": "cp in/a ${key}.txt", "deps": ["in"], "params": ["grid.${key}.rate"]}
     stage["outs"] = [{"${key}.txt": {"cache": False}}]
     described = {"stages": {"copy": {"foreach": "${grid}", "do": stage}}}
-    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump(described))
-    git = ["git", "init", "-q"]
-    subprocess.run(git, cwd=tmp_path, check=True)
-    workspace.python(tmp_path, "-m", "dvc", "init", "-q")
-    (tmp_path / ".dvcignore").write_text("*.pyc\n")
-    workspace.python(tmp_path, "-m", "dvc", "repro", "-q")
-    return tmp_path
+    (folder / "dvc.yaml").write_text(yaml.safe_dump(described))
+    workspace.git(folder, "init", "-q")
+    workspace.python(folder, "-m", "dvc", "init", "-q")
+    (folder / ".dvcignore").write_text("*.pyc\n")
+    workspace.python(folder, "-m", "dvc", "repro", "-q")
+    return folder
+
+
+@pytest.fixture
+def small(reproduced, tmp_path, monkeypatch):
+    """A copy of it to change, and to work in."""
+    folder = shutil.copytree(reproduced, tmp_path / "small")
+    monkeypatch.chdir(folder)
+    return folder
 
 
 def test_hashes_are_those_of_dvc(small):
