@@ -78,7 +78,7 @@ def masked_twin(dense: nn.Module, pruned: Pruned, input_size: int = 32) -> nn.Mo
     order = channel.removal_order([group.size for group in found])
     steps = round(pruned.ratio * sum(group.size for group in found))
     ranked = [channel.ranking(dense, group) for group in found]
-    kept = channel.kept_after(dense, found, ranked, order[:steps])
+    kept = channel.kept_after(found, ranked, order[:steps])
     twin = copy.deepcopy(dense).requires_grad_(False).eval()
     for name, layer in twin.named_modules():
         small = pruned.model.get_submodule(name)

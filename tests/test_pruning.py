@@ -116,7 +116,7 @@ def test_channel_removal_meets_levels_and_equals_masking(family):
     layers = counts.prunable(model)
 
     def removed(steps: int) -> int:
-        kept = channel.kept_after(model, found, ranked, order[:steps])
+        kept = channel.kept_after(found, ranked, order[:steps])
         return sum(channel._removed_weights(layers, kept).values())
 
     for pruned in METHODS["channel"](model, LEVELS):
@@ -128,7 +128,7 @@ def test_channel_removal_meets_levels_and_equals_masking(family):
         nearest = min((steps - 1, steps, steps + 1), key=lambda n: abs(removed(max(n, 0)) - target))
         assert abs(gone - target) <= abs(removed(max(nearest, 0)) - target)
         masked = copy.deepcopy(model)
-        channel._mask(masked, channel.kept_after(model, found, ranked, order[:steps]))
+        channel._mask(masked, channel.kept_after(found, ranked, order[:steps]))
         with torch.no_grad():
             expected, logits = masked(images()), pruned.model(images())
         torch.testing.assert_close(logits, expected, rtol=1e-5, atol=1e-5)

@@ -6,7 +6,6 @@ filters that make it, over the whole group.
 """
 
 import copy
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
@@ -50,7 +49,7 @@ def prune(
     total = sum(layer.weight.numel() for layer in layers.values())
 
     def removed_after(steps: int) -> int:
-        return sum(removed_by(layers, kept_after(model, found, ranked, order[:steps])).values())
+        return sum(removed_by(layers, kept_after(found, ranked, order[:steps])).values())
 
     most = removed_after(len(order))
     for level in levels:
@@ -60,7 +59,7 @@ def prune(
                 f"prune.levels: channel pruning ({mode}) can remove {most / total:.1%} of this "
                 f"network's weights at most, not {level:.1%}; drop that level"
             )
-        kept = kept_after(model, found, ranked, order[:steps])
+        kept = kept_after(found, ranked, order[:steps])
         removed = removed_by(layers, kept)
         pruned, masks = copy.deepcopy(model), {}
         if steps:
@@ -100,9 +99,7 @@ def removal_order(sizes: Sequence[int]) -> list[int]:
     return [group for _, group in sorted(steps)]
 
 
-def kept_after(
-    model: nn.Module, found: list[Group], ranked: list[np.ndarray], order: Sequence[int]
-) -> Kept:
+def kept_after(found: list[Group], ranked: list[np.ndarray], order: Sequence[int]) -> Kept:
     """Return what stays of each layer's sides when the groups in `order` lose a channel each."""
     lost = np.bincount(np.asarray(order, int), minlength=len(found))
     kept: Kept = {}
@@ -110,20 +107,9 @@ def kept_after(
         gone = np.zeros(group.size, bool)
         gone[scores[:count]] = True
         for site in group.sites:
-            side = kept.setdefault(
-                (site.layer, site.side), np.ones(_width(model, site.layer, site.side), bool)
-            )
+            side = kept.setdefault((site.layer, site.side), np.ones(site.width, bool))
             side[site.indices[gone[site.channels]]] = False
     return kept
-
-
-def _width(model: nn.Module, name: str, side: str) -> int:
-    layer = model.get_submodule(name)
-    if isinstance(layer, nn.Conv2d):
-        return layer.out_channels if side == OUT else layer.in_channels
-    if isinstance(layer, nn.Linear):
-        return layer.out_features if side == OUT else layer.in_features
-    return layer.num_features
 
 
 def _removed_weights(layers: counts.Layers, kept: Kept) -> dict[str, int]:
@@ -177,7 +163,7 @@ def _cut(model: nn.Module, found: list[Group], kept: Kept) -> None:
 
 def _mask(model: nn.Module, kept: Kept) -> dict[str, torch.Tensor]:
     """Zero the filters that are not kept, their biases and their batch norm."""
-    masks: dict[str, torch.Tensor] = defaultdict()
+    masks: dict[str, torch.Tensor] = {}
     for (name, side), keep in kept.items():
         if side == IN:  # fed by zeros: the weights there do nothing, and are not counted
             continue
@@ -188,4 +174,4 @@ def _mask(model: nn.Module, kept: Kept) -> dict[str, torch.Tensor]:
             if not mask.all():
                 masks[f"{name}.{part}"] = mask
     apply(model, masks)
-    return dict(masks)
+    return masks

@@ -24,6 +24,7 @@ class Site:
 
     layer: str
     side: str  # OUT or IN
+    width: int  # how many indices this side has
     channels: np.ndarray  # group's channel, per entry
     indices: np.ndarray  # layer's index, per entry
     cut: Callable[[nn.Module, list[int]], object]  # Torch-Pruning's surgery for this side
@@ -121,6 +122,7 @@ def _group(graph: object, members: object, names: dict[nn.Module, str]) -> Group
         site = Site(
             layer=names[module],
             side=side,
+            width=_width(module, side),
             channels=np.asarray(item.root_idxs),
             indices=np.asarray(item.idxs),
             cut=item.dep.handler,
@@ -134,3 +136,11 @@ def _group(graph: object, members: object, names: dict[nn.Module, str]) -> Group
 
 def _is_depthwise(module: nn.Module) -> bool:
     return isinstance(module, nn.Conv2d) and module.groups == module.out_channels > 1
+
+
+def _width(module: nn.Module, side: str) -> int:
+    if isinstance(module, nn.Conv2d):
+        return module.out_channels if side == OUT else module.in_channels
+    if isinstance(module, nn.Linear):
+        return module.out_features if side == OUT else module.in_features
+    return module.num_features
