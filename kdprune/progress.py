@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from tqdm import tqdm
@@ -14,7 +14,10 @@ _LISTENERS: list[Listener] = []
 
 @contextmanager
 def followed(listener: Listener) -> Iterator[None]:
-    """Tell `listener` of every epoch that ends within the block; it must not raise."""
+    """Tell `listener` of every epoch of what is trained within the block; it must not raise.
+
+    Those that a resumed training has behind it are told of at once, from the first.
+    """
     _LISTENERS.append(listener)
     try:
         yield
@@ -25,11 +28,14 @@ def followed(listener: Listener) -> Iterator[None]:
 class Progress:
     """Shows images/s, loss, validation accuracy and the time left of one training."""
 
-    def __init__(self, title: str, *, epochs: int, done: int, images: int) -> None:
+    def __init__(
+        self, title: str, *, epochs: int, rows: Sequence[Mapping[str, float]], images: int
+    ) -> None:
+        """Begin after the epochs in `rows`, of which listeners are told too."""
         self.title = title
         self.epochs = epochs
         self.images = images
-        self.first = done
+        self.first = done = len(rows)
         self.start = time.monotonic()
         self.bar = tqdm(
             desc=title,
@@ -41,6 +47,8 @@ class Progress:
             leave=False,
             mininterval=0.5,
         )
+        for row in rows:
+            self._tell(int(row["epoch"]), row["train_loss"], row["val_accuracy"])
 
     def advance(self, images: int) -> None:
         """Count a batch."""
@@ -58,6 +66,9 @@ class Progress:
                 file=sys.stderr,
                 flush=True,
             )
+        self._tell(epoch, loss, accuracy)
+
+    def _tell(self, epoch: int, loss: float, accuracy: float) -> None:
         for listener in _LISTENERS:
             listener(self.title, epoch, {"train_loss": loss, "val_accuracy": accuracy})
 

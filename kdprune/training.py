@@ -68,7 +68,7 @@ def fit(
     generators = {"order": order, "views": views}
     rows = restore(checkpoint, task=task, optimiser=optimiser, generators=generators)
     step_on = training_step(task, optimiser, precision=precision, device=device)
-    progress = Progress(title, epochs=epochs, done=len(rows), images=batches * batch_size)
+    progress = Progress(title, epochs=epochs, rows=rows, images=batches * batch_size)
 
     for epoch in range(len(rows) + 1, epochs + 1):
         task.train()

@@ -36,11 +36,14 @@ def run(arguments: list[str]) -> int:
     name, *instance = arguments
 
     def work() -> None:
+        from stages.live import drawn
+        from stages.place import announce
         from stages.record import recorded
         from stages.resume import copy_lock
 
         copy_lock()
-        with recorded(name, "".join(instance)):
+        announce(name, *instance)
+        with recorded(name, "".join(instance)), drawn(name, "".join(instance)):
             importlib.import_module(f"stages.{name}").main(*instance)
 
     return check() or _told(work)

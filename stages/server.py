@@ -14,7 +14,16 @@ from pathlib import Path
 
 from stages.warm import address
 
-LIBRARIES = ("pandas", "pydantic", "safetensors.torch", "yaml", "timm", "torch_pruning", "tqdm")
+LIBRARIES = (
+    "pandas",
+    "pydantic",
+    "safetensors.torch",
+    "yaml",
+    "timm",
+    "torch_pruning",
+    "tqdm",
+    "dvclive",
+)
 LATER = ("scipy.stats", "kneed", "seaborn")  # for analysis: imported while the first stage runs
 IDLE = 15.0  # seconds without a stage after which the server ends
 

@@ -1,8 +1,12 @@
 """Curves of running trainings grow by the epoch, survive a kill, and change no result."""
 
+import subprocess
+import sys
+
 import pandas as pd
 import pytest
 import torch
+import workspace
 from networks import dataset, tiny
 
 from kdprune.distillation.none import Supervised
@@ -11,7 +15,8 @@ from kdprune.training import fit
 from stages import live
 
 KEY = "cifar10-tiny"
-CURVE = live.FOLDER / f"{KEY}.csv"
+FOLDER = live.FOLDER / KEY
+FIGURES = ("train_loss", "val_accuracy")
 
 
 class Killed(Exception):
@@ -20,8 +25,11 @@ class Killed(Exception):
 
 @pytest.fixture(autouse=True)
 def project(tmp_path, monkeypatch):
+    """A repository, for DVCLive asks git for the revision."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DVC_STUDIO_TOKEN", raising=False)
+    workspace.git(tmp_path, "init", "-q")
+    workspace.git(tmp_path, "commit", "-q", "--allow-empty", "-m", "begin")
     return tmp_path
 
 
@@ -35,19 +43,25 @@ def train(**changes):
     return rows, task.state_dict()
 
 
-def rows_of(path) -> list[dict]:
-    return pd.read_csv(path).to_dict("records")
+def curve(figure: str) -> list[tuple[int, float]]:
+    table = pd.read_csv(FOLDER / "plots/metrics" / f"{figure}.tsv", sep="\t")
+    return list(zip(table.step, table[figure], strict=True))
 
 
-def test_a_curve_grows_by_the_epoch_and_goes_with_its_stage():
+def steps() -> list[int]:
+    found = {figure: [step for step, _ in curve(figure)] for figure in FIGURES}
+    assert len(set(map(tuple, found.values()))) == 1
+    return found["train_loss"]
+
+
+def test_curves_grow_by_the_epoch_and_go_with_their_stage():
     seen = []
-    with live.drawn("teach", KEY), followed(lambda *_: seen.append(rows_of(CURVE))):
+    with live.drawn("teach", KEY), followed(lambda *_: seen.append(steps())):
         rows, _ = train()
-        assert [row["epoch"] for row in rows_of(CURVE)] == [1, 2, 3]
-    assert [len(part) for part in seen] == [1, 2, 3]
-    for row, drawn in zip(rows, seen[-1], strict=True):
-        assert drawn["val_accuracy"] == pytest.approx(row["val_accuracy"], rel=1e-5)
-        assert drawn["train_loss"] == pytest.approx(row["train_loss"], rel=1e-5)
+        for figure in FIGURES:
+            wanted = [(row["epoch"], pytest.approx(row[figure])) for row in rows]
+            assert curve(figure) == wanted
+    assert seen == [[1], [1, 2], [1, 2, 3]]
     assert not list(live.FOLDER.iterdir())
 
 
@@ -59,8 +73,8 @@ def test_results_are_the_same_without():
     assert all(torch.equal(weights[name], drawn[name]) for name in weights)
 
 
-def test_a_killed_training_goes_on_from_its_curve(project):
-    """Killed between the row of an epoch and its checkpoint, the training repeats that epoch."""
+def test_a_killed_training_goes_on_from_its_curves(project):
+    """Killed between an epoch's point and its checkpoint, the training repeats that epoch."""
 
     def kill(_, epoch, figures):
         if epoch == 2:
@@ -69,24 +83,24 @@ def test_a_killed_training_goes_on_from_its_curve(project):
     file = project / "unfinished"
     with pytest.raises(Killed), live.drawn("teach", KEY), followed(kill):
         train(checkpoint=file)
-    assert [row["epoch"] for row in rows_of(CURVE)] == [1, 2]
-    first = CURVE.read_text().splitlines()[1]
+    assert steps() == [1, 2]
     with live.drawn("teach", KEY):
-        train(checkpoint=file)
-        assert [row["epoch"] for row in rows_of(CURVE)] == [1, 2, 3]
-    assert first.startswith("1,")
+        rows, _ = train(checkpoint=file)
+        assert steps() == [1, 2, 3]
+        assert curve("train_loss")[0] == (1, pytest.approx(rows[0]["train_loss"]))
 
 
-def test_a_run_from_the_start_forgets_an_older_curve():
-    CURVE.parent.mkdir(parents=True)
-    CURVE.write_text("epoch,train_loss,val_accuracy\n1,9,9\n2,9,9\n7,9,9\n")
+def test_a_run_from_the_start_forgets_older_curves():
+    folder = FOLDER / "plots/metrics"
+    folder.mkdir(parents=True)
+    (folder / "train_loss.tsv").write_text("step\ttrain_loss\n1\t9\n7\t9\n")
     seen = []
-    with live.drawn("teach", KEY), followed(lambda *_: seen.append(rows_of(CURVE))):
+    with live.drawn("teach", KEY), followed(lambda *_: seen.append(steps())):
         train()
-    assert [[row["epoch"] for row in part] for part in seen] == [[1], [1, 2], [1, 2, 3]]
+    assert seen == [[1], [1, 2], [1, 2, 3]]
 
 
-def test_a_curve_that_cannot_be_written_stops_no_training(capsys):
+def test_curves_that_cannot_be_written_stop_no_training(capsys):
     live.FOLDER.parent.mkdir()
     live.FOLDER.write_text("no folder")
     with live.drawn("teach", KEY):
@@ -94,7 +108,7 @@ def test_a_curve_that_cannot_be_written_stops_no_training(capsys):
     assert len(rows) == 3
     told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("kdprune:")]
     assert len(told) == 1
-    assert "its curve stops here" in told[0]
+    assert "its curves stop here" in told[0]
 
 
 def test_other_stages_draw_nothing():
@@ -103,29 +117,60 @@ def test_other_stages_draw_nothing():
     assert not live.FOLDER.exists()
 
 
-def test_studio_is_told_where_dvc_passes_its_token_on(monkeypatch):
-    dvclive = pytest.importorskip("dvclive")
+def test_dvc_draws_them_and_says_nothing_of_an_empty_folder(project, root):
+    dvc = [sys.executable, "-m", "dvc"]
+    subprocess.run([*dvc, "init", "-q"], check=True)
+    described = (root / "dvc.yaml").read_text()
+    assert described.count("  - plots/live:") == 1
+    (project / "dvc.yaml").write_text("plots:\n" + described[described.index("  - plots/live:") :])
+    (project / ".dvcignore").write_text((root / ".dvcignore").read_text())
+    live.FOLDER.mkdir(parents=True)
+    (live.FOLDER / ".gitkeep").touch()
+
+    def shown() -> tuple[list[str], str]:
+        done = subprocess.run([*dvc, "plots", "show", "--json"], capture_output=True, text=True)
+        assert done.returncode == 0
+        found = [figure for figure in FIGURES if f"{KEY}/plots/metrics/{figure}.tsv" in done.stdout]
+        return found, done.stderr
+
+    assert shown() == ([], "")
+    with live.drawn("teach", KEY):
+        train()
+        assert shown() == (list(FIGURES), "")
+
+
+def test_studio_is_told_where_dvc_passes_its_token_on(tmp_path, monkeypatch):
+    import dvclive
+
     made = []
 
     class Live:
         def __init__(self, folder, **settings):
             made.append((folder, settings, []))
 
+            self.metrics_file = tmp_path / "metrics.json"
+
         def log_metric(self, name, value):
             made[-1][2].append((self.step, name))
 
         def sync(self):
+            self.metrics_file.touch()
             made[-1][2].append("sync")
+
+        def end(self):
+            made[-1][2].append("end")
 
     monkeypatch.setattr(dvclive, "Live", Live)
     monkeypatch.setenv("DVC_STUDIO_TOKEN", "isat_x")
     with live.drawn("teach", KEY):
         train()
     ((folder, settings, calls),) = made
-    assert folder == f".run/live/{KEY}"
-    assert settings == {"resume": False, "save_dvc_exp": False, "dvcyaml": False}
+    assert folder == str(FOLDER)
+    assert settings == {"save_dvc_exp": False, "dvcyaml": False}
     assert calls[:3] == [(1, "train_loss"), (1, "val_accuracy"), "sync"]
     assert calls.count("sync") == 3
+    assert calls[-1] == "end"
+    assert not (tmp_path / "metrics.json").exists()
 
 
 def test_the_listener_hears_no_later_training():
