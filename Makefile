@@ -26,9 +26,10 @@ repro: setup ## Run the study: every stage that is not up to date
 test: setup ## Run the tests
 	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-lint: setup ## Check style, docstrings, and that params.yaml follows from conf/
+lint: setup ## Check style, types, docstrings, and that params.yaml follows from conf/
 	python -m ruff check .
 	python -m ruff format --check .
+	python -m mypy
 	python -m pytest tests/test_conventions.py
 
 lock: ## Write requirements.lock anew from pyproject.toml

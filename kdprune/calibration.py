@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -122,7 +123,7 @@ def image_seconds(network: nn.Module, *, device: torch.device, seconds: float) -
     size = EVALUATED if device.type == "cuda" else 16
     while True:
         bytes_ = torch.zeros(size, 3, 32, 32, dtype=torch.uint8, device=device)
-        taken = _timed(lambda some=bytes_: predict(network, some, *stats), seconds / 4, device)
+        taken = _timed(partial(predict, network, bytes_, *stats), seconds / 4, device)
         if size >= EVALUATED or taken > seconds / 4:
             return taken / size
         size = min(EVALUATED, 4 * size)
@@ -142,7 +143,7 @@ def head_seconds(
     views = torch.randn(1, count, features, device=device)
     labels = torch.arange(count, device=device) % classes
     weight, bias = torch.zeros(classes, features, device=device), torch.zeros(classes).to(device)
-    recipe = {"lr": 1e-3, "momentum": 0.9, "nesterov": True, "weight_decay": 0.0}
+    recipe: dict[str, Any] = {"lr": 1e-3, "momentum": 0.9, "nesterov": True, "weight_decay": 0.0}
     recipe |= {"epochs": 1, "batch_size": batch_size, "seeds": range(seeds), "mask": None}
     whole = _timed(lambda: train_heads(views, labels, weight, bias, **recipe), seconds / 4, device)
     return whole / 16

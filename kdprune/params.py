@@ -21,7 +21,10 @@ PACKAGES = {"distill": "distillation", "prune": "pruning"}  # whose METHODS a se
 PROTOCOL = {"self", "student", "teacher", "labels", "model", "levels", "input_size"}
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # the C parser where there is one
+_Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser where there is one
+
+
+class _Loader(_Parser):
     """PyYAML lets the last of two equal keys win, without a word."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -87,12 +90,13 @@ def takes(section: str, method: str) -> type[BaseModel]:
     found = _named(_parsed(section, method), _registered(section)[method])
     if isinstance(found, ast.ClassDef):
         found = _named(found, "__init__")
-    unknown = not isinstance(found, ast.FunctionDef) or found.args.kwarg is not None
-    config = pydantic.ConfigDict(extra="allow" if unknown else "forbid", strict=True)
-    arguments = [] if unknown else [*found.args.args, *found.args.kwonlyargs]
-    fields = {
+    arguments: list[ast.arg] | None = None
+    if isinstance(found, ast.FunctionDef) and found.args.kwarg is None:
+        arguments = [*found.args.args, *found.args.kwonlyargs]
+    config = pydantic.ConfigDict(extra="allow" if arguments is None else "forbid", strict=True)
+    fields: dict[str, Any] = {
         item.arg: (_annotation(item.annotation), None)
-        for item in arguments
+        for item in arguments or ()
         if item.arg not in PROTOCOL
     }
     return pydantic.create_model(method, __config__=config, **fields)
@@ -104,13 +108,14 @@ def _registered(section: str) -> dict[str, str]:
     values = (getattr(node, "value", None) for node in _parsed(section, "__init__").body)
     methods = next(value for value in values if isinstance(value, ast.Dict))
     return {
-        key.value: getattr(value, "attr", getattr(value, "id", ""))
+        ast.literal_eval(key): getattr(value, "attr", getattr(value, "id", ""))
         for key, value in zip(methods.keys, methods.values, strict=True)
+        if key is not None
     }
 
 
 def _known(section: str) -> list[str]:
-    return [*Params.model_fields[section].annotation.model_fields, *_registered(section)]
+    return [*_fields(Params, [section]), *_registered(section)]
 
 
 def _parsed(section: str, stem: str) -> ast.Module:

@@ -57,7 +57,7 @@ def prune_and_tune(
 
 
 def _tune_head(
-    pruned: Pruned, data: Mapping[str, torch.Tensor], *, seed: int, seeds: int, **settings: float
+    pruned: Pruned, data: Mapping[str, torch.Tensor], *, seed: int, seeds: int, **settings: Any
 ) -> None:
     # all seeds, though one is kept: a batched product need not round as that of one matrix does
     weights, biases = tuned_heads(pruned.model, pruned.masks, data, seeds=range(seeds), **settings)

@@ -78,8 +78,9 @@ def _storage(error: OSError) -> str:
     """Say which file the disk refused, why, and what to do."""
     path = error.filename or "a file"
     unreadable = os.path.isfile(path) and not os.access(path, os.R_OK)
-    verb = "read" if unreadable or error.errno == errno.EIO else "write"
-    return f"cannot {verb} {path}: {os.strerror(error.errno)}; {REMEDIES[error.errno]}"
+    number = error.errno or 0
+    verb = "read" if unreadable or number == errno.EIO else "write"
+    return f"cannot {verb} {path}: {os.strerror(number)}; {REMEDIES[number]}"
 
 
 def end_with_parent(parent: int | None = None) -> None:

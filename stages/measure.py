@@ -17,7 +17,8 @@ from stages import paths
 
 def main() -> None:
     """Write what the grid's networks cost on this machine: of all results, these alone may vary."""
-    params, networks, rows = load(), {}, []
+    params, rows = load(), []
+    networks: dict[str, list[dict[str, str]]] = {}
     for item in params.grid["sweeps"].values():
         networks.setdefault(item["checkpoint"], []).append(item)
     threads = torch.get_num_threads()

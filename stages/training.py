@@ -1,5 +1,6 @@
 """What teachers and students share: images as tensors, the fit, the files that come of it."""
 
+import math
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -40,8 +41,8 @@ def tensors(dataset: str, params: Params) -> dict[str, torch.Tensor]:
 def network(params: Params, name: str, classes: int, seed: int) -> tuple[nn.Module, dict[str, Any]]:
     """Build the network `name` of the parameters, on the device; return it and what rebuilds it."""
     architecture = params.architectures[name]
-    built = {"classes": classes, "stem": params.model.stem, "kwargs": architecture.kwargs}
-    built = {"timm_name": architecture.timm, **built}
+    built: dict[str, Any] = {"timm_name": architecture.timm, "classes": classes}
+    built |= {"stem": params.model.stem, "kwargs": architecture.kwargs}
     model = models.build(**built, pretrained=params.model.pretrained, seed=seed)
     return model.to(device.choose()), built
 
@@ -82,7 +83,7 @@ def train(
     )
     if not rows:
         found = evaluate(task.network, images["val_images"], images["val_labels"], *stats)
-        rows = [{"epoch": 0, "step": 0, "lr": 0.0, "train_loss": None, "val_accuracy": found}]
+        rows = [{"epoch": 0, "step": 0, "lr": 0.0, "train_loss": math.nan, "val_accuracy": found}]
     accuracy = evaluate(task.network, images["test_images"], images["test_labels"], *stats)
     described = metadata["network"]
     result = {

@@ -391,9 +391,9 @@ def apply(page: Path, folder: Path) -> list[Path]:
                 path.write_text(path.read_text() + text)
             elif title.endswith("__init__.py"):
                 line, entry = (part for part in text.strip().splitlines() if part)
-                opened = "METHODS = {\n"
-                changed = path.read_text().replace(opened, f"{line}\n\n{opened}{entry}\n")
-                assert changed != path.read_text()
+                before = path.read_text()
+                opened = re.search(r"^METHODS\b.*\{\n", before, re.MULTILINE)[0]
+                changed = before.replace(opened, f"{line}\n\n{opened}{entry}\n")
                 path.write_text(changed)
             else:
                 path.parent.mkdir(parents=True, exist_ok=True)

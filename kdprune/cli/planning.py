@@ -45,8 +45,8 @@ def plan(params: Params, project: Path, *, seconds: float | None) -> dict[str, A
     most, wall, computing = 1, 0.0, 0.0
     for number, (key, dataset) in enumerate(wanted.items(), 1):
         one, classes = key
-        name = "-".join(part for part in one if part)
-        print(f"{number} of {len(wanted)}: {name}, {classes} classes", file=sys.stderr)
+        told = "-".join(part for part in one if part)
+        print(f"{number} of {len(wanted)}: {told}, {classes} classes", file=sys.stderr)
         images = sizes[dataset][0]
         task, teacher = _task(params, one, classes, images.train)
         networks[key] = calibration.look(task, teacher)
@@ -62,15 +62,15 @@ def plan(params: Params, project: Path, *, seconds: float | None) -> dict[str, A
             computing += time.process_time() - since[1]
     rows = []
     for stage, items in grid.items():
-        for key, item in items.items():
+        for name, item in items.items():
             images, classes = sizes[item["dataset"]]
             network, speed = networks[subject(item), classes], speeds.get(subject(item))
-            rows.append(_row(params, stage, key, item, network, images, speed))
+            rows.append(_row(params, stage, name, item, network, images, speed))
     return {
         "profile": params.profile,
         "device": None if place is None else _described(place),
         "calibrate_seconds": seconds,
-        "core": min(1.0, computing / wall) if wall and place.type == "cpu" else None,
+        "core": min(1.0, computing / wall) if wall and place == torch.device("cpu") else None,
         "threads": most,
         "images": {name: asdict(images) for name, (images, _) in sizes.items()},
         "rows": rows,

@@ -90,7 +90,8 @@ def _maps(network: nn.Module, images: torch.Tensor) -> tuple[torch.Tensor, list[
         return last, [network.maxpool(stem), *stages]  # timm takes the stem before its pool
     if isinstance(network, EfficientNet):
         ends = [0, *network.stage_ends[1:]]  # 0 is the stem, where timm begins with a block
-        return network.forward_intermediates(images, indices=ends, extra_blocks=True)
+        last, stages = network.forward_intermediates(images, indices=ends, extra_blocks=True)
+        return last, stages
     if not hasattr(network, "forward_intermediates"):
         raise KdpruneError(
             f"pairs: {type(network).__name__} gives no stage maps to learn from or with; "

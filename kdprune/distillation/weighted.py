@@ -55,8 +55,7 @@ def check(key: str, value: object, allowed: str, fits: Callable[[float], bool]) 
 
     Raises KdpruneError, which says what is `allowed`, where `value` is none or does not fit.
     """
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not fits(value):
+    if not isinstance(value, int | float) or isinstance(value, bool) or not fits(value):
         raise KdpruneError(f"distill.{key} = {value!r}: must be {allowed}")
 
 

@@ -4,9 +4,12 @@
 from a fresh copy of the dense model, never from the level before.
 """
 
-from kdprune.pruning import channel, weight
+from collections.abc import Callable, Iterator
 
-METHODS = {
+from kdprune.pruning import channel, weight
+from kdprune.pruning.pruned import Pruned
+
+METHODS: dict[str, Callable[..., Iterator[Pruned]]] = {
     "weight": weight.prune,
     "channel": channel.prune,
 }

@@ -6,7 +6,7 @@ filters that make it, over the whole group.
 """
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import numpy as np
@@ -134,7 +134,7 @@ def _masked_weights(layers: counts.Layers, kept: Kept) -> dict[str, int]:
     }
 
 
-def _steps_to(target: float, most: int, removed_after) -> int:
+def _steps_to(target: float, most: int, removed_after: Callable[[int], int]) -> int:
     """Return the number of steps whose count is nearest to `target`, by bisection."""
     low, high = 0, most
     while low < high:  # the least number that reaches the target

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -18,7 +19,7 @@ def tune_head(
     data: Mapping[str, torch.Tensor],
     *,
     seeds: Sequence[int],
-    **settings: float,
+    **settings: Any,
 ) -> dict[str, list[float]]:
     """Tune the classifier once per seed; return accuracies {"val": …, "test": …} per seed.
 
@@ -42,7 +43,7 @@ def tuned_copy(
     *,
     seed: int,
     title: str = "",
-    **training: float,
+    **training: Any,
 ) -> nn.Module:
     """Return a copy of the network whose weights that are left have all been tuned, by `fit`."""
     tuned = copy.deepcopy(model).requires_grad_(True)
@@ -70,7 +71,7 @@ def tune_all(
     *,
     seeds: Sequence[int],
     title: str = "",
-    **training: float,
+    **training: Any,
 ) -> dict[str, list[float]]:
     """Tune all weights that are left, a copy of the network per seed; arguments as `tune_head`."""
     accuracies: dict[str, list[float]] = {"val": [], "test": []}

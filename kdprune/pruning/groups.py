@@ -8,6 +8,7 @@ arrays, and every level is one cut.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -110,7 +111,7 @@ def _mapped_once() -> Iterator[None]:
         index_mapping.update_index_mapping = original
 
 
-def _group(graph: object, members: object, names: dict[nn.Module, str]) -> Group:
+def _group(graph: Any, members: Any, names: dict[nn.Module, str]) -> Group:
     sites, seen = [], set()
     for item in members:
         module = item.dep.target.module

@@ -1,6 +1,7 @@
 """Classifiers of pruned networks, tuned with many seeds at once on features computed once."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -91,7 +92,7 @@ def tuned_heads(
     *,
     seeds: Sequence[int],
     views: int,
-    **training: float,
+    **training: Any,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Tune the classifier once per seed; return its weights [S, K, d] and biases [S, K].
 

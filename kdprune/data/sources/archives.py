@@ -28,8 +28,8 @@ def members(path: Path, folder: str, names: list[str], largest: int = LARGEST) -
                 for number, member in enumerate(archive):
                     _refuse_strange(path, number, member)
                     name = member.name.removeprefix("./")
-                    if name in wanted:
-                        found[wanted[name]] = archive.extractfile(member).read()
+                    if name in wanted and (content := archive.extractfile(member)):
+                        found[wanted[name]] = content.read()
             while bounded.read():  # to the end, where gzip's checksum of everything is
                 pass
     except (tarfile.TarError, OSError, EOFError, zlib.error, ValueError) as error:

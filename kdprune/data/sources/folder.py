@@ -89,8 +89,8 @@ def _images(folder: Path) -> list[Path]:
 
 def _check(found: Mapping[str, Files], classes: tuple[str, ...], root: Path) -> None:
     if not 2 <= len(classes) <= MOST:
-        held = f"{len(classes)} classes" if len(classes) != 1 else f"one class only ({classes[0]})"
-        raise KdpruneError(f"{root}: has {held}; 2 to {MOST} can be learnt, each in a folder")
+        few = f"{len(classes)} classes" if len(classes) != 1 else f"one class only ({classes[0]})"
+        raise KdpruneError(f"{root}: has {few}; 2 to {MOST} can be learnt, each in a folder")
     for half, other in (("test", "train"), ("train", "test")):
         for name in found.get(half, {}):
             if name not in found[other]:

@@ -1,5 +1,6 @@
 """A folder that already holds CIFAR: the official files, binary or python, bare or archived."""
 
+from functools import partial
 from pathlib import Path
 
 from kdprune.data.canonical import Spec, Split
@@ -17,7 +18,7 @@ def fetch(spec: Spec, *, path: str | Path | None, cache: Path, show: bool) -> di
         official = layouts.FOLDERS[spec.name, layout]
         for folder in (root / official, root):
             if (folder / names[0]).is_file() and (folder / names[-1]).is_file():
-                return layouts.read(spec, layout, lambda name, at=folder: _contents(at / name))
+                return layouts.read(spec, layout, partial(_member, folder))
         archive = root / layouts.ARCHIVES[spec.name, layout]
         if archive.is_file():
             contents = archives.members(archive, official, names)
@@ -29,7 +30,8 @@ def fetch(spec: Spec, *, path: str | Path | None, cache: Path, show: bool) -> di
     raise KdpruneError(f"data.path: {root} holds no {spec.name}; looked for {looked}")
 
 
-def _contents(file: Path) -> bytes:
+def _member(folder: Path, name: str) -> bytes:
+    file = folder / name
     try:
         return file.read_bytes()
     except OSError as error:

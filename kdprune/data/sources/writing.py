@@ -54,7 +54,7 @@ def check(spec: Spec, split: str, images: np.ndarray, labels: np.ndarray, where:
 def digest(images: np.ndarray, labels: np.ndarray) -> str:
     """Return the SHA-256 of the records of a canonical split."""
     records = np.concatenate([labels[:, None].astype(np.uint8), images.reshape(len(images), -1)], 1)
-    return hashlib.sha256(records).hexdigest()
+    return hashlib.sha256(records.data).hexdigest()
 
 
 def statistics(images: np.ndarray) -> list[list[float]]:
