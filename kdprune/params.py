@@ -1,25 +1,19 @@
 """Reads and validates the parameters of the study as a whole, before any work begins."""
 
-import ast
 import math
 import typing
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
-from types import SimpleNamespace, UnionType
+from types import UnionType
 from typing import Any
 
-import pydantic
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from kdprune.errors import KdpruneError
 from kdprune.grid import nearest
 from kdprune.schema import Params
-
-PACKAGES = {"distill": "distillation", "prune": "pruning"}  # whose METHODS a section configures
-PROTOCOL = {"self", "student", "teacher", "labels", "model", "levels", "input_size"}
-
+from kdprune.signatures import PACKAGES, registered, takes
 
 _Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser where there is one
 
@@ -80,62 +74,8 @@ def validate(values: Any, *, where: str = "params") -> Params:
     return params
 
 
-@cache
-def takes(section: str, method: str) -> type[BaseModel]:
-    """Return what hyperparameters a method of `distill` or `prune` takes, as a pydantic model.
-
-    They follow from the signature of what METHODS names: keywords, annotations, ranges where these
-    are Annotated. The source is parsed, not imported: it would bring torch with it.
-    """
-    found = _named(_parsed(section, method), _registered(section)[method])
-    if isinstance(found, ast.ClassDef):
-        found = _named(found, "__init__")
-    arguments: list[ast.arg] | None = None
-    if isinstance(found, ast.FunctionDef) and found.args.kwarg is None:
-        arguments = [*found.args.args, *found.args.kwonlyargs]
-    config = pydantic.ConfigDict(extra="allow" if arguments is None else "forbid", strict=True)
-    fields: dict[str, Any] = {
-        item.arg: (_annotation(item.annotation), None)
-        for item in arguments or ()
-        if item.arg not in PROTOCOL
-    }
-    return pydantic.create_model(method, __config__=config, **fields)
-
-
-@cache
-def _registered(section: str) -> dict[str, str]:
-    """Return the names in a package's METHODS, and of the class or function each stands for."""
-    values = (getattr(node, "value", None) for node in _parsed(section, "__init__").body)
-    methods = next(value for value in values if isinstance(value, ast.Dict))
-    return {
-        ast.literal_eval(key): getattr(value, "attr", getattr(value, "id", ""))
-        for key, value in zip(methods.keys, methods.values, strict=True)
-        if key is not None
-    }
-
-
 def _known(section: str) -> list[str]:
-    return [*_fields(Params, [section]), *_registered(section)]
-
-
-def _parsed(section: str, stem: str) -> ast.Module:
-    path = Path(__file__).with_name(PACKAGES[section]) / f"{stem}.py"
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
-def _named(within: ast.Module | ast.ClassDef, name: str) -> ast.AST | None:
-    return next((node for node in within.body if getattr(node, "name", None) == name), None)
-
-
-def _annotation(node: ast.expr | None) -> Any:
-    """Return the type that an annotation stands for; Any where it is none of the simple ones."""
-    text = "Any" if node is None else ast.unparse(node)
-    holder = SimpleNamespace(__annotations__={"value": text})
-    names = vars(typing) | {"Field": pydantic.Field, "tuple": None}
-    try:
-        return typing.get_type_hints(holder, names, include_extras=True)["value"]
-    except (NameError, TypeError, AttributeError):
-        return Any
+    return [*_fields(Params, [section]), *registered(section)]
 
 
 def _describe(error: ValidationError, model: type[BaseModel]) -> str:

@@ -16,8 +16,9 @@ from kdprune import models
 from kdprune.distillation import METHODS as DISTILLERS
 from kdprune.errors import KdpruneError
 from kdprune.grid import PRUNING_ALIASES, expand
-from kdprune.params import load, takes, validate
+from kdprune.params import load, validate
 from kdprune.pruning import METHODS as PRUNERS
+from kdprune.signatures import takes
 
 NAN, INFINITE = float("nan"), float("inf")
 PAIR = "resnet10_24/resnet10_16"

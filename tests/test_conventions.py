@@ -21,6 +21,7 @@ NEUTRAL = {
     "kdprune/params.py",
     "kdprune/progress.py",
     "kdprune/schema.py",
+    "kdprune/signatures.py",
     "stages/__init__.py",
     "stages/paths.py",
     "stages/resume.py",
