@@ -12,8 +12,9 @@ from collections.abc import Callable
 from stages import warm
 
 TORCH_STAGES = ("teach", "distill", "prune", "measure")
-STAGES = ("download", *TORCH_STAGES, "breakpoints", "efficiency", "significance", "report")
-PER_INSTANCE = STAGES[:4]
+ANALYSES = ("breakpoints", "efficiency", "significance", "summary", "report")
+STAGES = ("download", *TORCH_STAGES, *ANALYSES)
+PER_INSTANCE = ("download", "teach", "distill", "prune", "summary")
 
 
 # What a disk answers, and what to do about it

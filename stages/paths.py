@@ -12,6 +12,11 @@ EFFICIENCY = METRICS / "efficiency"
 SIGNIFICANCE = METRICS / "significance"
 
 
+def summary(dataset: str) -> Path:
+    """Return the JSON of a data set's main numbers."""
+    return METRICS / "summary" / f"{dataset}.json"
+
+
 def data(dataset: str) -> Path:
     """Return the folder of a data set's arrays."""
     return Path("data") / dataset

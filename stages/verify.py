@@ -18,7 +18,8 @@ from pathlib import Path
 
 from stages import locked
 
-DERIVED = ("breakpoints", "efficiency", "significance", "report")  # from tables, on any machine
+# What follows from tables, on any machine
+DERIVED = ("breakpoints", "efficiency", "significance", "summary", "report")
 TABLES = ("metrics/teach", "metrics/distill", "metrics/sweeps", "metrics/layers", "plots/learning")
 
 
@@ -50,12 +51,14 @@ def derivation() -> tuple[str, list[str]]:
 
     load()  # before its errors could be those of a stage
     described = locked.stages(locked.read("params.yaml"))
-    files = [path for name in DERIVED for path in described[name]["outs"]]
+    names = [name for name in described if name.partition("@")[0] in DERIVED]
+    files = [path for name in names for path in described[name]["outs"]]
     told = []
     with _elsewhere() as (here, there):
-        for name in DERIVED:
+        for name in sorted(names, key=lambda name: DERIVED.index(name.partition("@")[0])):
+            stage, _, key = name.partition("@")
             try:
-                importlib.import_module(f"stages.{name}").main()
+                importlib.import_module(f"stages.{stage}").main(*filter(None, [key]))
             except KdpruneError as error:
                 return "", [f"{name}: {error}"]
         for path in files:

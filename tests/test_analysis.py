@@ -8,6 +8,7 @@ from kdprune import paper
 from kdprune.analysis.breakpoints import RULES, breakpoints
 from kdprune.analysis.efficiency import efficiency
 from kdprune.analysis.significance import compare, holm, significance
+from kdprune.analysis.summary import summary
 from kdprune.errors import KdpruneError
 
 LEVELS = np.arange(10) / 10
@@ -190,3 +191,47 @@ def test_holm_by_hand():
     adjusted = holm(p)
     assert adjusted[[0, 2, 3, 4]].tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert pd.isna(adjusted[1])
+
+
+def tables(methods: tuple[str, ...]) -> list[pd.DataFrame]:
+    """Two pairs whose summary can be worked out by head."""
+    breaks, scores, differences = [], [], []
+    for shift, method in enumerate(methods):
+        who = {"dataset": "cifar10", "role": "student", "distill": method}
+        for pair, accuracy in enumerate((60, 50)):
+            one = who | {"teacher": f"t{pair}", "student": "s"}
+            scores += [one | {"condition": "distilled", "accuracy": accuracy - shift}]
+            for pruning, drop, left in (("weight", 2, 200), ("channel", 4, 600)):
+                scores += [one | {"condition": pruning, "accuracy": accuracy - shift - drop}]
+                breaks += [one | {"method": pruning, "nonzero_params": left + 100 * pair}]
+                breaks[-1] |= {"dense_params": 1000}
+        tested = {"ratio": 0.51234, "holm_p": 0.123456}
+        differences += [who | {"first": "channel", "second": "weight", **tested}]
+        differences += [who | {"first": "channel", "second": "distilled", "ratio": 9, "holm_p": 9}]
+    scores += [{"role": "teacher", "distill": "", "condition": "teacher", "accuracy": 99}]
+    return [pd.DataFrame(rows) for rows in (breaks, scores, differences)]
+
+
+def test_the_summary_is_that_of_the_students():
+    expected = {"pairs": 2, "student": 55.0, "channel": 51.0, "channel_left": 65.0}
+    expected |= {"weight": 53.0, "weight_left": 25.0, "ratio": 0.512, "p": 0.1235}
+    assert summary(*tables(("simkd",))) == expected
+    assert summary(*tables(("kd", "simkd")))["simkd"] == expected | {
+        "student": 54.0,
+        "channel": 50.0,
+        "weight": 52.0,
+    }
+
+
+def test_the_summary_leaves_out_what_was_not_run():
+    breaks, scores, differences = tables(("simkd",))
+    alone = [
+        table[table.get("method", table.get("condition")) != "channel"]
+        for table in (breaks, scores)
+    ]
+    found = summary(*alone, differences[:0])
+    assert list(found) == ["pairs", "student", "weight", "weight_left"]
+    unpruned = scores[scores.condition == "distilled"]
+    assert summary(breaks[:0], unpruned, differences[:0]) == {"pairs": 2, "student": 55.0}
+    differences["holm_p"] = np.nan  # one pair has no p
+    assert "p" not in summary(breaks, scores, differences)

@@ -12,7 +12,7 @@ from workspace import dvc, python
 from kdprune import models
 
 pytestmark = pytest.mark.slow
-COLLECTING = ["breakpoints", "efficiency", "significance", "report"]
+COLLECTING = ["breakpoints", "efficiency", "significance", "summary@cifar10", "report"]
 TIMED = {"metrics/measure.csv", "plots/deployment.html", "plots/deployment.md"}  # of measure
 SWEEPS = {
     "cifar10-resnet10_16",
@@ -27,7 +27,7 @@ def folder(tmp_path_factory):
     """A workspace, through a path with spaces, in which the pipeline has run once."""
     made = workspace.make(tmp_path_factory.mktemp("a folder with spaces"))
     ran = dvc(made, "repro")
-    assert len(ran) == 1 + 2 + 2 + 8 + 5
+    assert len(ran) == 1 + 2 + 2 + 8 + 6
     workspace.commit(made, "results")
     return made
 
@@ -59,13 +59,19 @@ def test_a_student_loads_from_its_file_alone(folder, tmp_path):
     assert network.get_classifier().out_features == 10
 
 
+def test_numbers_fit_a_terminal(folder):
+    lines = python(folder, "-m", "dvc", "metrics", "show").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["Path", "metrics/summary/cifar10.json"]
+    assert max(map(len, lines)) <= 120
+
+
 def test_again_does_nothing(folder):
     assert dvc(folder, "repro") == []
 
 
 def test_forced_again_gives_the_same_bytes(folder):
     before = (folder / "dvc.lock").read_text()
-    assert len(dvc(folder, "repro", "--force")) == 18
+    assert len(dvc(folder, "repro", "--force")) == 19
     assert (folder / "dvc.lock").read_text() == before
     changed = subprocess.run(
         ["git", "status", "--porcelain"], cwd=folder, capture_output=True, text=True, check=True
@@ -108,8 +114,14 @@ def test_branches_are_compared_without_any_cache(folder, tmp_path):
     workspace.git(folder, "checkout", "-q", "main")
     clone = tmp_path / "clone"
     workspace.git(folder, "clone", "-q", str(folder), str(clone))
-    arguments = ("-m", "dvc", "metrics", "diff", "--json", "origin/main", "origin/doubled")
-    differences = json.loads(python(clone, *arguments).stdout)["metrics/efficiency.json"]
+    difference = ("-m", "dvc", "metrics", "diff", "--json", "--all")
+    between = ("origin/main", "origin/doubled")
+    shown = json.loads(python(clone, *difference, *between).stdout)["metrics/summary/cifar10.json"]
+    main = json.loads((folder / "metrics/summary/cifar10.json").read_text())
+    assert {name: item["old"] for name, item in shown.items()} == main
+    file = "metrics/efficiency.json"
+    detailed = python(clone, *difference, "--targets", file, "--", *between).stdout
+    differences = json.loads(detailed)[file]
     found = {name: item for name, item in differences.items() if name.endswith("efficiency")}
     assert found
     for item in found.values():

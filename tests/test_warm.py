@@ -21,10 +21,8 @@ def folder(tmp_path_factory):
     """A project with one more stage, that does what the tests ask for."""
     made = workspace.make(tmp_path_factory.mktemp("warm"))
     main = made / "stages/__main__.py"
-    main.write_text(main.read_text().replace('STAGES = ("download",', 'STAGES = ("probe",'))
-    main.write_text(
-        main.read_text().replace('TORCH_STAGES = ("teach",', 'TORCH_STAGES = ("probe",')
-    )
+    text = main.read_text().replace('"download"', '"probe"')  # among the instances, too
+    main.write_text(text.replace('TORCH_STAGES = ("teach",', 'TORCH_STAGES = ("probe",'))
     (made / "stages/probe.py").write_text(PROBE)
     return made
 

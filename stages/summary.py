@@ -1,0 +1,14 @@
+"""Summarise a data set's study: the numbers of `dvc metrics show` and `dvc exp show`."""
+
+from kdprune.analysis.summary import summary
+from kdprune.files import write_json
+from stages import paths, tables
+
+
+def main(dataset: str) -> None:
+    """Write the summary of `dataset`."""
+    parts = [
+        tables.read(name.with_suffix(".csv"), name.name)
+        for name in (paths.BREAKPOINTS, paths.EFFICIENCY, paths.SIGNIFICANCE)
+    ]
+    write_json(paths.summary(dataset), summary(*(part[part.dataset == dataset] for part in parts)))
