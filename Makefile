@@ -5,7 +5,7 @@ READY := .venv/.ready
 # `dvc` runs its stages with whatever `python` comes first
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup repro test lint lock params verify faults bench docs clean
+.PHONY: help setup repro mend test lint lock params verify faults bench docs clean
 
 help: ## Show what each target does
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target text; do \
@@ -21,7 +21,11 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 repro: setup ## Run the study: every stage that is not up to date
+	@python -m stages.mend
 	python -m dvc repro
+
+mend: setup ## Mend dvc.lock and DVC's locks after a kill, where DVC calls them invalid or corrupted
+	python -m stages.mend
 
 test: setup ## Run the tests
 	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder

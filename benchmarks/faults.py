@@ -95,7 +95,7 @@ def run_all(folder: Path, mount: Path | None, options: argparse.Namespace) -> li
         print(f"{row.fault}: {row.stage}: {told} ({spent:.0f} s)", file=sys.stderr, flush=True)
         for problem in dict.fromkeys(row.problems):
             print(f"    {problem}", file=sys.stderr, flush=True)
-    print(f"dvc.lock was left half-written {made.cut} times", file=sys.stderr)
+    print(f"a file of DVC's was left half-written {made.cut} times", file=sys.stderr)
     return outcomes
 
 

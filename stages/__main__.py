@@ -38,11 +38,11 @@ def run(arguments: list[str]) -> int:
 
     def work() -> None:
         from stages.live import drawn
+        from stages.mend import keep_lock
         from stages.place import announce
         from stages.record import recorded
-        from stages.resume import copy_lock
 
-        copy_lock()
+        keep_lock()
         announce(name, *instance)
         with recorded(name, "".join(instance)), drawn(name, "".join(instance)):
             importlib.import_module(f"stages.{name}").main(*instance)

@@ -6,6 +6,7 @@ METRICS = Path("metrics")
 PLOTS = Path("plots")
 CACHE = Path(".run/downloads")  # archives and partial files; ignored by git and DVC
 UNFINISHED = Path(".run/unfinished")  # checkpoints of stages that have not ended
+LOCK = Path("dvc.lock")
 
 BREAKPOINTS = METRICS / "breakpoints"
 EFFICIENCY = METRICS / "efficiency"

@@ -6,7 +6,6 @@ import sys
 
 import pytest
 
-from kdprune.errors import KdpruneError
 from kdprune.files import before, keep, kept, replacing
 from stages import paths, resume
 
@@ -113,36 +112,3 @@ def test_what_dvc_has_recorded_is_forgotten(project):
     assert again() == b"one"  # but DVC recorded nothing since
     lock.touch()
     assert again() is None
-
-
-def test_the_lock_is_copied_and_a_loss_is_told(project, monkeypatch, capsys):
-    lock, copy = project / "dvc.lock", project / ".run/dvc.lock"
-    whole = "schema: '2.0'\nstages:\n  teach@a:\n    cmd: x\n  teach@b:\n    cmd: y\n"
-    lock.write_text(whole)
-    os.utime(lock, (5, 5))
-    resume.copy_lock()
-    assert not copy.exists()  # DVC has not just read it
-    monkeypatch.setenv("DVC_STAGE", "teach@b")
-    resume.copy_lock()
-    assert (copy.read_text(), copy.stat().st_mtime) == (whole, 5)
-    lock.write_text(whole[: whole.index("  teach@b")])
-    resume.copy_lock()
-    assert (project / ".run/dvc.lock.earlier").read_text() == whole
-    told = capsys.readouterr().err
-    assert "lacks 1 of the stages" in told
-    assert "such as teach@b" in told
-
-
-@pytest.mark.parametrize("size", [0, 40])
-def test_a_lock_that_was_cut_off_is_put_back(size, project, monkeypatch):
-    lock = project / "dvc.lock"
-    whole = "schema: '2.0'\nstages:\n  teach@a:\n    cmd: x\n  teach@b:\n    cmd: y\n"
-    lock.write_text(whole)
-    os.utime(lock, (5, 5))
-    monkeypatch.setenv("DVC_STAGE", "teach@b")
-    resume.copy_lock()
-    lock.write_text(whole[:size])
-    with pytest.raises(KdpruneError, match=r"put back from .*: run the command again"):
-        resume.copy_lock()
-    assert (lock.read_text(), lock.stat().st_mtime) == (whole, 5)
-    resume.copy_lock()

@@ -1,0 +1,123 @@
+"""Mends what DVC leaves of its own files when it is killed: python -m stages.mend.
+
+DVC writes dvc.lock and .dvc/tmp/rwlock in place. Killed meanwhile, it leaves them empty or cut off:
+an empty dvc.lock is to DVC a study that has yet to begin, and a broken rwlock stops it.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from kdprune.errors import KdpruneError
+from kdprune.files import replacing
+from stages.paths import LOCK
+
+COPY = Path(".run/dvc.lock")  # as the stage that ran last found it
+RWLOCK = Path(".dvc/tmp/rwlock")
+PATIENCE = 2.0  # seconds in which another DVC's writing ends
+
+
+def keep_lock() -> None:
+    """Copy dvc.lock, which DVC has just read, with its time; called as a stage begins.
+
+    Raises KdpruneError where it was cut off, with the earlier copy put back: DVC would otherwise
+    compute anew what it has lost. A whole one that lacks stages, as another branch's may, is told
+    of.
+    """
+    if "DVC_STAGE" not in os.environ or not LOCK.exists():
+        return
+    if put_back():
+        raise KdpruneError(
+            f"{LOCK}: was cut off while DVC wrote it; it was put back from {COPY}: run the command "
+            "again"
+        )
+    if COPY.exists() and (lost := _entries(COPY).keys() - _entries(LOCK).keys()):
+        earlier = COPY.with_name("dvc.lock.earlier")
+        COPY.replace(earlier)
+        print(
+            f"kdprune: {LOCK}: lacks {len(lost)} of the stages that {earlier} has, such as "
+            f"{min(lost)}; if you removed none, stop, and `cp -p {earlier} {LOCK}`",
+            file=sys.stderr,
+        )
+    _copy(LOCK, COPY)
+
+
+def put_back() -> bool:
+    """Put the copy of a dvc.lock that was cut off in its place; return whether that was so."""
+    if not COPY.exists() or not LOCK.exists() or not _is_cut():
+        return False
+    time.sleep(PATIENCE)
+    if not _is_cut():
+        return False
+    _copy(COPY, LOCK)
+    return True
+
+
+def free() -> bool:
+    """Remove a .dvc/tmp/rwlock that is no JSON; return whether that was so."""
+    if not RWLOCK.exists() or not _is_broken():
+        return False
+    time.sleep(PATIENCE)
+    if not _is_broken():
+        return False
+    RWLOCK.unlink(missing_ok=True)
+    return True
+
+
+def _is_cut() -> bool:
+    """Say whether dvc.lock is empty, ends within a line, or has only its copy's first stages.
+
+    DVC writes the stages in the order in which it read them; of those, the one that has just run
+    may be another, and the last may be half there. What git has committed is as it should be.
+    """
+    if not LOCK.read_bytes().endswith(b"\n"):
+        return True
+    found, whole = _entries(LOCK), _entries(COPY)
+    names = list(found)
+    if names == list(whole) or names != list(whole)[: len(names)]:
+        return False
+    if sum(found[name] != whole[name] for name in names[:-1]) > 1:
+        return False
+    unchanged = ["git", "diff", "--quiet", "HEAD", "--", str(LOCK)]
+    return subprocess.run(unchanged, capture_output=True, check=False).returncode != 0
+
+
+def _is_broken() -> bool:
+    try:
+        content = RWLOCK.read_bytes()
+        json.loads(content or b"{}")
+    except ValueError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
+
+
+def _entries(lock: Path) -> dict[str, str]:
+    """Return the text of each stage in a lock file, which may be cut off, and no YAML."""
+    text = lock.read_text(errors="replace")
+    parts = re.split(r"^  (\S.*):$", text, flags=re.MULTILINE)[1:]
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def _copy(one: Path, other: Path) -> None:
+    with replacing(other) as temporary:
+        shutil.copy2(one, temporary)
+
+
+def main() -> int:
+    """Mend, and say what was mended."""
+    if put_back():
+        print(f"kdprune: {LOCK}: was cut off; it was put back from {COPY}", file=sys.stderr)
+    if free():
+        print(f"kdprune: {RWLOCK}: was cut off; it was removed", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
