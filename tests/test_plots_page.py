@@ -13,7 +13,7 @@ import yaml
 from conftest import ROOT
 
 DESCRIBED = yaml.safe_load((ROOT / "dvc.yaml").read_text())["plots"]
-PLOTS = [next(iter(plot.values())) for plot in DESCRIBED]
+PLOTS = [values for plot in DESCRIBED for name, values in plot.items() if name != "plots/live"]
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def repository(tmp_path_factory, root):
     folder = tmp_path_factory.mktemp("repository")
     shutil.copytree(root / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
     shutil.copytree(root / "plots", folder / "plots")
-    for name in ("dvc.yaml", "params.yaml", "dvc.lock"):
+    for name in ("dvc.yaml", "params.yaml", "dvc.lock", ".dvcignore"):
         shutil.copy(root / name, folder)
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
     return folder
