@@ -36,7 +36,7 @@ def removed_at_breakpoints(layers: pd.DataFrame, breakpoints: pd.DataFrame) -> p
 def accuracy_curves(sweeps: pd.DataFrame, breakpoints: pd.DataFrame) -> Figure:
     """Draw test accuracy (percent) against remaining parameters, a panel per network.
 
-    Lines are means over seeds, bands one standard deviation; a dot marks each breakpoint, which was
+    Lines are means over seeds, bands one standard deviation; a ring marks each breakpoint, which was
     found on validation accuracy. The paper's figures 1 and 2.
     """
     table, breakpoints = with_network_names(sweeps), with_network_names(breakpoints)
@@ -74,6 +74,7 @@ def accuracy_curves(sweeps: pd.DataFrame, breakpoints: pd.DataFrame) -> Figure:
                 markerfacecolor="none",
                 color=colour,
                 markeredgewidth=1.6,
+                clip_on=False,  # a ring at the edge stays whole
             )
         axis.set_title(f"{network} ({dataset}{', teacher' if role == 'teacher' else ''})")
         axis.set(xlabel="remaining parameters (millions)", ylabel="test accuracy (%)")
