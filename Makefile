@@ -50,7 +50,7 @@ faults: setup ## Kill and break a small study in every way; write what survived 
 	python benchmarks/faults.py --write docs/reliability.md
 
 bench: setup ## Measure the claims about speed and memory (benchmarks/README.md)
-	for name in training sweeps distillation evaluation startup memory dvc_overhead; do \
+	for name in layout training sweeps distillation evaluation startup memory dvc_overhead; do \
 	  echo "== $$name"; python benchmarks/$$name.py 2>/dev/null || exit 1; done
 
 docs: setup ## Build the documentation into build/docs

@@ -12,9 +12,10 @@ from pairing import compare
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from kdprune.layout import arrange
 from kdprune.training import predict
 
-IMAGES = {"resnet18": 500, "resnet10_16": 2000}
+IMAGES = {"resnet18": 500, "efficientnet_b0": 500, "resnet10_16": 2000}
 ROUNDS, BATCH = 9, 64
 
 
@@ -90,16 +91,18 @@ def main(names: list[str]) -> None:
             for part in images.split(250):
                 model((part.float() / 255 - stats[0].view(3, 1, 1)) / stats[1].view(3, 1, 1))
         model.eval()
-        other = folded(model, torch.randn(2, 3, 32, 32, device=images.device))
+        other = arrange(folded(model, torch.randn(2, 3, 32, 32, device=images.device)))
+        usual = copy.deepcopy(model).to(memory_format=torch.contiguous_format)
+        arrange(model)
         ours = predict(model, images, *stats)
         compare(
             f"{name}: the plain way's time, to predict's",
             lambda m=model, i=images: predict(m, i, *stats),
-            lambda m=model, i=images: plain(m, i, *stats),
+            lambda m=usual, i=images: plain(m, i, *stats),
             rounds=ROUNDS,
             goal=">= 1",
         )
-        print(agreement(ours, plain(model, images, *stats)))
+        print(agreement(ours, plain(usual, images, *stats)))
         compare(
             f"{name}: predict's time, to predict's with batch norm folded",
             lambda m=other, i=images: predict(m, i, *stats),

@@ -14,6 +14,7 @@ from torchvision import transforms
 
 from kdprune.augment import normalise
 from kdprune.distillation.none import Supervised
+from kdprune.layout import arrange
 from kdprune.training import fit
 
 BATCH = 64
@@ -64,7 +65,7 @@ def epoch(task: Supervised, data: dict[str, torch.Tensor]) -> None:
 def bare(
     model: torch.nn.Module, optimiser: torch.optim.Optimizer, batch: tuple, steps: int
 ) -> None:
-    """Forward, backward and step on one batch that lies ready."""
+    """Forward, backward and step on one batch that lies ready, in the same memory layout."""
     model.train()
     for _ in range(steps):
         optimiser.zero_grad(set_to_none=True)
@@ -91,7 +92,7 @@ def main(names: list[str]) -> None:
     for name in names:
         data = networks.images(EPOCHS.get(name, 512))
         task, model, other = (networks.network(name) for _ in range(3))
-        task = Supervised(task)
+        task, model = Supervised(task), arrange(model)
         settings = {"lr": 0.01, **networks.RECIPE}
         optimiser = torch.optim.SGD(model.parameters(), fused=True, **settings)
         batch = normalise(data["train_images"][:BATCH], data["mean"], data["std"])
@@ -103,6 +104,7 @@ def main(names: list[str]) -> None:
             lambda m=model, o=optimiser, b=batch, s=steps: bare(m, o, b, s),
             goal=">= 0.95",
         )
+        other.to(memory_format=torch.contiguous_format)
         loader = DataLoader(Pictures(data), BATCH, shuffle=True, num_workers=2, drop_last=True)
         optimiser = torch.optim.SGD(other.parameters(), **settings)
         compare(

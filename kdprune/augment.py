@@ -4,14 +4,15 @@ import torch
 from torch.nn import functional
 
 
-def normalise(
-    images: torch.Tensor, mean: torch.Tensor, std: torch.Tensor, *, channels_last: bool = False
-) -> torch.Tensor:
-    """Turn bytes [B, 3, H, W] into floats with channel `mean` and `std` [3], given for 0..1."""
+def normalise(images: torch.Tensor, mean: torch.Tensor, std: torch.Tensor) -> torch.Tensor:
+    """Turn bytes [B, 3, H, W] into floats with channel `mean` and `std` [3], given for 0..1.
+
+    The result is channels-last in memory (kdprune.layout).
+    """
     scale = (1 / (255 * std)).view(1, -1, 1, 1)
     shift = (-mean / std).view(1, -1, 1, 1)
-    layout = torch.channels_last if channels_last else torch.contiguous_format
-    return torch.addcmul(shift, images.to(torch.float32, memory_format=layout), scale)
+    floats = images.to(torch.float32, memory_format=torch.channels_last)
+    return torch.addcmul(shift, floats, scale)
 
 
 def random_crop_flip(

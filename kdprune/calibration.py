@@ -16,6 +16,7 @@ from kdprune.device import limit_threads
 from kdprune.distillation import METHODS
 from kdprune.distillation.none import Supervised
 from kdprune.graphed import WARM_UP, training_step
+from kdprune.layout import arrange
 from kdprune.pruning.heads import train_heads
 from kdprune.training import predict
 
@@ -97,10 +98,7 @@ def step_seconds(
     seconds: float,
 ) -> float:
     """Measure a training step of `built` for about `seconds`, as kdprune.training.fit does it."""
-    channels_last = device.type == "cuda"
-    if channels_last:
-        built.to(memory_format=torch.channels_last)
-    trained = [item for item in built.train().parameters() if item.requires_grad]
+    trained = [item for item in arrange(built).train().parameters() if item.requires_grad]
     optimiser = torch.optim.SGD(trained, 1e-4, 0.9, nesterov=True, fused=True)
     step = training_step(built, optimiser, precision=precision, device=device)
     views = torch.Generator(device if device.type == "cuda" else "cpu").manual_seed(0)
@@ -111,16 +109,17 @@ def step_seconds(
     stats = torch.full((3,), 0.5, device=device), torch.full((3,), 0.25, device=device)
 
     def once() -> None:
-        inputs = normalise(random_crop_flip(bytes_, views), *stats, channels_last=channels_last)
+        inputs = normalise(random_crop_flip(bytes_, views), *stats)
         step(inputs, indices % classes, indices, 0.0)
 
-    return _timed(once, seconds, device, warm_up=WARM_UP + 2 if channels_last else 1)
+    return _timed(once, seconds, device, warm_up=WARM_UP + 2 if device.type == "cuda" else 1)
 
 
 def image_seconds(network: nn.Module, *, device: torch.device, seconds: float) -> float:
     """Measure one image's way forward, in batches as large as `seconds` allow."""
     stats = torch.full((3,), 0.5, device=device), torch.full((3,), 0.25, device=device)
     size = EVALUATED if device.type == "cuda" else 16
+    arrange(network)
     while True:
         bytes_ = torch.zeros(size, 3, 32, 32, dtype=torch.uint8, device=device)
         taken = _timed(partial(predict, network, bytes_, *stats), seconds / 4, device)

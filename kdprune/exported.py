@@ -18,6 +18,7 @@ from torch import nn
 from kdprune import models
 from kdprune.composite import ReusedClassifier
 from kdprune.errors import KdpruneError
+from kdprune.layout import arrange
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -36,7 +37,7 @@ def load(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     except (OSError, SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise KdpruneError(f"{path}: metadata and weights do not fit kdprune: {reason}") from None
-    return model.eval(), metadata
+    return arrange(model).eval(), metadata
 
 
 def outline(path: str | Path) -> tuple[nn.Module, dict[str, Any], Shapes]:

@@ -20,6 +20,7 @@ from kdprune.composite import ReusedClassifier
 from kdprune.errors import KdpruneError
 from kdprune.files import replacing
 from kdprune.grid import nearest
+from kdprune.layout import arrange
 from kdprune.stems import cifar_stem
 
 KEY = "kdprune"  # the one metadata entry of a checkpoint
@@ -64,7 +65,7 @@ def build(
             cifar_stem(model, timm_name)
     if not isinstance(model.get_classifier(), nn.Linear):
         raise KdpruneError(f"architectures: {timm_name} does not end in one linear classifier")
-    return model
+    return arrange(model)
 
 
 def save(path: str | Path, model: nn.Module, metadata: Mapping[str, Any]) -> None:
@@ -98,10 +99,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> tuple[nn.Modul
     except (TypeError, KeyError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise KdpruneError(f"{path}: metadata and weights do not fit kdprune: {reason}") from None
-    model = model.to(device).eval()
-    if torch.device(device).type == "cuda":  # its convolutions want channels last
-        model = model.to(memory_format=torch.channels_last)
-    return model, metadata
+    return arrange(model.to(device)).eval(), metadata
 
 
 def _rebuild(metadata: Mapping[str, Any]) -> nn.Module:

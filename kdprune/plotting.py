@@ -36,8 +36,8 @@ def removed_at_breakpoints(layers: pd.DataFrame, breakpoints: pd.DataFrame) -> p
 def accuracy_curves(sweeps: pd.DataFrame, breakpoints: pd.DataFrame) -> Figure:
     """Draw test accuracy (percent) against remaining parameters, a panel per network.
 
-    Lines are means over seeds, bands one standard deviation; a ring marks each breakpoint, which was
-    found on validation accuracy. The paper's figures 1 and 2.
+    Lines are means over seeds, bands one standard deviation; a ring marks each breakpoint, which
+    was found on validation accuracy. The paper's figures 1 and 2.
     """
     table, breakpoints = with_network_names(sweeps), with_network_names(breakpoints)
     found = list(dict.fromkeys(zip(table.dataset, table.role, table.network, strict=True)))

@@ -11,6 +11,7 @@ from kdprune.augment import normalise, random_crop_flip
 from kdprune.checkpointing import restore, store
 from kdprune.errors import KdpruneError
 from kdprune.graphed import training_step
+from kdprune.layout import arrange
 from kdprune.progress import Progress
 from kdprune.schedules import learning_rate
 
@@ -56,9 +57,7 @@ def fit(
     torch.manual_seed(seed)  # for whatever draws inside the networks, such as dropout
     order = torch.Generator().manual_seed(seed)
     views = torch.Generator(device if device.type == "cuda" else "cpu").manual_seed(seed + 1)
-    last_layout = device.type == "cuda"  # channels last pays on tensor cores; on a CPU it does not
-    if last_layout:
-        task.to(memory_format=torch.channels_last)
+    arrange(task)
     batch_size = min(batch_size, len(images))
     batches = len(images) // batch_size
     trained = [parameter for parameter in task.parameters() if parameter.requires_grad]
@@ -86,8 +85,7 @@ def fit(
                 gamma=gamma,
             )
             chosen = permutation[batch * batch_size : (batch + 1) * batch_size]
-            crops = random_crop_flip(images[chosen], views)
-            inputs = normalise(crops, mean, std, channels_last=last_layout)
+            inputs = normalise(random_crop_flip(images[chosen], views), mean, std)
             total += step_on(inputs, labels[chosen], chosen, rate)
             progress.advance(batch_size)
         loss = total.item() / batches
@@ -129,7 +127,7 @@ def predict(
     logits = []
     with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bf16"):
         for part in images.split(batch_size):
-            logits.append(model(normalise(part, mean, std, channels_last=True)).float())
+            logits.append(model(normalise(part, mean, std)).float())
     model.train(training)
     return torch.cat(logits)
 

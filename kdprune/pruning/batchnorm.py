@@ -29,7 +29,7 @@ def re_estimate(
         norm.train()
     for part in chosen.split(BATCH):
         if len(part) > 1:  # one image has no batch statistics
-            model.forward_features(normalise(images[part], mean, std, channels_last=True))
+            model.forward_features(normalise(images[part], mean, std))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     model.eval()

@@ -15,6 +15,7 @@ from torch import nn
 
 from kdprune import counts
 from kdprune.errors import KdpruneError
+from kdprune.layout import arrange
 from kdprune.pruning import groups
 from kdprune.pruning.groups import IN, OUT, Group
 from kdprune.pruning.pruned import Pruned, apply
@@ -159,6 +160,7 @@ def _cut(model: nn.Module, found: list[Group], kept: Kept) -> None:
         gone = np.flatnonzero(~keep).tolist()
         if gone:
             surgery[name, side](model.get_submodule(name), gone)
+    arrange(model)  # what is cut is stored anew
 
 
 def _mask(model: nn.Module, kept: Kept) -> dict[str, torch.Tensor]:

@@ -29,7 +29,7 @@ def features(
     parts = []
     for part in images.split(batch_size):
         seen = part if views is None else random_crop_flip(part, views)
-        inputs = normalise(seen, mean, std, channels_last=True)
+        inputs = normalise(seen, mean, std)
         parts.append(model.forward_head(model.forward_features(inputs), pre_logits=True).float())
     return torch.cat(parts)
 
