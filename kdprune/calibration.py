@@ -16,12 +16,11 @@ from kdprune.device import limit_threads
 from kdprune.distillation import METHODS
 from kdprune.distillation.none import Supervised
 from kdprune.graphed import WARM_UP, training_step
-from kdprune.layout import arrange
+from kdprune.layout import arrange, at_once
 from kdprune.pruning.heads import train_heads
 from kdprune.training import predict
 
 PROBE = 4  # images: batch norm of 1x1 maps needs several
-EVALUATED = 500  # images at a time, as kdprune.training.predict has it
 LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 
@@ -118,14 +117,15 @@ def step_seconds(
 def image_seconds(network: nn.Module, *, device: torch.device, seconds: float) -> float:
     """Measure one image's way forward, in batches as large as `seconds` allow."""
     stats = torch.full((3,), 0.5, device=device), torch.full((3,), 0.25, device=device)
-    size = EVALUATED if device.type == "cuda" else 16
+    full = at_once(device)
+    size = full if device.type == "cuda" else 16
     arrange(network)
     while True:
         bytes_ = torch.zeros(size, 3, 32, 32, dtype=torch.uint8, device=device)
         taken = _timed(partial(predict, network, bytes_, *stats), seconds / 4, device)
-        if size >= EVALUATED or taken > seconds / 4:
+        if size >= full or taken > seconds / 4:
             return taken / size
-        size = min(EVALUATED, 4 * size)
+        size = min(full, 4 * size)
 
 
 def head_seconds(

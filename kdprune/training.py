@@ -11,7 +11,7 @@ from kdprune.augment import normalise, random_crop_flip
 from kdprune.checkpointing import restore, store
 from kdprune.errors import KdpruneError
 from kdprune.graphed import training_step
-from kdprune.layout import arrange
+from kdprune.layout import arrange, at_once
 from kdprune.progress import Progress
 from kdprune.schedules import learning_rate
 
@@ -118,7 +118,6 @@ def predict(
     mean: torch.Tensor,
     std: torch.Tensor,
     *,
-    batch_size: int = 500,
     precision: str = "fp32",
 ) -> torch.Tensor:
     """Return logits [N, classes] for bytes [N, 3, H, W], in evaluation mode and without views."""
@@ -126,7 +125,7 @@ def predict(
     model.eval()
     logits = []
     with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bf16"):
-        for part in images.split(batch_size):
+        for part in images.split(at_once(images.device)):
             logits.append(model(normalise(part, mean, std)).float())
     model.train(training)
     return torch.cat(logits)
@@ -139,9 +138,8 @@ def evaluate(
     mean: torch.Tensor,
     std: torch.Tensor,
     *,
-    batch_size: int = 500,
     precision: str = "fp32",
 ) -> float:
     """Return the top-1 accuracy in percent (arguments as in `predict`, labels [N])."""
-    logits = predict(model, images, mean, std, batch_size=batch_size, precision=precision)
+    logits = predict(model, images, mean, std, precision=precision)
     return 100 * (logits.argmax(1) == labels).sum().item() / len(labels)

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from kdprune.augment import normalise, random_crop_flip
 from kdprune.errors import KdpruneError
+from kdprune.layout import at_once
 from kdprune.pruning.pruned import Masks
 
 
@@ -20,14 +21,13 @@ def features(
     std: torch.Tensor,
     *,
     views: torch.Generator | None = None,
-    batch_size: int = 500,
 ) -> torch.Tensor:
     """Return what enters the classifier, [N, d], for bytes [N, 3, H, W].
 
     With `views`, each image is cropped and flipped by a draw from that generator.
     """
     parts = []
-    for part in images.split(batch_size):
+    for part in images.split(at_once(images.device)):
         seen = part if views is None else random_crop_flip(part, views)
         inputs = normalise(seen, mean, std)
         parts.append(model.forward_head(model.forward_features(inputs), pre_logits=True).float())
