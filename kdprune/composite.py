@@ -11,6 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from kdprune.errors import KdpruneError
+
 LAST = {"relu": nn.ReLU, "identity": nn.Identity}
 
 
@@ -83,14 +85,36 @@ def describe(teacher: nn.Module, factor: float, probe: torch.Tensor) -> dict[str
     """Return the arguments of `ReusedClassifier.blank` that fit a teacher.
 
     The last activation is ReLU where the teacher's features on `probe` [B, 3, H, W] are never
-    negative, and the identity elsewhere.
+    negative, and the identity elsewhere. Raises KdpruneError as `pooled_maps` does.
     """
-    training = teacher.training
-    with torch.no_grad():
-        maps = teacher.eval().forward_features(probe)
-    teacher.train(training)
+    maps = pooled_maps(teacher, probe)
     last = "relu" if bool((maps >= 0).all()) else "identity"
     return {"out_channels": maps.shape[1], "factor": factor, "last": last}
+
+
+def pooled_maps(model: nn.Module, probe: torch.Tensor) -> torch.Tensor:
+    """Return a network's last feature maps [B, C, h, w] on `probe` [B, 3, H, W].
+
+    Raises KdpruneError unless its classifier reads their average over places, and nothing else: a
+    reused classifier would otherwise lack what lies between, a norm in ConvNeXt, a convolution in
+    MobileNetV3.
+    """
+    training = model.training
+    model.eval()
+    with torch.no_grad():
+        maps, logits = model.forward_features(probe), model(probe)
+        classifier = model.get_classifier()
+        fits = maps.dim() == 4 and maps.shape[1] == classifier.in_features
+        fits = fits and torch.allclose(
+            classifier(maps.mean((2, 3))), logits, rtol=1e-3, atol=1e-3 * float(logits.abs().max())
+        )
+    model.train(training)
+    if not fits:
+        raise KdpruneError(
+            f"distill.method: simkd reuses a classifier that reads averaged feature maps, which "
+            f"{type(model).__name__}'s does not; use another method for this network"
+        )
+    return maps
 
 
 def frozen(classifier: nn.Linear) -> nn.Linear:

@@ -39,7 +39,7 @@ def macs(model: nn.Module, input_size: int = 32) -> int:
 
     def count(layer: nn.Module, inputs: torch.Tensor, output: torch.Tensor) -> None:
         nonlocal total
-        positions = output.shape[2:].numel() if isinstance(layer, nn.Conv2d) else 1
+        positions = output.numel() // layer.weight.shape[0]
         total += layer.weight.numel() * positions
 
     with _watched(model, count):

@@ -1,4 +1,7 @@
-"""Where computations run: never a parameter, for it must not change what is asked for."""
+"""Where computations run. No parameter, so a change makes nothing stale; but it changes rounding.
+
+Training magnifies rounding: keep device and threads the same within a comparison.
+"""
 
 import os
 

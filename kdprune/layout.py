@@ -1,8 +1,8 @@
-"""How images and weights lie in memory: no parameter, for it does not change what is computed.
+"""How images and weights lie in memory. It changes nothing but rounding, which training magnifies.
 
-Images are channels-last everywhere: batch norm, pooling and convolutions read the channels of a
-pixel together, on CPUs as on tensor cores (1.1 to 1.4 times as fast to train ResNets and DenseNets
-on a CPU, `benchmarks/layout.py`).
+Images are channels-last wherever networks train or are evaluated: batch norm, pooling and
+convolutions read the channels of a pixel together, on CPUs as on tensor cores (1.1 to 1.4 times as
+fast to train ResNets and DenseNets on a CPU, `benchmarks/layout.py`).
 """
 
 import torch

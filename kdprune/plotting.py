@@ -84,10 +84,11 @@ def accuracy_curves(sweeps: pd.DataFrame, breakpoints: pd.DataFrame) -> Figure:
     return figure
 
 
-def efficiency_bars(table: pd.DataFrame) -> Figure:
+def efficiency_points(table: pd.DataFrame) -> Figure:
     """Draw each network's efficiency (percent per 1e7 parameters), a panel per data set and role.
 
-    The scale is logarithmic, as efficiencies span orders of magnitude. The paper's figures 3 and 4.
+    The scale is logarithmic, as efficiencies span orders of magnitude: points, for bars have no
+    length on it. The paper's figures 3 and 4.
     """
     table = with_network_names(table)
     found = list(table.groupby(["dataset", "role"], sort=False))
@@ -95,18 +96,21 @@ def efficiency_bars(table: pd.DataFrame) -> Figure:
     figure, axes = panels(len(found), columns=1, width=max(6.0, 1.1 * widest), height=3.4)
     for axis, ((dataset, role), part) in zip(axes, found, strict=False):
         with mpl.rc_context(STYLE):
-            sns.barplot(
+            sns.stripplot(
                 part,
                 x="network",
                 y="efficiency",
                 hue="condition",
                 palette=COLOURS,
-                errorbar=None,
+                size=7,
+                jitter=False,
+                dodge=True,
                 ax=axis,
                 legend=False,
             )
         for condition in part.condition.unique():
-            axis.bar(0, 0, color=COLOURS.get(condition), label=NAMES.get(condition, condition))
+            colour, name = COLOURS.get(condition), NAMES.get(condition, condition)
+            axis.plot([], [], "o", color=colour, label=name)
         axis.set_yscale("log")
         axis.set_title(f"Performance Efficiency, {dataset}, {role}s")
         axis.set(xlabel="", ylabel="efficiency (% per 1e7 parameters)")

@@ -3,27 +3,27 @@
 import torch
 
 from kdprune import counts, models
+from kdprune.data.tensors import load_tensors
 from kdprune.distillation import METHODS
 from kdprune.params import load
 from stages import paths
-from stages.training import network, tensors, train
+from stages.training import network, train
 
 
 def main(key: str) -> None:
     """Distill the student that the grid names `key`."""
     params = load()
     item = params.grid["students"][key]
-    images = tensors(item["dataset"], params)
+    images = load_tensors(paths.data(item["dataset"]), params.data)
     teacher_file = paths.checkpoint("teacher", f"{item['dataset']}-{item['teacher']}")
     teacher, trained = models.load(teacher_file, images["train_images"].device)
     recipe = params.distill.training.model_dump()
     classes = trained["network"]["classes"]
     student, described = network(params, item["student"], classes, recipe["seed"])
-    hyperparameters = params.distill.__pydantic_extra__[item["distill"]]
+    arguments = params.distill.__pydantic_extra__[item["distill"]]
     size = counts.parameters(student)
     torch.manual_seed(recipe["seed"])  # for what the method draws, such as its projector
-    method = METHODS[item["distill"]]
-    task = method(student, teacher, labels=images["train_labels"], **hyperparameters)
+    task = METHODS[item["distill"]](student, teacher, labels=images["train_labels"], **arguments)
     projector = getattr(task, "spec", None)  # of methods that deploy more than the student
     metadata = {"network": described, "seed": recipe["seed"]}
     train(
@@ -32,7 +32,7 @@ def main(key: str) -> None:
         stage="distill",
         key=key,
         recipe=recipe,
-        depends=(recipe, described, hyperparameters, params.model, params.data),
+        depends=(recipe, described, arguments, params.model, params.data),
         inputs=[paths.data(item["dataset"]) / "manifest.json", teacher_file],
         identity={"role": "student", **item},
         metadata=metadata | ({"projector": projector} if projector else {}),

@@ -13,7 +13,7 @@ def main() -> None:
     sweeps, found, scored = (results[key] for key in ("sweeps", "breakpoints", "efficiency"))
     drawn = {
         "accuracy": plotting.accuracy_curves(sweeps, found),
-        "efficiency": plotting.efficiency_bars(scored),
+        "efficiency": plotting.efficiency_points(scored),
         "layers": plotting.layer_sparsity(layers, found),
         "pairs": plotting.paired_comparison(scored),
     }

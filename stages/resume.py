@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from kdprune import device
 from stages import paths
 
 LIBRARIES = ("numpy", "timm", "torch", "torch-pruning", "torchvision")
@@ -15,14 +16,16 @@ LIBRARIES = ("numpy", "timm", "torch", "torch-pruning", "torchvision")
 def unfinished(stage: str, key: str, *, inputs: Iterable[Path], parameters: Any) -> Path:
     """Return where a stage keeps unfinished work, named by all that its result depends on.
 
-    The name hashes the input files, the parameters, the project's own code and the versions of
-    the libraries that compute, so that work done under another configuration is never taken up.
+    The name hashes the input files, the parameters, the project's own code, the kind of device and
+    the versions of the libraries that compute, so that work done under another configuration is
+    never taken up.
     The folder is made; the stage removes the file when its outputs are written, and the file
     before it (kdprune.files.keep) stays until DVC has recorded them.
     """
     versions = platform.python_version(), *(metadata.version(name) for name in LIBRARIES)
-    digest = hashlib.sha256(repr((stage, key, parameters, versions)).encode())
-    code = sorted(Path("kdprune").rglob("*.py"))
+    kind = device.choose().type
+    digest = hashlib.sha256(repr((stage, key, parameters, versions, kind)).encode())
+    code = sorted([*Path("kdprune").rglob("*.py"), *Path("stages").glob("*.py")])
     for path in [*inputs, *code]:
         digest.update(hashlib.file_digest(path.open("rb"), "sha256").digest())
     paths.UNFINISHED.mkdir(parents=True, exist_ok=True)

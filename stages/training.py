@@ -1,4 +1,4 @@
-"""What teachers and students share: images as tensors, the fit, the files that come of it."""
+"""What teachers and students share: the network, the fit, the files that come of it."""
 
 import math
 import sys
@@ -10,32 +10,10 @@ import torch
 from torch import nn
 
 from kdprune import counts, device, models
-from kdprune.data.canonical import load, stratified_split
 from kdprune.files import write_csv, write_json
 from kdprune.params import Params
 from kdprune.training import evaluate, fit
 from stages import paths, resume
-
-
-def tensors(dataset: str, params: Params) -> dict[str, torch.Tensor]:
-    """Load a data set onto the device, split into train, val and test."""
-    images = load(paths.data(dataset))
-    train, val = stratified_split(
-        images.train_labels, params.data.validation, params.data.validation_seed
-    )
-    arrays = {
-        "train_images": images.train_images[train],
-        "train_labels": images.train_labels[train],
-        "val_images": images.train_images[val],
-        "val_labels": images.train_labels[val],
-        "test_images": images.test_images,
-        "test_labels": images.test_labels,
-    }
-    place = device.choose()
-    loaded = {name: torch.from_numpy(array).to(place) for name, array in arrays.items()}
-    for name in ("mean", "std"):
-        loaded[name] = torch.tensor(getattr(images, name), device=place)
-    return loaded
 
 
 def network(params: Params, name: str, classes: int, seed: int) -> tuple[nn.Module, dict[str, Any]]:

@@ -10,7 +10,6 @@ from networks import TINY, dataset, images, tiny
 
 from kdprune import certificate, counts, exported, forms, models
 from kdprune.__main__ import main
-from kdprune.cli import images as cli_images
 from kdprune.composite import Projector, ReusedClassifier
 from kdprune.errors import KdpruneError
 from kdprune.files import write_csv
@@ -118,20 +117,6 @@ def test_a_cut_network_equals_the_dense_one_with_zeros(family):
     assert counts.parameters(twin) == counts.parameters(dense) > pruned.params
     torch.testing.assert_close(logits(twin), logits(pruned.model), rtol=1e-4, atol=1e-5)
     assert not torch.allclose(logits(dense), logits(twin), atol=1e-3)
-
-
-def test_tensors_are_those_of_the_stages(tmp_path, values, monkeypatch):
-    from kdprune import params
-    from stages import training
-
-    study(tmp_path, values)
-    settings = params.load(tmp_path / "params.yaml")
-    split = {name: values["data"][name] for name in ("validation", "validation_seed")}
-    ours = cli_images.tensors(tmp_path / "data" / "cifar10", **split)
-    monkeypatch.chdir(tmp_path)
-    theirs = training.tensors("cifar10", settings)
-    assert set(ours) == set(theirs)
-    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
 @pytest.mark.parametrize("method", ["weight", "channel"])

@@ -14,7 +14,6 @@ NEUTRAL = {
     "kdprune/__init__.py",
     "kdprune/consistency.py",
     "kdprune/data/__init__.py",
-    "kdprune/device.py",
     "kdprune/errors.py",
     "kdprune/files.py",
     "kdprune/grid.py",

@@ -20,7 +20,7 @@ def sweeps():
 def drawn(sweeps, found, scored):
     return {
         "accuracy": plotting.accuracy_curves(sweeps, found),
-        "efficiency": plotting.efficiency_bars(scored),
+        "efficiency": plotting.efficiency_points(scored),
         "pairs": plotting.paired_comparison(scored),
     }
 

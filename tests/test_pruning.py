@@ -9,7 +9,7 @@ import torch
 from networks import TINY, dataset, images, tiny
 from torch import nn
 
-from kdprune import counts
+from kdprune import counts, models
 from kdprune.composite import Projector, ReusedClassifier
 from kdprune.distillation.none import Supervised
 from kdprune.errors import KdpruneError
@@ -153,6 +153,30 @@ def test_mask_mode_counts_filters_and_keeps_shapes():
         assert zeroed == round(pruned.sparsity * weights(model))
         assert pruned.sparsity == pytest.approx(pruned.level, abs=0.02)
         assert pruned.nonzero_params <= pruned.params - zeroed
+
+
+@pytest.mark.parametrize("family", [name for name in FAMILIES if "+" in name])
+def test_mask_levels_are_of_what_can_be_masked(family):
+    model = network(family)
+    fixed = [model.classifier, [m for m in model.projector if isinstance(m, nn.Conv2d)][-1]]
+    maskable = weights(model) - sum(layer.weight.numel() for layer in fixed)
+    for pruned in METHODS["channel"](model, [0.5, 0.8], mode="mask"):
+        gone = pruned.sparsity * weights(model)
+        assert gone == pytest.approx(pruned.level * maskable, rel=0.1)
+        for layer in fixed:
+            assert not any(f"{name}.weight" in pruned.masks for name in names_of(layer, model))
+
+
+def names_of(wanted: nn.Module, model: nn.Module) -> list[str]:
+    return [name for name, module in model.named_modules() if module is wanted]
+
+
+def test_grouped_convolutions_are_refused():
+    kwargs = {"layers": [1, 1, 1, 1], "cardinality": 2, "base_width": 8}
+    model = models.build("resnext50_32x4d", classes=4, kwargs=kwargs)
+    with pytest.raises(KdpruneError, match="grouped convolutions"):
+        next(METHODS["channel"](model, [0.5]))
+    assert next(METHODS["weight"](model, [0.5])).sparsity == pytest.approx(0.5, abs=1e-3)
 
 
 @pytest.mark.parametrize("method", METHODS)

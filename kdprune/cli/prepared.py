@@ -9,7 +9,9 @@ import torch
 from torch import nn
 
 from kdprune import counts, exported
-from kdprune.cli import images, project
+from kdprune.cli import project
+from kdprune.data.tensors import load_tensors
+from kdprune.device import limit_threads
 from kdprune.errors import KdpruneError
 from kdprune.grid import nearest
 from kdprune.pruning import METHODS
@@ -65,8 +67,7 @@ def prepare(
         level = project.breakpoint_level(folder, who, method)
     place = data or folder / "data" / who["dataset"]
     inputs = project.preprocessing(place, classes=before["network"]["classes"])
-    split = settings.data.model_dump(include={"validation", "validation_seed"})
-    tensors = images.tensors(place, **split)
+    tensors = load_tensors(place, settings.data)
     how = settings.prune.model_dump(include={"finetune", "batchnorm"})
     how |= {"method": method, "hyperparameters": dict(settings.prune.__pydantic_extra__[method])}
     how |= {"level": level, "at_breakpoint": at_breakpoint, "seed": seed}
@@ -93,6 +94,7 @@ def _pruned(
 ) -> Pruned:
     """Prune and tune on the images' device; bring both networks to the CPU."""
     batchnorm = how["batchnorm"]
+    limit_threads(counts.macs(dense))  # as the sweep did: threads change rounding
     pruned = prune_and_tune(
         dense.to(tensors["train_images"].device),
         tensors,

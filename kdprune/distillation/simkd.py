@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import nn
 from torch.nn import functional
 
-from kdprune.composite import Projector, ReusedClassifier, describe, frozen
+from kdprune.composite import Projector, ReusedClassifier, describe, frozen, pooled_maps
 from kdprune.distillation.weighted import Weights, full_precision
 from kdprune.errors import KdpruneError
 
@@ -50,6 +50,7 @@ class SimKD(nn.Module):
         probe = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
         device = next(teacher.parameters()).device
         self.spec = describe(teacher, factor, probe.to(device))
+        pooled_maps(student, probe.to(device))
         projector = Projector(student.num_features, **self.spec)
         self.network = ReusedClassifier(student, projector, frozen(teacher.get_classifier()))
         self._teacher = [teacher.eval()]  # in a list: neither trained, nor moved, nor saved

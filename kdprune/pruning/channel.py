@@ -30,15 +30,17 @@ def prune(
     input_size: int = 32,
     mode: Literal["remove", "mask"] = "remove",
 ) -> Iterator[Pruned]:
-    """Yield `model` with channels pruned to each level: a share of its prunable weights.
+    """Yield `model` with channels pruned to each level.
 
     Every group loses the same share of its channels, as near as whole channels allow, and keeps
     at least one; rising levels are nested. mode "remove": the channels are cut out, with the
-    inputs that they fed, and the network is a smaller dense one. mode "mask": the filters and their
-    batch norm are zeroed, shapes stay, and a level counts the filters' own weights only; kept
-    alike, both give the same outputs. The level is met within one channel of one group. Raises
-    KdpruneError for an unknown mode, for networks that cannot be followed, and for levels out of
-    reach with one channel left in every group.
+    inputs that they fed, the network is a smaller dense one, and a level is a share of all its
+    prunable weights. mode "mask": the filters and their batch norm are zeroed, shapes stay, and a
+    level is a share of the weights of those filters that can go: the classifier has none, nor has
+    what enters a reused one. Kept alike, both give the same outputs. The level is met within one
+    channel of one group. Raises KdpruneError, before anything is yielded, for an unknown mode, for
+    networks that cannot be followed, and for levels out of reach with one channel left in every
+    group.
     """
     if mode not in ("remove", "mask"):
         raise KdpruneError(f"prune.channel.mode = {mode!r}: allowed are remove and mask")
@@ -48,18 +50,20 @@ def prune(
     removed_by = _removed_weights if mode == "remove" else _masked_weights
     layers = counts.prunable(model)
     total = sum(layer.weight.numel() for layer in layers.values())
+    whole = total if mode == "remove" else _maskable(layers, found)
 
     def removed_after(steps: int) -> int:
         return sum(removed_by(layers, kept_after(found, ranked, order[:steps])).values())
 
     most = removed_after(len(order))
+    highest = max(levels, default=0)
+    if highest * whole > most:
+        raise KdpruneError(
+            f"prune.levels: channel pruning ({mode}) can remove {most / whole:.1%} of this "
+            f"network's weights at most, not {highest:.1%}; drop that level"
+        )
     for level in levels:
-        steps = _steps_to(level * total, len(order), removed_after)
-        if level * total > most:
-            raise KdpruneError(
-                f"prune.levels: channel pruning ({mode}) can remove {most / total:.1%} of this "
-                f"network's weights at most, not {level:.1%}; drop that level"
-            )
+        steps = _steps_to(level * whole, len(order), removed_after)
         kept = kept_after(found, ranked, order[:steps])
         removed = removed_by(layers, kept)
         pruned, masks = copy.deepcopy(model), {}
@@ -133,6 +137,12 @@ def _masked_weights(layers: counts.Layers, kept: Kept) -> dict[str, int]:
         name: int((~kept[name, OUT]).sum()) * layer.weight[0].numel() if (name, OUT) in kept else 0
         for name, layer in layers.items()
     }
+
+
+def _maskable(layers: counts.Layers, found: list[Group]) -> int:
+    """Count the weights of all filters that make a channel of some group."""
+    making = {site.layer for group in found for site in group.sites if site.side == OUT}
+    return sum(layer.weight.numel() for name, layer in layers.items() if name in making)
 
 
 def _steps_to(target: float, most: int, removed_after: Callable[[int], int]) -> int:

@@ -51,10 +51,12 @@ def find(model: nn.Module, input_size: int = 32) -> list[Group]:
 
     Left alone are the classifier's outputs and, where the classifier is a reused one
     (`model.fixed_features`), the features that enter it. Raises KdpruneError for networks whose
-    structure Torch-Pruning cannot follow.
+    structure Torch-Pruning cannot follow, and for grouped convolutions that are not depthwise:
+    their channels would have to go by as many in every group.
     """
     import torch_pruning  # 7 s where timm has not been imported: only channel pruning needs it
 
+    _refuse_grouped(model)
     training = model.training
     names = {module: name for name, module in model.named_modules()}
     device = next(model.parameters()).device
@@ -133,6 +135,15 @@ def _group(graph: Any, members: Any, names: dict[nn.Module, str]) -> Group:
             seen.add(key)
             sites.append(site)
     return Group(size=int(max(site.channels.max() for site in sites)) + 1, sites=sites)
+
+
+def _refuse_grouped(model: nn.Module) -> None:
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Conv2d) and module.groups > 1 and not _is_depthwise(module):
+            raise KdpruneError(
+                f"prune.method: channel pruning does not know grouped convolutions, and {name} has "
+                f"{module.groups} groups of {module.out_channels // module.groups}; use weight"
+            )
 
 
 def _is_depthwise(module: nn.Module) -> bool:

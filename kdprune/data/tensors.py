@@ -1,4 +1,4 @@
-"""A data set as the pipeline's stages see it: tensors on the device, split by the parameters."""
+"""A data set as tensors on the device, split by the parameters."""
 
 from pathlib import Path
 
@@ -6,15 +6,18 @@ import torch
 
 from kdprune import device
 from kdprune.data.canonical import load, stratified_split
+from kdprune.schema import Data
 
 
-def tensors(folder: Path, *, validation: float, validation_seed: int) -> dict[str, torch.Tensor]:
+def load_tensors(folder: Path, settings: Data) -> dict[str, torch.Tensor]:
     """Return train, val and test images and labels, mean and std, as `sweep` takes them.
 
     Raises KdpruneError for missing or damaged files.
     """
     images = load(folder)
-    train, val = stratified_split(images.train_labels, validation, validation_seed)
+    train, val = stratified_split(
+        images.train_labels, settings.validation, settings.validation_seed
+    )
     arrays = {
         "train_images": images.train_images[train],
         "train_labels": images.train_labels[train],
