@@ -13,7 +13,7 @@ from typing import Any
 
 from scipy.special import stdtrit
 
-UNPRUNED = "none"
+TRAINED, UNPRUNED = "trained", "none"  # the checkpoint; level 0, which is tuned like other levels
 CONFIDENCE = 0.95
 SLACK = 1e-9  # points; differences below are rounding
 LIMITS = ("max_params", "max_drop", "max_latency")
@@ -74,24 +74,34 @@ def candidates(
 ) -> list[Candidate]:
     """Return every network at every level of `sweeps`, each the rows of one curve of one data set.
 
+    A checkpoint, as it was trained, is a curve of one row, of level 0 and method "trained".
     `latencies`: milliseconds by (network, method, level). `drop_from` "best": drops are against
-    the unpruned network with the highest validation accuracy; "own": against the same network
-    unpruned. Level 0 of several methods is one candidate, of method "none".
+    the unpruned network with the highest validation accuracy, as trained or tuned; "own": against
+    the better of the two of the same network. Level 0 of several methods is one candidate, of
+    method "none".
     """
     points: dict[tuple, list[Mapping[str, Any]]] = {}
     for rows in sweeps:
         for level, group in groupby(sorted(rows, key=_level), key=_level):
             members = list(group)
-            method = members[0]["method"] if level else UNPRUNED
+            method = members[0]["method"]
+            method = method if level or method == TRAINED else UNPRUNED
             points.setdefault((members[0]["network"], method, level), members)
-    dense = {
-        name: _mean(at, "val_accuracy") for (name, _, level), at in points.items() if not level
-    }
+    dense: dict[str, float] = {}
+    for (name, _, level), members in points.items():
+        if not level:
+            dense[name] = max(dense.get(name, 0.0), _mean(members, "val_accuracy"))
     start = dense if drop_from == "own" else dict.fromkeys(dense, max(dense.values()))
     return [
-        _candidate(members, method, level, start[name], latencies.get((name, method, level)))
+        _candidate(members, method, level, start[name], _latency(latencies, name, method, level))
         for (name, method, level), members in points.items()
     ]
+
+
+def _latency(
+    latencies: Mapping[tuple[str, str, float], float], name: str, method: str, level: float
+) -> float | None:
+    return latencies.get((name, UNPRUNED if method == TRAINED else method, level))
 
 
 def _candidate(

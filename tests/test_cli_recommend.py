@@ -10,7 +10,7 @@ from scipy import stats
 
 from kdprune import recommendation
 from kdprune.__main__ import main
-from kdprune.files import write_csv
+from kdprune.files import write_csv, write_json
 
 SMALL = "resnet10_24-resnet10_16-simkd"
 BIG = "resnet10_24"
@@ -231,3 +231,25 @@ def test_a_study_of_several_data_sets_wants_one_named(folder, capsys):
     assert ask(folder, capsys, "--dataset", "cifar10")["dataset"] == "cifar10"
     assert main(["recommend", "--project", str(folder), "--dataset", "cifar"]) == 2
     assert "did you mean" in capsys.readouterr().err
+
+
+def test_a_network_as_trained_is_a_candidate_and_what_drops_count_from(folder, capsys):
+    result = {"dataset": "cifar10", "role": "teacher", "teacher": BIG, "student": "", "distill": ""}
+    result |= {"params": 1000, "macs": 10_000, "val_accuracy": 82.0, "test_accuracy": 81.0}
+    path = folder / "metrics" / "teach" / f"cifar10-{BIG}.json"
+    write_json(path, result)
+    measure(folder, {(BIG, "none", 0.0, 1): 2.0})
+    answer = ask(folder, capsys)
+    winner, second = answer["winner"], answer["runner_up"]
+    assert answer["candidates"] == 7
+    assert (winner["method"], winner["seeds"], winner["drop"]) == ("trained", 1, 0.0)
+    assert (winner["test_low"], winner["latency_ms"]) == (None, 2.0)
+    assert second["drop"] == pytest.approx(2.0)
+    assert ask(folder, capsys, "--max-drop", "1")["within_limits"] == 1
+    own = ask(folder, capsys, "--max-drop", "1", "--drop-from", "own")
+    assert own["within_limits"] == 4  # the teacher as trained, and the student's three levels
+    assert main(["recommend", "--project", str(folder)]) == 0
+    assert "as trained" in capsys.readouterr().out
+    path.write_text("{}")
+    assert main(["recommend", "--project", str(folder)]) == 2
+    assert "is damaged" in capsys.readouterr().err

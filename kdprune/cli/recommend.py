@@ -14,15 +14,16 @@ DESCRIPTION = """\
 Choose a network, a pruning method and a level that fit your limits, without training anything.
 
 Every level of every sweep of the study (metrics/sweeps, as the grid in params.yaml names them) is
-a candidate. Of those within all limits, the one with the highest validation accuracy is chosen,
-and the smaller one of equals. Test accuracy is never used to choose. It is reported with its 95 %
-interval (Student's t) over the fine-tuning seeds: the network itself was trained once.
+a candidate, and so is every network as it was trained. Of those within all limits, the one with
+the highest validation accuracy is chosen, and the smaller one of equals. Test accuracy is never
+used to choose. It is reported with its 95 % interval (Student's t) over the fine-tuning seeds
+alone: neither the one training of the network nor the choice of images is in it.
 """
 EXAMPLE = """\
 limits:
   --max-params   weights that are left: not removed, and not zeroed
-  --max-drop     points of validation accuracy below the best unpruned network of the data set;
-                 with --drop-from own, below the same network unpruned
+  --max-drop     points of validation accuracy below the best unpruned network of the data set, as
+                 trained or at level 0; with --drop-from own, below the same network unpruned
   --max-latency  median of metrics/measure.csv, at --batch images; 5ms, 800us, or 0.01s. Only the
                  networks at their breakpoints, and unpruned, were timed, on the device that the
                  answer names; `dvc repro --force --single-item measure` times them on yours
@@ -95,7 +96,8 @@ def run(given: argparse.Namespace) -> int:
     latencies, device = results.latencies(
         given.project, dataset, batch=given.batch, needed="max_latency" in limits
     )
-    found = recommendation.candidates(sweeps, latencies=latencies, drop_from=given.drop_from)
+    curves = [*sweeps, *results.checkpoints(given.project, dataset)]
+    found = recommendation.candidates(curves, latencies=latencies, drop_from=given.drop_from)
     kept = recommendation.ranked(found, limits)
     missed = [] if kept else recommendation.shortfalls(found, limits)
     if given.json:
@@ -115,19 +117,21 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _name(one: "Candidate") -> str:
-    how = "unpruned" if not one.level else f"{one.method} pruning at level {one.level:g}"
+    unpruned = {"trained": "as trained", "none": "unpruned, tuned as the pruned are"}
+    how = unpruned.get(one.method, f"{one.method} pruning at level {one.level:g}")
     return f"{one.network} ({one.role}), {how}"
 
 
 def _numbers(one: "Candidate", drop_from: str, measured: str) -> list[str]:
     against = "the best unpruned network" if drop_from == "best" else "itself unpruned"
     side = "below" if one.drop >= 0 else "above"
-    spread = "no interval" if one.test_low is None else f"[{one.test_low:.2f}, {one.test_high:.2f}]"
+    spread = "" if one.test_low is None else f" [{one.test_low:.2f}, {one.test_high:.2f}]"
+    repeats = "trained once" if one.method == "trained" else f"n = {one.seeds} fine-tuning seeds"
     stored = f", {one.stored_params:,} stored" if one.masked else ""
     found = [
         f"{one.params:,} parameters{stored}; {one.macs:,} multiply-adds",
         f"validation {one.val_accuracy:.2f} %, {abs(one.drop):.2f} points {side} {against}",
-        f"test {one.test_accuracy:.2f} % {spread}, n = {one.seeds} fine-tuning seeds",
+        f"test {one.test_accuracy:.2f} %{spread}, {repeats}",
     ]
     if one.latency_ms is not None:
         found.append(f"latency {one.latency_ms:.3g} ms {measured}")

@@ -1,5 +1,6 @@
 """Reads for `recommend` the tables that the grid names, never what merely lies in a folder."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,33 @@ def _sweep(folder: Path, key: str, item: Mapping[str, str]) -> list[dict[str, An
     if not any(row["level"] == 0 for row in found):
         raise KdpruneError(f"{path}: has no level 0 to compare with; run `dvc repro`")
     return found
+
+
+def checkpoints(folder: Path, dataset: str) -> list[list[dict[str, Any]]]:
+    """Return each network as it was trained: a row of level 0 and method "trained".
+
+    Those whose result (metrics/teach, metrics/distill) is not there are left out.
+    """
+    grid = params.load(folder / "params.yaml").grid
+    found = []
+    for part, stage in (("teachers", "teach"), ("students", "distill")):
+        for key, item in grid[part].items():
+            path = folder / "metrics" / stage / f"{key}.json"
+            if item["dataset"] == dataset and path.is_file():
+                found.append([_checkpoint(path)])
+    return found
+
+
+def _checkpoint(path: Path) -> dict[str, Any]:
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+        row = {name: result[name] for name in NUMBERS if name in result}
+        identity = {name: result[name] for name in ("dataset", "role")}
+        network = project.network(result)
+        row["nonzero_params"] = row["params"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise KdpruneError(f"{path}: is damaged ({error!r}); run `dvc repro`") from None
+    return {**row, **identity, "network": network, "method": "trained", "level": 0.0, "seed": 0}
 
 
 def latencies(
