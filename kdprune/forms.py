@@ -33,7 +33,7 @@ def check(names: Sequence[str]) -> None:
         missing = [one for one in NEEDS.get(name, ()) if importlib.util.find_spec(one) is None]
         if missing:
             raise KdpruneError(
-                f"--format {name}: needs {' and '.join(missing)}; pip install 'kdprune[export]'"
+                f"--format {name}: needs {' and '.join(missing)}; pip install {' '.join(missing)}"
             )
 
 

@@ -59,10 +59,12 @@ def train(
         title=key,
         **recipe,
     )
+    val, test = (  # in float32, as the sweeps have it, whatever the precision of the training
+        evaluate(task.network, images[f"{part}_images"], images[f"{part}_labels"], *stats)
+        for part in ("val", "test")
+    )
     if not rows:
-        found = evaluate(task.network, images["val_images"], images["val_labels"], *stats)
-        rows = [{"epoch": 0, "step": 0, "lr": 0.0, "train_loss": math.nan, "val_accuracy": found}]
-    accuracy = evaluate(task.network, images["test_images"], images["test_labels"], *stats)
+        rows = [{"epoch": 0, "step": 0, "lr": 0.0, "train_loss": math.nan, "val_accuracy": val}]
     described = metadata["network"]
     result = {
         **identity,
@@ -72,14 +74,14 @@ def train(
         "paper_params": counts.parameters(_on_meta(described | {"classes": 1000})),
         "macs": counts.macs(task.network),
         "dead_share": counts.dead_share(task.network),
-        "val_accuracy": rows[-1]["val_accuracy"],
-        "test_accuracy": accuracy,
+        "val_accuracy": val,
+        "test_accuracy": test,
     }
     models.save(paths.checkpoint(role, key), task.network, {**metadata, **identity})
     write_csv(paths.learning(key), pd.DataFrame(rows))
     write_json(paths.training(role, key), result)
     unfinished.unlink(missing_ok=True)
-    print(f"{key}: test {accuracy:.2f} %, {result['params']:,} parameters", file=sys.stderr)
+    print(f"{key}: test {test:.2f} %, {result['params']:,} parameters", file=sys.stderr)
 
 
 def _on_meta(described: Mapping[str, Any]) -> nn.Module:

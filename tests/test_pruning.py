@@ -10,10 +10,12 @@ from networks import TINY, dataset, images, tiny
 from torch import nn
 
 from kdprune import counts, models
+from kdprune.augment import normalise, random_crop_flip
 from kdprune.composite import Projector, ReusedClassifier
 from kdprune.distillation.none import Supervised
 from kdprune.errors import KdpruneError
 from kdprune.pruning import METHODS, channel, groups
+from kdprune.pruning.batchnorm import re_estimate
 from kdprune.pruning.heads import features, train_heads
 from kdprune.pruning.pruned import apply
 from kdprune.pruning.sweep import sweep
@@ -310,3 +312,20 @@ def test_a_killed_sweep_goes_on_to_the_same_rows(tmp_path, monkeypatch):
             run("weight", checkpoint=file)
     rows, _ = run("weight", checkpoint=file)
     assert rows.equals(whole)
+
+
+def test_batch_norm_is_re_estimated_on_views_as_training_has_them():
+    model, data = tiny("basic"), dataset()
+    expected = copy.deepcopy(model)
+    order = torch.randperm(len(data["train_images"]), generator=seeded())[:24]
+    views = random_crop_flip(data["train_images"][order], seeded())
+    with torch.no_grad():
+        outputs = expected.conv1(normalise(views, data["mean"], data["std"]))
+    re_estimate(model, data["train_images"], data["mean"], data["std"], count=24)
+    torch.testing.assert_close(model.bn1.running_mean, outputs.mean((0, 2, 3)))
+    torch.testing.assert_close(model.bn1.running_var, outputs.var((0, 2, 3)))
+    assert model.bn1.momentum == 0.1
+
+
+def seeded() -> torch.Generator:
+    return torch.Generator().manual_seed(0)

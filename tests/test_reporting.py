@@ -271,7 +271,7 @@ def test_the_whole_grid_of_the_paper(full, tmp_path):
     assert "20 of the paper's 20 pairs" in first
     assert "has 1.75 times the efficiency" in first  # 0.7 of the parameters against 0.4
     assert "leaves these students 40.0 % of their parameters, and 0.00 points" in first
-    assert "the same direction" in first
+    assert "the same sign" in first
     assert "Be careful" not in first
     # ResNet-50 on CIFAR-10: 81.7 %, 2.56e7 parameters, pruned to 0.4 and 0.7 of them
     rows = named(full, "Table 2 of the paper")

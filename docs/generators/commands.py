@@ -33,7 +33,8 @@ another file, and validates it, as `dvc exp run -S KEY=VALUE` does. It runs noth
 
 ## Environment variables
 
-None of these changes a result; on a GPU, rounding differs from a CPU's.
+None is a parameter, so none makes anything stale; but device and threads change rounding, and so
+results: keep them the same within a comparison.
 
 | variable | meaning |
 |---|---|

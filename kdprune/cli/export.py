@@ -21,7 +21,7 @@ methods   channel: filters are cut out; the network is smaller, and dense
           weight: weights are zeroed; the shapes stay, and so does the speed of dense kernels
 formats   safetensors: rebuilt by `kdprune predict` and kdprune.exported.load, without pickle
           torch: a torch.export program (.pt2), run with torch alone
-          onnx: for ONNX Runtime and others (pip install 'kdprune[export]')
+          onnx: for ONNX Runtime and others (pip install onnx onnxruntime onnxscript)
 
 All take float images [N, 3, 32, 32], normalised as certificate.json says under "input". Every file
 is read back and run on all test images. Where one disagrees with the network by more than 1e-4 of

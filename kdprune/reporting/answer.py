@@ -49,7 +49,7 @@ def section(
         main = _main(rows)
         lead, text = verdict(main, confidence=confidence)
         blocks.append(Text(text, lead=f"{students(main)}: {lead}"))
-        kept = [*_kept(scored, main), _censored(found, main)]
+        kept = [*_kept(scored, found, main), _censored(found, main)]
         views = [_papers(main), robust(main, confidence=confidence)]
         blocks += [Text(" ".join(filter(None, said))) for said in (kept, views) if any(said)]
         others += [brief(row, confidence=confidence) for row in rows if row is not main]
@@ -59,22 +59,29 @@ def section(
     return Section(TITLE, blocks)
 
 
-def _kept(scored: pd.DataFrame, row: dict[str, Any]) -> list[str]:
-    """Say per pruning what its students keep, against the same students before it."""
-    part = _of(scored, row)
-    before = part[part.condition == "distilled"].set_index(PAIR)
-    said = []
+def _kept(scored: pd.DataFrame, found: pd.DataFrame, row: dict[str, Any]) -> list[str]:
+    """Say per pruning what its students keep, against level 0, and level 0 against as distilled."""
+    students, curves = _of(scored, row), _of(found, row)
+    distilled = students[students.condition == "distilled"].set_index(PAIR).accuracy
+    said: list[str] = []
+    tuned: dict[Any, float] = {}
     for name in (row["first"], row["second"]):
-        after = part[part.condition == name].set_index(PAIR)
-        both = before.join(after, how="inner", rsuffix="_after")
-        if both.empty:
+        at = curves[curves.method == name].set_index(PAIR)
+        if at.empty:
             continue
-        left = share((both.params_after / both.params).mean())
-        points = signed(figure((both.accuracy_after - both.accuracy).mean()))
+        tuned |= (at.dense_test_accuracy - distilled).dropna().to_dict()
+        left = share((at.nonzero_params / at.dense_params).mean())
+        points = signed(figure((at.test_accuracy - at.dense_test_accuracy).mean()))
         said.append(
             f"At its breakpoint, {condition(name)} leaves these students {left} % of their "
-            f"parameters, and {points} points of test accuracy against the unpruned ones "
-            f"(means, n = {len(both)})."
+            f"parameters, and {points} points of test accuracy against level 0, where nothing is "
+            f"pruned and all else is done alike (means, n = {len(at)})."
+        )
+    if tuned:
+        points = signed(figure(sum(tuned.values()) / len(tuned)))
+        said.append(
+            f"Level 0 itself stands {points} points from the students as distilled (n = "
+            f"{len(tuned)})."
         )
     return said
 
@@ -87,11 +94,11 @@ def _papers(row: dict[str, Any]) -> str:
     if row["dataset"] not in theirs.index:
         return ""
     t, n = theirs.t[row["dataset"]], int(theirs.n[row["dataset"]])
-    same = (t > 0) == (row["mean_difference"] > 0)
+    same = "same" if (t > 0) == (row["mean_difference"] > 0) else "opposite"
     return (
         f"From the paper's tables, {condition('channel' if t > 0 else 'weight')} is ahead (channel "
         f"− weight, t = {figure(t)}, n = {counted(n, 'pair')}); the mean difference here has the "
-        f"{'same' if same else 'opposite'} direction."
+        f"{same} sign."
     )
 
 

@@ -95,10 +95,12 @@ def breakpoints(found: pd.DataFrame, *, confidence: float) -> Section:
     frame["ends"] = broken.where(~found.censored.astype(bool), "censored")
     note = Text(
         "A level is the share of convolution and linear weights that is pruned. The breakpoint "
-        f"lies on validation accuracy averaged over seeds; low and high are its "
-        f"{100 * confidence:g} % interval, bootstrapped over whole seeds. The next three columns "
-        "say where each rule would put it. A censored curve never broke on the levels swept; one "
-        "that broke at once lost too much at the first step: nothing is pruned at its breakpoint."
+        "lies on validation accuracy averaged over seeds; low and high are its "
+        f"{100 * confidence:g} % interval, bootstrapped over whole fine-tuning seeds. What another "
+        "training or other validation images would change is more, and is not in it. The next "
+        "three columns say where each rule would put it. A censored curve never broke on the "
+        "levels swept; one that broke at once lost too much at the first step: nothing is pruned "
+        "at its breakpoint."
     )
     caption = f"All breakpoints (n = {counted(len(frame), 'curve')})"
     cost = Link(

@@ -34,7 +34,8 @@ def tests(tested: pd.DataFrame, scored: pd.DataFrame) -> pd.DataFrame:
 
     Rows (`source`): "ours"; "paper, printed"; "paper, recomputed" from its Tables 1 and 2; "paper,
     our pairs", recomputed over the pairs that we have too, where these are some of the paper's;
-    and the differences "ours − printed" and "ours − recomputed", of mean_difference and t.
+    and, where two pairs at least are the paper's, the differences "ours − printed" and "ours −
+    recomputed", of mean_difference and t.
     """
     distill = distilled_by(scored)
     efficiency = paper.efficiencies()
@@ -52,7 +53,7 @@ def tests(tested: pd.DataFrame, scored: pd.DataFrame) -> pd.DataFrame:
         same = rows.get("paper, our pairs", {}).get("n") or 0
         if same < 2 or same == rows["paper, recomputed"]["n"]:
             rows.pop("paper, our pairs", None)
-        for other in ("printed", "recomputed") if "ours" in rows else ():
+        for other in ("printed", "recomputed") if "ours" in rows and same > 1 else ():
             theirs = rows.get(f"paper, {other}")
             if theirs:
                 mine = rows["ours"]
