@@ -25,7 +25,8 @@ def efficiency(
     `checkpoints`; and the pruning methods, at their breakpoints. Accuracy is top-1 on the test
     images in percent; P are parameters in units of 1e7: by `count` all that is deployed
     ("composite"), the encoder without projector and foreign classifier ("encoder"), or the same
-    network with 1000 classes ("paper"), the latter two times the share that pruning left. Columns
+    network with 1000 classes ("paper"), the latter two times the share that pruning left of all
+    that is deployed (of the encoder, channel pruning leaves up to three points less). Columns
     `accuracy`, `accuracy_sd` (over seeds), `n_seeds`, `params`, `efficiency`, and `normalised`: the
     share of the data set's highest efficiency, one scale for all conditions (0 where all are 0).
     (Malihi & Heidemann, ASI 2024, 7(4), 56; how its figures 3 and 4 are normalised is not stated.)
