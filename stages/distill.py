@@ -3,10 +3,10 @@
 import torch
 
 from kdprune import counts, models
-from kdprune.data.tensors import load_tensors
 from kdprune.distillation import METHODS
 from kdprune.params import load
 from stages import paths
+from stages.images import tensors
 from stages.training import network, train
 
 
@@ -14,7 +14,7 @@ def main(key: str) -> None:
     """Distill the student that the grid names `key`."""
     params = load()
     item = params.grid["students"][key]
-    images = load_tensors(paths.data(item["dataset"]), params.data)
+    images = tensors(item["dataset"], params)
     teacher_file = paths.checkpoint("teacher", f"{item['dataset']}-{item['teacher']}")
     teacher, trained = models.load(teacher_file, images["train_images"].device)
     recipe = params.distill.training.model_dump()

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from kdprune import counts, device, models
-from kdprune.data.tensors import load_tensors
 from kdprune.files import write_csv
 from kdprune.params import load
 from kdprune.pruning.sweep import sweep
 from stages import paths, resume
+from stages.images import tensors
 
 
 def main(key: str) -> None:
@@ -15,7 +15,7 @@ def main(key: str) -> None:
     params = load()
     item = dict(params.grid["sweeps"][key])
     checkpoint = Path(item.pop("checkpoint"))
-    images = load_tensors(paths.data(item["dataset"]), params.data)
+    images = tensors(item["dataset"], params)
     model, _ = models.load(checkpoint, images["train_images"].device)
     device.limit_threads(counts.macs(model))
     hyperparameters = params.prune.__pydantic_extra__[item["method"]]

@@ -1,11 +1,11 @@
 """Train one teacher on labels."""
 
 from kdprune import counts
-from kdprune.data.tensors import load_tensors
 from kdprune.distillation.none import Supervised
 from kdprune.params import load
 from kdprune.weights import adopt
 from stages import paths
+from stages.images import tensors
 from stages.training import network, train
 
 
@@ -14,7 +14,7 @@ def main(key: str) -> None:
     params = load()
     item = params.grid["teachers"][key]
     name, recipe = item["teacher"], params.teach.model_dump()
-    images = load_tensors(paths.data(item["dataset"]), params.data)
+    images = tensors(item["dataset"], params)
     classes = int(images["train_labels"].max()) + 1
     model, described = network(params, name, classes, params.teach.seed)
     metadata = {"network": described, "seed": params.teach.seed}

@@ -12,7 +12,6 @@ from kdprune import models
 from kdprune.data.tensors import load_tensors
 from kdprune.files import write_csv
 from kdprune.pruning.sweep import sweep
-from kdprune.schema import Data
 
 KEY = "cifar10-resnet10_24"
 WHO = {"dataset": "cifar10", "role": "teacher", "teacher": "resnet10_24"}
@@ -56,7 +55,11 @@ def data(folder: Path, classes: int = 10, count: int = 100) -> None:
 
 def run_sweep(folder: Path, values: dict, method: str) -> None:
     """Run a sweep of the network as the stage does, and write its table and a breakpoint."""
-    tensors = load_tensors(folder / "data" / "cifar10", Data(**values["data"]))
+    tensors = load_tensors(
+        folder / "data" / "cifar10",
+        validation=values["data"]["validation"],
+        validation_seed=values["data"]["validation_seed"],
+    )
     model, _ = models.load(folder / "models" / "teachers" / f"{KEY}.safetensors")
     prune = values["prune"]
     rows, _ = sweep(

@@ -67,7 +67,8 @@ def prepare(
         level = project.breakpoint_level(folder, who, method)
     place = data or folder / "data" / who["dataset"]
     inputs = project.preprocessing(place, classes=before["network"]["classes"])
-    tensors = load_tensors(place, settings.data)
+    split = settings.data.model_dump(include={"validation", "validation_seed"})
+    tensors = load_tensors(place, **split)
     how = settings.prune.model_dump(include={"finetune", "batchnorm"})
     how |= {"method": method, "hyperparameters": dict(settings.prune.__pydantic_extra__[method])}
     how |= {"level": level, "at_breakpoint": at_breakpoint, "seed": seed}

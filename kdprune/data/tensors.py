@@ -6,18 +6,17 @@ import torch
 
 from kdprune import device
 from kdprune.data.canonical import load, stratified_split
-from kdprune.schema import Data
 
 
-def load_tensors(folder: Path, settings: Data) -> dict[str, torch.Tensor]:
+def load_tensors(
+    folder: Path, *, validation: float, validation_seed: int
+) -> dict[str, torch.Tensor]:
     """Return train, val and test images and labels, mean and std, as `sweep` takes them.
 
     Raises KdpruneError for missing or damaged files.
     """
     images = load(folder)
-    train, val = stratified_split(
-        images.train_labels, settings.validation, settings.validation_seed
-    )
+    train, val = stratified_split(images.train_labels, validation, validation_seed)
     arrays = {
         "train_images": images.train_images[train],
         "train_labels": images.train_labels[train],
