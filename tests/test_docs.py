@@ -235,6 +235,8 @@ def check(tokens: list[str]) -> None:
             assert re.search(rf"^{target}:", text, re.MULTILINE), tokens
     elif first == "python" and rest[:2] == ["-m", "pip"]:
         assert rest[2] == "install"
+    elif first == "python" and rest[0] == "-c":
+        compile(rest[1], "docs", "exec")
     elif first == "python":
         file = ROOT / rest[1].replace(".", "/") if rest[0] == "-m" else ROOT / rest[0]
         assert file.exists() or file.with_suffix(".py").exists(), tokens
