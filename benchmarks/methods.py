@@ -1,6 +1,6 @@
 """Compares all distillation methods on one pair of the default profile, three student seeds each.
 
-python benchmarks/methods.py      (some fifteen minutes; writes docs/methods-comparison.md)
+python benchmarks/methods.py      (some forty minutes; writes docs/methods-comparison.md)
 """
 
 import json
