@@ -190,7 +190,9 @@ def test_channel_removal_meets_the_level_and_equals_masking(network, monkeypatch
     assert abs(gone - LEVEL * total) <= min(abs(less - LEVEL * total), abs(more - LEVEL * total))
 
     zeroed = sum(channel._masked_weights(layers, around[1]).values())
-    masked = next(METHODS["channel"](network, [zeroed / total], mode="mask"))
+    masked = next(
+        METHODS["channel"](network, [zeroed / channel._maskable(layers, found)], mode="mask")
+    )
     assert masked.ratio == pruned.ratio
     assert masked.params - masked.nonzero_params >= zeroed
     expected, outputs = logits(masked.model), logits(pruned.model)
