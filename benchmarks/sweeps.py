@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from kdprune.augment import normalise, random_crop_flip
 from kdprune.pruning import METHODS
+from kdprune.pruning.heads import DRAWN
 from kdprune.pruning.sweep import sweep
 from kdprune.training import evaluate
 
@@ -44,7 +45,7 @@ def tune(network, masks: dict, data: dict, seed: int) -> None:
     head = network.get_classifier().requires_grad_(True)
     keep = next((mask for mask in masks.values() if mask.shape == head.weight.shape), None)
     drawn = torch.Generator().manual_seed(0)
-    views = torch.cat([random_crop_flip(p, drawn) for p in data["train_images"].split(500)])
+    views = torch.cat([random_crop_flip(p, drawn) for p in data["train_images"].split(DRAWN)])
     inputs, labels = normalise(views, data["mean"], data["std"]), data["train_labels"]
     generator = torch.Generator().manual_seed(seed)
     optimiser = torch.optim.SGD(head.parameters(), lr=LR, **networks.RECIPE)

@@ -14,7 +14,7 @@ from kdprune.augment import normalise, random_crop_flip
 from kdprune.composite import Projector, ReusedClassifier
 from kdprune.distillation.none import Supervised
 from kdprune.errors import KdpruneError
-from kdprune.pruning import METHODS, channel, groups
+from kdprune.pruning import METHODS, channel, groups, heads
 from kdprune.pruning.batchnorm import re_estimate
 from kdprune.pruning.heads import features, train_heads
 from kdprune.pruning.pruned import apply
@@ -325,6 +325,17 @@ def test_batch_norm_is_re_estimated_on_views_as_training_has_them():
     torch.testing.assert_close(model.bn1.running_mean, outputs.mean((0, 2, 3)))
     torch.testing.assert_close(model.bn1.running_var, outputs.var((0, 2, 3)))
     assert model.bn1.momentum == 0.1
+
+
+def test_views_do_not_depend_on_how_many_images_are_evaluated_at_once(monkeypatch):
+    model, data = tiny("basic"), dataset()
+    many = data["train_images"].repeat(10, 1, 1, 1)
+    found = []
+    for count in (70, 500):
+        monkeypatch.setattr(heads, "at_once", lambda _, count=count: count)
+        found.append(features(model, many, data["mean"], data["std"], views=seeded()))
+    assert len(many) > 500
+    torch.testing.assert_close(*found)
 
 
 def seeded() -> torch.Generator:

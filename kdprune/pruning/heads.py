@@ -12,6 +12,8 @@ from kdprune.errors import KdpruneError
 from kdprune.layout import at_once
 from kdprune.pruning.pruned import Masks
 
+DRAWN = 500  # views drawn together: never what a device evaluates together, for that differs
+
 
 @torch.inference_mode()
 def features(
@@ -27,10 +29,11 @@ def features(
     With `views`, each image is cropped and flipped by a draw from that generator.
     """
     parts = []
-    for part in images.split(at_once(images.device)):
-        seen = part if views is None else random_crop_flip(part, views)
-        inputs = normalise(seen, mean, std)
-        parts.append(model.forward_head(model.forward_features(inputs), pre_logits=True).float())
+    for drawn in images.split(DRAWN):
+        seen = drawn if views is None else random_crop_flip(drawn, views)
+        for part in seen.split(at_once(images.device)):
+            maps = model.forward_features(normalise(part, mean, std))
+            parts.append(model.forward_head(maps, pre_logits=True).float())
     return torch.cat(parts)
 
 
