@@ -43,8 +43,9 @@ that of `none`; runs shared the machine, so read it as rough. SimKD deploys its 
 teacher's classifier, so its student is larger.
 
 What this shows, and what not: {reading} It is one pair, slim networks, a short training, and one
-value of each hyperparameter, taken from long trainings on CIFAR-100 in full; three seeds are
-repetitions within a pair, so no test over methods is made. Run several pairs
+value of each hyperparameter, most of them taken from long trainings on CIFAR-100 in full; SimKD's
+feature weight and the weight decay were set for this short one. Three seeds are repetitions within
+a pair, so no test over methods is made. Run several pairs
 (`-S 'distill.method=[none,kd,…]'`), and the report adds mean ranks, Friedman's test and Nemenyi's.
 """
 

@@ -21,7 +21,7 @@ FLAGS = [
     "--hide-scrollbars",
     "--virtual-time-budget=20000",
 ]
-SIZES = {"plots": (1500, 1400), "report": (1280, 1400), "docs": (1280, 900)}  # pixels
+SIZES = {"plots": (1080, 1570), "report": (1280, 1400), "docs": (1280, 900)}  # pixels
 
 
 def shoot(browser: str, page: Path, name: str, profile: Path) -> None:

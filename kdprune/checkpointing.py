@@ -28,7 +28,7 @@ def store(
         "optimiser": optimiser.state_dict(),
         "generators": {name: item.get_state() for name, item in generators.items()},
         "cpu": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "cuda": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
         "rows": rows,
     }
     content = io.BytesIO()  # torch would tell of a full disk in its own words
@@ -64,6 +64,6 @@ def restore(
         reason = str(error).splitlines()[0]
         raise KdpruneError(f"{path}: does not fit ({reason}); delete it to begin anew") from None
     torch.set_rng_state(state["cpu"])
-    if state["cuda"]:
-        torch.cuda.set_rng_state_all(state["cuda"])
+    if state["cuda"] is not None:
+        torch.cuda.set_rng_state(state["cuda"])
     return state["rows"]

@@ -58,15 +58,14 @@ class Speed:
 
 
 def training(network: Network, images: Images, *, epochs: int, batch_size: int) -> Work:
-    """Return the work of one teacher's or student's training (kdprune.training.fit).
+    """Return the work of one teacher's or student's training (stages.training).
 
-    Every epoch ends with the validation images, the whole with the test images; without any epoch,
-    both are seen once.
+    Every epoch ends with the validation images, and the whole with these and the test images.
     """
     batch = min(batch_size, images.train)
     steps = epochs * (images.train // batch)
     trained = steps * batch
-    evaluated = max(1, epochs) * images.val + images.test
+    evaluated = (epochs + 1) * images.val + images.test
     in_steps = network.training_macs + network.teacher_macs
     return Work(
         epochs=epochs,

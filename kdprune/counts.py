@@ -6,6 +6,8 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from kdprune.errors import KdpruneError
+
 Layers = dict[str, nn.Conv2d | nn.Linear]
 
 
@@ -88,10 +90,14 @@ def _taps_on_pixels(
 
 
 def _padding(layer: nn.Conv2d, axis: int, size: int, outputs: int) -> int:
-    if isinstance(layer.padding, str):  # "same" or "valid"
-        reach = layer.dilation[axis] * (layer.kernel_size[axis] - 1)
-        return reach // 2 if layer.padding == "same" else 0
-    return layer.padding[axis]
+    """Return the padding before the first of `size` pixels, of which come `outputs`."""
+    reach, stride = layer.dilation[axis] * (layer.kernel_size[axis] - 1), layer.stride[axis]
+    if not isinstance(layer.padding, str):
+        padding = int(layer.padding[axis])
+        if outputs == (size + 2 * padding - reach - 1) // stride + 1:
+            return padding
+    # "same", "valid", or padded by the layer itself like timm's Conv2dSame: as TensorFlow does
+    return max((outputs - 1) * stride + reach + 1 - size, 0) // 2
 
 
 @contextmanager
@@ -111,6 +117,13 @@ def _run_once(model: nn.Module, input_size: int) -> None:
     training = model.training
     parameter = next(model.parameters())
     image = parameter.new_zeros(1, 3, input_size, input_size)
-    with torch.inference_mode():
-        model.eval()(image)
+    try:
+        with torch.inference_mode():
+            model.eval()(image)
+    except Exception as error:  # whatever a network raises that is made for other images
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise KdpruneError(
+            f"architectures: {type(model).__name__} does not take images of 3 x {input_size} x "
+            f"{input_size} ({reason}); see its kwargs"
+        ) from None
     model.train(training)

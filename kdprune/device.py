@@ -16,7 +16,8 @@ SMALL = 10_000_000  # multiply-accumulates of one image
 def choose() -> torch.device:
     """Return the device: what KDPRUNE_DEVICE names, else cuda, mps or cpu, the first at hand.
 
-    Raises KdpruneError where the variable names a device that is not there.
+    A GPU becomes the current one, as streams and graphs are made on that. Raises KdpruneError where
+    the variable names a device that is not there.
     """
     available = ["cpu"]
     if torch.backends.mps.is_available():
@@ -24,9 +25,20 @@ def choose() -> torch.device:
     if torch.cuda.is_available():
         available.insert(0, "cuda")
     wanted = os.environ.get(VARIABLE) or available[0]
-    if wanted.split(":")[0] not in available:
-        raise KdpruneError(f"{VARIABLE}={wanted}: is not at hand; here: {', '.join(available)}")
-    return torch.device(wanted)
+    count = torch.cuda.device_count()
+    try:
+        device = torch.device(wanted)
+        places = count if device.type == "cuda" else 1
+        there = device.type in available and (device.index or 0) < places
+    except RuntimeError:  # no name of a device
+        there = False
+    if not there:
+        several = f" (cuda:0 to cuda:{count - 1})" if count > 1 else ""
+        here = f"{', '.join(available)}{several}"
+        raise KdpruneError(f"{VARIABLE}={wanted}: is not at hand; here: {here}")
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    return device
 
 
 def limit_threads(macs: int) -> None:

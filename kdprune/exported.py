@@ -71,24 +71,22 @@ def cut_to(model: nn.Module, shapes: Mapping[str, tuple[int, ...]]) -> None:
     Channel counts of convolutions, linear layers and batch norms follow; a depthwise convolution
     stays depthwise. Raises AttributeError for a tensor that the network does not have.
     """
-    depthwise = {
-        layer
-        for layer in model.modules()
-        if isinstance(layer, nn.Conv2d) and layer.groups == layer.in_channels > 1
-    }
+    changed = set()
     for name, shape in shapes.items():
         owner, _, leaf = name.rpartition(".")
         layer = model.get_submodule(owner)
         tensor = getattr(layer, leaf)
         if tuple(tensor.shape) == tuple(shape):
             continue
+        changed.add(layer)
         empty = torch.empty(shape, dtype=tensor.dtype, device=tensor.device)
         held = isinstance(tensor, nn.Parameter)
         setattr(layer, leaf, nn.Parameter(empty, tensor.requires_grad) if held else empty)
-    for layer in model.modules():
+    for layer in changed:
         if isinstance(layer, nn.Conv2d):
+            depthwise = layer.groups == layer.out_channels > 1
             layer.out_channels = layer.weight.shape[0]
-            layer.groups = layer.out_channels if layer in depthwise else layer.groups
+            layer.groups = layer.out_channels if depthwise else layer.groups
             layer.in_channels = layer.weight.shape[1] * layer.groups
         elif isinstance(layer, nn.Linear):
             layer.out_features, layer.in_features = layer.weight.shape

@@ -40,7 +40,8 @@ def build(
     `stem` "imagenet" leaves the network as timm builds it; "cifar" gives its first convolution
     stride 1 and drops the pool behind it (kdprune.stems). `seed` fixes the initial weights and
     leaves the global generator as it was. Raises KdpruneError for unknown names, arguments that
-    the constructor refuses, networks without a linear classifier, and weights out of reach.
+    the constructor refuses, networks without a linear classifier that has a bias, and weights out
+    of reach.
     """
     if timm_name not in timm.list_models():
         hint = nearest(timm_name, timm.list_models())
@@ -52,19 +53,23 @@ def build(
             model = timm.create_model(
                 timm_name, pretrained=pretrained, num_classes=classes, **dict(kwargs or {})
             )
-        except (TypeError, ValueError, AssertionError, AttributeError) as error:
+        except Exception as error:  # whatever timm's many constructors raise
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            if pretrained and isinstance(error, (OSError, RuntimeError)):
+                raise KdpruneError(
+                    f"model.pretrained: weights of {timm_name} cannot be had "
+                    f"({type(error).__name__}); set pretrained: false or make the hub reachable"
+                ) from None
             raise KdpruneError(
-                f"architectures: timm cannot build {timm_name} with {dict(kwargs or {})}: {error}"
-            ) from None
-        except (OSError, RuntimeError) as error:
-            raise KdpruneError(
-                f"model.pretrained: weights of {timm_name} cannot be had "
-                f"({type(error).__name__}); set pretrained: false or make the hub reachable"
+                f"architectures: timm cannot build {timm_name} with {dict(kwargs or {})} ({reason})"
             ) from None
         if stem == "cifar":
             cifar_stem(model, timm_name)
-    if not isinstance(model.get_classifier(), nn.Linear):
-        raise KdpruneError(f"architectures: {timm_name} does not end in one linear classifier")
+    head = model.get_classifier()
+    if not isinstance(head, nn.Linear) or head.bias is None:
+        raise KdpruneError(
+            f"architectures: {timm_name} does not end in one linear classifier with a bias"
+        )
     return arrange(model)
 
 

@@ -122,7 +122,7 @@ def efficiency_points(table: pd.DataFrame) -> Figure:
 
 
 def layer_sparsity(layers: pd.DataFrame, breakpoints: pd.DataFrame) -> Figure:
-    """Draw what each layer lost at the breakpoint, by depth, a panel per student.
+    """Draw what each layer lost at the breakpoint, by depth, a panel per network.
 
     The paper's figure 5. Share of the layer's weights removed, in percent.
     """

@@ -16,6 +16,10 @@ from kdprune.progress import Progress
 from kdprune.schedules import learning_rate
 
 
+class Diverged(KdpruneError):
+    """A loss is no finite number."""
+
+
 def fit(
     task: nn.Module,
     *,
@@ -49,7 +53,7 @@ def fit(
     out, as a batch of one has no batch statistics. The last epoch is kept; nothing is selected.
 
     With `checkpoint`, every epoch's end is stored there, and a call that finds it goes on to the
-    same weights, bit for bit on a CPU. Raises KdpruneError when the loss is no finite number.
+    same weights, bit for bit on a CPU. Raises Diverged when the loss is no finite number.
     Rows hold epoch, step (batches so far), lr (of the epoch's last step), train_loss (the epoch's
     mean) and val_accuracy (percent).
     """
@@ -90,10 +94,7 @@ def fit(
             progress.advance(batch_size)
         loss = total.item() / batches
         if not math.isfinite(loss):
-            raise KdpruneError(
-                f"{title}: the loss of epoch {epoch} is {loss} (last learning rate {rate:.3g}); "
-                "lower lr, lengthen warmup, or use precision: fp32"
-            )
+            raise Diverged(f"{title}: the loss of epoch {epoch} is {loss} (last rate {rate:.3g})")
         accuracy = evaluate(task.network, val_images, val_labels, mean, std, precision=precision)
         rows.append(
             {

@@ -28,6 +28,11 @@ REMEDIES = {
     errno.EIO: "check the disk",
 }
 
+SMALLER = (
+    "lower teach.batch_size, distill.training.batch_size or prune.finetune.batch_size, or end what "
+    "else runs there, and run the command again"
+)
+
 
 def run(arguments: list[str]) -> int:
     """Run stage `arguments[0]` for the instance `arguments[1]`; return the exit status.
@@ -69,6 +74,11 @@ def _told(work: Callable[[], object]) -> int:
         if error.errno not in REMEDIES:
             raise
         print(f"kdprune: {_storage(error)} and run the command again", file=sys.stderr)
+        return 2
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":  # torch's, which may not be imported
+            raise
+        print(f"kdprune: the device has no memory left; {SMALLER}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 128 + signal.SIGINT

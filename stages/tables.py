@@ -1,7 +1,7 @@
 """Reads the tables that the grid names, never what merely lies in a folder."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ from kdprune.files import read_json
 from kdprune.params import Params
 from stages import paths
 
+RIGHT = "val_right"  # a word, even where it looks like a number
 IDENTITY = ["dataset", "role", "teacher", "student", "distill"]
-WORDS = [*IDENTITY, "method", "condition", "first", "second", "reason", "layer", "kind"]
+WORDS = [*IDENTITY, RIGHT, "method", "condition", "first", "second", "reason", "layer", "kind"]
 SWEEP = ["ratio", "sparsity", "params", "nonzero_params", "macs", "val_accuracy", "test_accuracy"]
 
 
@@ -45,10 +46,10 @@ def sweeps(params: Params) -> pd.DataFrame:
 
     Raises KdpruneError for a file that is missing, incomplete, foreign, or of other parameters.
     """
-    parts = []
+    parts, columns = [], {"keys": ["seed", "level"], "numbers": SWEEP, "words": [RIGHT]}
+    wanted = {(seed, level) for seed in range(params.prune.seeds) for level in params.prune.levels}
     for key, item in params.grid["sweeps"].items():
-        frame = _part(paths.sweep(key), key, item, keys=["seed", "level"], numbers=SWEEP)
-        wanted = {(s, level) for s in range(params.prune.seeds) for level in params.prune.levels}
+        frame = _part(paths.sweep(key), key, item, **columns)
         found = set(zip(frame.seed, frame.level, strict=True))
         _agree(paths.sweep(key), key, wanted, found, "seed and level")
         parts.append(frame)
@@ -139,13 +140,19 @@ def _figure(value: Any) -> Any:
 
 
 def _part(
-    path: Path, key: str, item: Mapping[str, str], *, keys: list[str], numbers: list[str]
+    path: Path,
+    key: str,
+    item: Mapping[str, str],
+    *,
+    keys: list[str],
+    numbers: list[str],
+    words: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Read one sweep's table; refuse what the grid's sweep `item` can't have written."""
     frame = read(path, f"prune@{key}")
     named = [*IDENTITY, "method"]
     check(frame, path, keys=[*named, *keys], numbers=numbers)
-    _agree(path, key, {*named, *keys, *numbers}, set(frame), "column")
+    _agree(path, key, {*named, *keys, *numbers, *words}, set(frame), "column")
     for name in named:
         _agree(path, key, {item[name]}, set(frame[name]), name)
     return frame

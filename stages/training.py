@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from kdprune import counts, device, models
+from kdprune.errors import KdpruneError
 from kdprune.files import write_csv, write_json
 from kdprune.params import Params
-from kdprune.training import evaluate, fit
+from kdprune.training import Diverged, evaluate, fit
 from stages import paths, resume
 
 
@@ -22,6 +23,7 @@ def network(params: Params, name: str, classes: int, seed: int) -> tuple[nn.Modu
     built: dict[str, Any] = {"timm_name": architecture.timm, "classes": classes}
     built |= {"stem": params.model.stem, "kwargs": architecture.kwargs}
     model = models.build(**built, pretrained=params.model.pretrained, seed=seed)
+    counts.macs(model)  # refuses a network that does not take such images, before any work
     return model.to(device.choose()), built
 
 
@@ -47,18 +49,22 @@ def train(
     task.to(images["train_images"].device)
     device.limit_threads(counts.macs(task.network))
     stats = images["mean"], images["std"]
-    rows = fit(
-        task,
-        images=images["train_images"],
-        labels=images["train_labels"],
-        val_images=images["val_images"],
-        val_labels=images["val_labels"],
-        mean=stats[0],
-        std=stats[1],
-        checkpoint=unfinished,
-        title=key,
-        **recipe,
-    )
+    try:
+        rows = fit(
+            task,
+            images=images["train_images"],
+            labels=images["train_labels"],
+            val_images=images["val_images"],
+            val_labels=images["val_labels"],
+            mean=stats[0],
+            std=stats[1],
+            checkpoint=unfinished,
+            title=key,
+            **recipe,
+        )
+    except Diverged as error:
+        where = "teach" if stage == "teach" else "distill.training"
+        raise KdpruneError(f"{error}; lower {where}.lr, or raise {where}.warmup") from None
     val, test = (  # in float32, as the sweeps have it, whatever the precision of the training
         evaluate(task.network, images[f"{part}_images"], images[f"{part}_labels"], *stats)
         for part in ("val", "test")

@@ -99,8 +99,11 @@ def _delegate(connection: socket.socket, arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     request = repr((arguments, os.getcwd(), dict(os.environ))).encode()
     header = len(request).to_bytes(8, "big")
-    socket.send_fds(connection, [header], [0, 1, 2])
-    connection.sendall(request)
+    try:
+        socket.send_fds(connection, [header], [0, 1, 2])
+        connection.sendall(request)
+    except OSError:  # the server ended in this moment, for want of stages
+        return _cold(arguments)
     try:
         status = connection.recv(1)
     except KeyboardInterrupt:

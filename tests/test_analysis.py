@@ -9,6 +9,7 @@ from kdprune.analysis.breakpoints import RULES, breakpoints
 from kdprune.analysis.efficiency import efficiency
 from kdprune.analysis.significance import compare, holm, significance
 from kdprune.analysis.summary import summary
+from kdprune.bits import packed, unpacked
 from kdprune.errors import KdpruneError
 
 LEVELS = np.arange(10) / 10
@@ -23,8 +24,8 @@ EXPECTED = {  # tolerance, slope: by hand; kneedle: the height above the line fr
     "cliff": (0.5, 0.7, 0.7),
     "gradual": (0.1, 0.6, 0.7),
     "dip": (0.1, 0.7, 0.7),
-    "crash": (0.0, 0.0, 0.1),  # falls from the first step on: no knee
-    "flat": (0.9, 0.7, 0.9),
+    "crash": (0.0, 0.1, 0.1),
+    "flat": (0.9, 0.5, 0.9),
 }
 
 
@@ -87,6 +88,47 @@ def test_the_interval_widens_with_noise_and_repeats_itself():
         assert (row.level_low, row.level_high) == (again.level_low, again.level_high)
         widths.append(row.level_high - row.level_low)
     assert widths[0] == 0 < widths[1]
+
+
+@pytest.mark.parametrize(("images", "ends"), [(200, (0.0, 0.1)), (20_000, (0.1, 0.1))])
+def test_the_interval_knows_how_few_images_there_are(images, ends):
+    """Level 0.1 loses half a point, the tolerance is one: of 200 images that is one of two."""
+    right = np.ones((3, images), bool)
+    for level, wrong in enumerate((0.2, 0.205, 0.5)):  # the same images, and some more
+        right[level, : round(wrong * images)] = False
+    levels, rows = [0.0, 0.1, 0.2], []
+    for seed in range(2):
+        table = sweeps(CURVES["cliff"], seeds=1).iloc[:3].assign(seed=seed, level=levels)
+        table["val_accuracy"] = 100 * right.mean(1)
+        rows.append(table.assign(val_right=[packed(bits) for bits in right]))
+    row = breakpoints(pd.concat(rows)).iloc[0]
+    assert row.level == 0.1
+    assert (row.level_low, row.level_high) == ends
+    alone = breakpoints(pd.concat(rows).drop(columns="val_right")).iloc[0]
+    assert alone.level_low == alone.level_high == 0.1  # seeds that are alike say nothing
+
+
+def test_bits_that_do_not_belong_to_the_accuracy_are_refused():
+    table = sweeps(CURVES["cliff"], seeds=1)
+    for word, said in (("", "damaged"), ("nothing", "damaged"), ("1f", "disagree")):
+        with pytest.raises(KdpruneError, match=f"val_right.* {said}"):
+            breakpoints(table.assign(val_right=word))
+
+
+@pytest.mark.parametrize("count", [1, 4, 7, 400])
+def test_bits_are_packed_and_unpacked(count):
+    bits = np.random.default_rng(count).random(count) < 0.5
+    bits[0] = False
+    assert np.array_equal(unpacked(packed(bits)), bits)
+    assert len(packed(bits)) == count // 4 + 1
+
+
+def test_the_knee_is_the_highest_point_even_on_uneven_levels():
+    """Heights above the line by hand; a blip near the end is a knee for kneed, and no answer."""
+    table = sweeps([60, 60, 60, 59, 50, 40, 30, 20, 21, 10], seeds=1)
+    assert breakpoints(table).level_kneedle[0] == 0.3
+    uneven = sweeps([60, 40, 30, 0, 0, 0, 0, 0, 0, 0], seeds=1).iloc[:3]
+    assert breakpoints(uneven.assign(level=[0.0, 0.8, 0.9])).level_kneedle[0] == 0.8
 
 
 def test_one_seed_has_no_interval():

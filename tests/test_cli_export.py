@@ -7,6 +7,7 @@ import pytest
 import torch
 from cli_project import KEY, run_sweep, study
 from networks import TINY, dataset, images, tiny
+from torch import nn
 
 from kdprune import certificate, counts, exported, forms, models
 from kdprune.__main__ import main
@@ -63,6 +64,15 @@ def test_cut_networks_are_rebuilt_from_the_file_alone(family, tmp_path):
     assert counts.macs(outlined) == counts.macs(pruned.model)
     assert all(parameter.is_meta for parameter in outlined.parameters())
     assert set(shapes) == set(pruned.model.state_dict())
+
+
+def test_grouped_layers_that_were_not_cut_keep_their_groups():
+    """A depthwise convolution with a multiplier has as many groups as inputs, not as outputs."""
+    layer = nn.Conv2d(4, 8, 3, groups=4)
+    model = nn.Sequential(layer, nn.Conv2d(8, 8, 3, groups=8))
+    exported.cut_to(model, {"0.weight": (8, 1, 3, 3), "1.weight": (6, 1, 3, 3), "1.bias": (6,)})
+    assert (layer.groups, layer.in_channels, layer.out_channels) == (4, 4, 8)
+    assert (model[1].groups, model[1].in_channels, model[1].out_channels) == (6, 6, 6)
 
 
 def test_files_that_do_not_fit_are_refused(tmp_path):

@@ -33,7 +33,7 @@ SWEEP = {
 
 def test_a_training_by_hand():
     work = cost.training(NETWORK, IMAGES, epochs=4, batch_size=30)
-    trained, evaluated = 4 * 3 * 30, 4 * 10 + 20  # whole batches only
+    trained, evaluated = 4 * 3 * 30, 5 * 10 + 20  # whole batches only
     assert (work.epochs, work.trained, work.steps, work.evaluated) == (4, trained, 12, evaluated)
     assert work.forward == 2 * ((5 + 3) * trained + 7 * evaluated)
     assert work.backward == 2 * 2 * 5 * trained
@@ -67,7 +67,7 @@ def test_a_sweep_that_tunes_everything_by_hand():
 def test_times_and_totals_add_up():
     work = cost.training(NETWORK, IMAGES, epochs=4, batch_size=30)
     speed = Speed(step=0.5, image=0.01, tuning_step=0.25, head_step=1.0)
-    assert cost.seconds(work, speed) == pytest.approx(12 * 0.5 + 60 * 0.01)
+    assert cost.seconds(work, speed) == pytest.approx(12 * 0.5 + 70 * 0.01)
     both = cost.total([work, cost.sweep(NETWORK, IMAGES, **SWEEP | {"scope": "all"})])
     assert cost.seconds(both, speed, tuning=True) == both.steps * 0.25 + both.evaluated * 0.01
     assert both.epochs == 4 + 12
@@ -232,7 +232,14 @@ def test_a_data_set_of_unknown_size_is_told(tmp_path, values, capsys):
 
 @pytest.mark.parametrize(
     ("number", "said"),
-    [(0, "0 "), (999, "999 "), (1234, "1.23 k"), (3.5e16, "35 P"), (2e19, "20 E")],
+    [
+        (0, "0 "),
+        (999, "999 "),
+        (1234, "1.23 k"),
+        (999.9e6, "1 G"),
+        (3.5e16, "35 P"),
+        (2e19, "20 E"),
+    ],
 )
 def test_numbers_read_well(number, said):
     assert plan.scaled(number) == said
@@ -240,7 +247,14 @@ def test_numbers_read_well(number, said):
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(48, "48 s"), (184, "3 min 4 s"), (12_240, "3 h 24 min"), (3 * 86_400 + 7_200, "3 d 2 h")],
+    [
+        (48, "48 s"),
+        (184, "3 min 4 s"),
+        (3_599.7, "1 h 0 min"),
+        (12_240, "3 h 24 min"),
+        (86_399, "1 d 0 h"),
+        (3 * 86_400 + 7_200, "3 d 2 h"),
+    ],
 )
 def test_durations_read_well(seconds, said):
     assert plan.duration(seconds) == said

@@ -19,6 +19,7 @@ from kdprune import counts, models
 from kdprune.analysis.breakpoints import RULES, breakpoints
 from kdprune.analysis.efficiency import efficiency
 from kdprune.analysis.significance import compare, significance
+from kdprune.bits import packed
 from kdprune.data.canonical import stratified_split
 from kdprune.distillation.none import Supervised
 from kdprune.errors import KdpruneError
@@ -396,6 +397,8 @@ def study(root, tmp_path, values, monkeypatch):
     for key, item in values["grid"]["sweeps"].items():
         named = {name: item[name] for name in NAMED}
         table = curve([60, 59.5, 40], seeds=2, levels=LEVELS, method=item["method"], **named)
+        words = [packed(np.arange(200) < 2 * accuracy) for accuracy in table.val_accuracy]
+        table["val_right"] = words
         paths.sweep(key).parent.mkdir(parents=True, exist_ok=True)
         table.to_csv(paths.sweep(key), index=False)
         rows = table[table.seed == 0][[*NAMED, "method", "level", "params", "nonzero_params"]]
@@ -444,6 +447,7 @@ FILES = {  # file, what befalls it, the stage that reads it, what is said beside
     ),
     "a row twice": (SWEEP, edited(lambda t: pd.concat([t, t.tail(1)])), "a row is there twice"),
     "a NaN": (SWEEP, edited(lambda t: t.assign(val_accuracy="nan")), "accuracy holds no number"),
+    "no bits": (SWEEP, edited(lambda t: t.drop(columns="val_right")), "lacks column val_right"),
     "a foreign column": (SWEEP, edited(lambda t: t.assign(loss=1)), "has the foreign column loss"),
     "no column": (SWEEP, edited(lambda t: t.drop(columns="macs")), "has no column macs"),
     "of another method": (

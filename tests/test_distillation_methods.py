@@ -147,7 +147,7 @@ def test_a_term_without_weight_is_not_computed(name):
         ("crd", {"negatives": 2.5}),
         ("fn", {"cap": 0}),
         ("semckd", {"width_cap": 0}),
-        ("semckd", {"batch_size": 3}),
+        ("semckd", {"batch_size": 1}),
         ("semckd", {"batch_size": None}),
     ],
 )

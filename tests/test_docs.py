@@ -54,7 +54,7 @@ SET = [["remote"], ["config"]]  # these are run, in a repository of their own
 NOT_RUN = ["push", "pull", "checkout", "unprotect", "exp", "queue", "repro"]
 EXAMPLES = ("my_net", "cosine", "random_weight")  # what pages add to the study
 SHELL = {"git", "cd", "."}
-KNOWN_GIT = {"add", "commit", "clone", "diff", "restore", "switch", "checkout"}
+KNOWN_GIT = {"add", "commit", "clone", "diff", "pull", "push", "restore", "switch", "checkout"}
 
 
 def blocks(page: Path, language: str) -> list[tuple[str, str]]:
@@ -366,6 +366,7 @@ def test_every_kdprune_command_runs(told):
 
 
 @SLOW
+@pytest.mark.usefixtures("committed_results")
 @pytest.mark.parametrize(("page", "text", "output"), SHOWN, ids=[item[1].strip() for item in SHOWN])
 def test_outputs_are_those_of_the_committed_results(page, text, output, told):
     command = shlex.join(commands(text)[-1])
@@ -493,6 +494,7 @@ def test_other_tests_run_the_other_pages():
         assert page in (ROOT / "tests" / test).read_text()
 
 
+@pytest.mark.usefixtures("committed_results")
 def test_generated_pages_are_current():
     done = subprocess.run(
         [sys.executable, DOCS / "generate.py", "--check"], capture_output=True, text=True

@@ -84,9 +84,10 @@ def test_a_sweep_on_a_gpu_equals_the_cpus(method):
 def test_the_device_is_what_the_variable_names(monkeypatch):
     monkeypatch.setenv(device.VARIABLE, "cpu")
     assert device.choose() == torch.device("cpu")
-    monkeypatch.setenv(device.VARIABLE, "tpu")
-    with pytest.raises(KdpruneError, match=r"KDPRUNE_DEVICE=tpu: .*cpu"):
-        device.choose()
+    for wanted in ("tpu", "cuda:99", "cpu:x", "cpu:1", "nothing at all"):
+        monkeypatch.setenv(device.VARIABLE, wanted)
+        with pytest.raises(KdpruneError, match=rf"KDPRUNE_DEVICE={wanted}: .*cpu"):
+            device.choose()
 
 
 def test_small_networks_run_on_one_thread(monkeypatch):

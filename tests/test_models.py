@@ -3,6 +3,7 @@
 import pytest
 import torch
 from networks import TINY, images, tiny
+from timm.layers import Conv2dSame
 from torch import nn
 
 from kdprune import counts, models
@@ -83,6 +84,11 @@ def test_faults_name_what_is_allowed():
         models.build("resnet_18", classes=10)
     with pytest.raises(KdpruneError, match="cannot build resnet18"):
         models.build("resnet18", classes=10, kwargs={"depth": 9})
+    for kwargs in ({"in_chans": 1}, {"channels": []}, {"stem_type": "deep", "stem_width": -8}):
+        with pytest.raises(KdpruneError, match=r"cannot build resnet18|does not take images"):
+            counts.macs(models.build("resnet18", classes=10, kwargs=kwargs))
+    with pytest.raises(KdpruneError, match="does not take images of 3 x 32 x 32"):
+        counts.macs(models.build("vit_tiny_patch16_224", classes=10))
     with pytest.raises(KdpruneError, match="first convolution"):
         models.build("vit_tiny_patch16_224", classes=10, stem="cifar")
 
@@ -116,6 +122,13 @@ def test_dead_weights_are_those_without_gradient():
     )
     total = sum(layer.weight.numel() for layer in layers)
     assert counts.dead_share(model) == pytest.approx(dead / total)
+
+
+def test_layers_that_pad_by_themselves_have_no_dead_taps_but_those_outside():
+    """timm's Conv2dSame stores a padding of 0. On 2 x 2 maps all taps of 3 x 3 reach pixels."""
+    for size, stride, alive in ((2, 1, 9), (1, 1, 1), (2, 2, 4), (4, 2, 9)):
+        model = nn.Sequential(Conv2dSame(3, 4, 3, stride=stride, bias=False))
+        assert counts.dead_share(model, size) == pytest.approx(1 - alive / 9)
 
 
 def test_macs_of_a_network_counted_by_hand():

@@ -327,6 +327,22 @@ def test_batch_norm_is_re_estimated_on_views_as_training_has_them():
     assert model.bn1.momentum == 0.1
 
 
+def test_batch_norms_of_the_head_are_re_estimated_too():
+    model, data = tiny("basic"), dataset()
+    model.fc = nn.Linear(model.fc.in_features, 10)
+    forward_head = model.forward_head
+    model.norm_head = nn.BatchNorm1d(model.fc.in_features)  # as MobileNetV4 has one
+
+    def with_norm(maps, pre_logits=False):
+        pooled = model.norm_head(forward_head(maps, pre_logits=True))
+        return pooled if pre_logits else model.fc(pooled)
+
+    model.forward_head = with_norm
+    re_estimate(model, data["train_images"], data["mean"], data["std"], count=24)
+    assert model.norm_head.num_batches_tracked == 1
+    assert model.norm_head.running_mean.abs().min() > 0
+
+
 def test_views_do_not_depend_on_how_many_images_are_evaluated_at_once(monkeypatch):
     model, data = tiny("basic"), dataset()
     many = data["train_images"].repeat(10, 1, 1, 1)

@@ -106,7 +106,7 @@ def test_it_learns():
 
 
 def test_divergence_stops_with_a_reason():
-    with pytest.raises(KdpruneError, match=r"loss of epoch .* lower lr"):
+    with pytest.raises(KdpruneError, match="loss of epoch 1 is"):
         train(make("none", dataset()), lr=1e30)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -29,6 +30,7 @@ def folder(tmp_path_factory):
 
 PROBE = """
 import os, pathlib, sys, time
+import torch
 from kdprune.errors import KdpruneError
 
 def main(word):
@@ -36,6 +38,8 @@ def main(word):
     print("err", word, file=sys.stderr)
     if word == "refuse":
         raise KdpruneError("probe: refused")
+    if word == "memory":
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
     if word == "crash":
         raise ValueError("broken")
     if word == "sleep":
@@ -51,12 +55,13 @@ def run(folder: Path, word: str, **variables: str) -> subprocess.CompletedProces
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("word", ["fine", "refuse", "crash"])
+@pytest.mark.parametrize("word", ["fine", "refuse", "memory", "crash"])
 def test_warm_is_as_cold(folder, word):
     cold = run(folder, word, KDPRUNE_WARM="0", MINE="x")
     warmed = run(folder, word, KDPRUNE_WARM="1", MINE="x")
     assert (cold.returncode, cold.stdout) == (warmed.returncode, warmed.stdout)
-    assert cold.returncode == {"fine": 0, "refuse": 2, "crash": 1}[word]
+    assert cold.returncode == {"fine": 0, "refuse": 2, "memory": 2, "crash": 1}[word]
+    assert ("lower teach.batch_size" in warmed.stderr) == (word == "memory")
     assert str(folder) in warmed.stdout
     assert cold.stderr.splitlines()[-1] == warmed.stderr.splitlines()[-1]
     assert ("Traceback" in warmed.stderr) == (word == "crash")
@@ -69,6 +74,15 @@ def test_the_second_stage_waits_for_no_import(folder):
         run(folder, "fine", LANG="C.UTF-8")  # of another environment: a server of its own
         spent.append(time.monotonic() - start)
     assert spent[1] < spent[0] / 2
+
+
+def test_a_server_that_ends_in_this_moment_is_done_without(monkeypatch):
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    monkeypatch.setattr(warm, "_cold", lambda arguments: arguments)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with ours:
+        assert warm._delegate(ours, ["teach", "x"]) == ["teach", "x"]
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])

@@ -10,9 +10,9 @@ from functools import partial
 import numpy as np
 import pandas as pd
 from kneed import KneeLocator
-from scipy import stats
 
 from kdprune.analysis import check
+from kdprune.analysis.bootstrap import interval, right
 from kdprune.errors import KdpruneError
 
 CURVE = ["dataset", "role", "teacher", "student", "distill", "method"]
@@ -33,17 +33,19 @@ def breakpoints(
     """Return one row per curve of `sweeps` (the columns in CURVE name a curve).
 
     rule "tolerance": the highest level that is reached without once losing more than `tolerance`
-    points against the same network's level 0. "kneedle": the knee after Satopaa et al., ICDCSW
-    2011, by the kneed package. "slope": the level before the first step whose relative loss of
-    accuracy exceeds `slope_ratio` times its relative saving of parameters.
+    points against the same network's level 0. "kneedle": the highest of the knees after Satopaa
+    et al., ICDCSW 2011, by the kneed package. "slope": the level before the first step whose
+    relative loss of accuracy exceeds `slope_ratio` times its relative saving of parameters.
 
     Rows hold the level found by `rule`, what the network is there (ratio, sparsity, params,
     nonzero_params, macs; seed means of val_accuracy and test_accuracy with the standard deviation
     test_sd), the same at level 0 (dense_…), n_seeds, censored (the curve never broke on the
-    levels swept), level_low and level_high (percentile bootstrap over whole seeds, at `confidence`;
-    missing with fewer than two seeds), and the levels that each of the rules gives. Raises
-    KdpruneError for a table with gaps, such as a curve whose seeds do not all have the same levels,
-    and ValueError for an unknown rule.
+    levels swept), level_low and level_high (percentile bootstrap at `confidence`), and the levels
+    that each of the rules gives. Resampled are whole seeds and, where the column val_right says
+    which images are classified rightly (kdprune.bits), validation images, the same at all levels;
+    the interval is missing where there is but one of either. Raises KdpruneError for a table with
+    gaps, such as a curve whose seeds do not all have the same levels, and ValueError for an unknown
+    rule.
     """
     settings = {"tolerance": tolerance, "slope_ratio": slope_ratio}
     if rule not in RULES:
@@ -63,8 +65,8 @@ def breakpoints(
             name: int(locate(matrix.mean(0)[None], levels, remaining, **settings)[0])
             for name, locate in RULES.items()
         }
-        low, high = _interval(
-            matrix,
+        low, high = interval(
+            right(points, matrix),
             partial(RULES[rule], levels=levels, remaining=remaining, **settings),
             resamples=resamples,
             confidence=confidence,
@@ -108,11 +110,11 @@ def by_slope(
 def by_kneedle(
     means: np.ndarray, levels: np.ndarray, remaining: np.ndarray, **_: float
 ) -> np.ndarray:
-    """Return the index of the knee of each curve.
+    """Return the index of the knee of each curve: the highest above the line from start to end.
 
-    A curve that is nowhere below its start has no knee, and is kept to its end. One that falls
-    from the first step on (on average not above the line from its start to its end; any fall, where
-    there are but two levels) is kept nowhere.
+    A curve that is nowhere below its start has no knee, and is kept to its end. One that is nowhere
+    above the line falls from the first step on (any fall, where there are but two levels), and is
+    kept nowhere.
     """
     return np.array([_knee(row, levels) for row in means])
 
@@ -120,12 +122,16 @@ def by_kneedle(
 def _knee(means: np.ndarray, levels: np.ndarray) -> int:
     if means.min() >= means[0] - SLACK:  # kneed scales by the range, even one of rounding
         return len(levels) - 1
-    if means.mean() <= (means[0] + means[-1]) / 2 + SLACK:  # convex: kneed would name the end
+    height = means - np.interp(levels, levels[[0, -1]], means[[0, -1]])
+    if height.max() <= SLACK:  # kneed would name the end
         return 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # kneed warns where it finds no knee
-        located = KneeLocator(levels, means, S=0, curve="concave", direction="decreasing").knee
-    return len(levels) - 1 if located is None else int(np.flatnonzero(levels == located)[0])
+        # online: all knees; else kneed returns the one at the highest level, whatever its height
+        options = {"S": 0, "curve": "concave", "direction": "decreasing", "online": True}
+        located = KneeLocator(levels, means, **options)
+    knees = np.flatnonzero(np.isin(levels, list(located.all_knees)))
+    return int(knees[height[knees].argmax()]) if len(knees) else int(height.argmax())
 
 
 RULES: dict[str, Callable[..., np.ndarray]] = {
@@ -133,35 +139,6 @@ RULES: dict[str, Callable[..., np.ndarray]] = {
     "kneedle": by_kneedle,
     "slope": by_slope,
 }
-
-
-def _interval(
-    matrix: np.ndarray,
-    locate: Callable[[np.ndarray], np.ndarray],
-    *,
-    resamples: int,
-    confidence: float,
-    seed: int,
-) -> tuple[int | None, int | None]:
-    """Bootstrap whole seeds, rows of [S, L]; return the interval's ends as level indices."""
-    if len(matrix) < 2:
-        return None, None
-
-    def statistic(chosen: np.ndarray, axis: int = -1) -> np.ndarray:
-        means = matrix[chosen].mean(-2)
-        return locate(means.reshape(-1, matrix.shape[1])).reshape(means.shape[:-1]).astype(float)
-
-    result = stats.bootstrap(
-        (np.arange(len(matrix)),),
-        statistic,
-        n_resamples=resamples,
-        vectorized=True,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    )
-    tail = (1 - confidence) / 2
-    ends = np.quantile(result.bootstrap_distribution, [tail, 1 - tail], method="inverted_cdf")
-    return int(ends[0]), int(ends[1])
 
 
 def _at(points: pd.DataFrame, level: float) -> dict[str, float]:

@@ -37,6 +37,7 @@ def write(made: Prepared, out: Path, names: Sequence[str]) -> dict[str, Any]:
 
     Raises KdpruneError, and leaves `out` as it was, where a form cannot be written or disagrees.
     """
+    out = out.resolve()  # "." has no name, and no place beside it
     check_target(out)
     with _whole_folder(out) as folder:
         for name in names:

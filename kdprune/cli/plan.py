@@ -179,6 +179,7 @@ def _row(kind: str, rows: list[dict[str, Any]], timed: bool) -> list[str]:
 
 def scaled(number: float) -> str:
     """Return a number with three digits and a prefix: 1.23 G."""
+    number = float(f"{number:.3g}")  # first, lest 999.9 M become 1e+03 M
     for prefix, size in (("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if number >= size:
             return f"{number / size:.3g} {prefix}"
@@ -188,8 +189,8 @@ def scaled(number: float) -> str:
 def duration(seconds: float) -> str:
     """Return seconds as people say them: 48 s, 12 min 30 s, 3 h 24 min, 2 d 5 h."""
     for unit, size, part, step in (("d", 86_400, "h", 3_600), ("h", 3_600, "min", 60)):
-        if seconds >= size:
-            whole, rest = divmod(round(seconds / step), size // step)
+        whole, rest = divmod(round(seconds / step), size // step)
+        if whole:
             return f"{whole} {unit} {rest} {part}"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"

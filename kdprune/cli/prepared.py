@@ -14,6 +14,7 @@ from kdprune.data.tensors import load_tensors
 from kdprune.device import limit_threads
 from kdprune.errors import KdpruneError
 from kdprune.grid import nearest
+from kdprune.layout import arrange
 from kdprune.pruning import METHODS
 from kdprune.pruning.pruned import Pruned
 from kdprune.schema import Params
@@ -97,7 +98,7 @@ def _pruned(
     batchnorm = how["batchnorm"]
     limit_threads(counts.macs(dense))  # as the sweep did: threads change rounding
     pruned = prune_and_tune(
-        dense.to(tensors["train_images"].device),
+        arrange(dense.to(tensors["train_images"].device)),
         tensors,
         method=how["method"],
         level=how["level"],

@@ -61,8 +61,8 @@ def projector(inputs: int, outputs: int, width_cap: int | None) -> nn.Sequential
 
 
 def embedding(batch_size: int) -> nn.Sequential:
-    """Return what turns a row of `gram` [B] into a query or a key [B // 4]."""
-    width = batch_size // 4
+    """Return what turns a row of `gram` [B] into a query or a key [B // 4], or [1]."""
+    width = max(1, batch_size // 4)
     layers = nn.Linear(batch_size, 2 * width), nn.ReLU(), nn.Linear(2 * width, width)
     return nn.Sequential(*layers)
 
@@ -85,15 +85,15 @@ class SemCKD(nn.Module):
         feature: Annotated[float, Field(ge=0)] = 400,
         temperature: Annotated[float, Field(gt=0)] = 4,
         width_cap: Annotated[int, Field(ge=1)] | None = 512,
-        batch_size: Annotated[int, Field(ge=4)] = 64,
+        batch_size: Annotated[int, Field(ge=2)] = 64,
     ) -> None:
         super().__init__()
         self.weights = Weights("semckd", ce=ce, kd=kd, feature=feature, temperature=temperature)
-        widths, sizes = range(1, 10**6), range(4, 10**6)
+        widths, sizes = range(1, 10**6), range(2, 10**6)
         if width_cap is not None:
             allowed = "a whole number above 0, or null for no cap"
             check("semckd.width_cap", width_cap, allowed, lambda number: number in widths)
-        allowed = "4 or more, and distill.training.batch_size"
+        allowed = "2 or more, and distill.training.batch_size"
         check("semckd.batch_size", batch_size, allowed, lambda number: number in sizes)
         self.batch_size = int(batch_size if labels is None else min(batch_size, len(labels)))
         self.network = student

@@ -18,12 +18,13 @@ def re_estimate(
     pruned one can do. The images are cropped and flipped as in training: statistics of plain images
     are not those that the weights were trained with, and cost the unpruned teachers of profile mini
     one to two points. Every batch counts alike; everything but batch norm stays in evaluation mode.
-    Images and views are drawn with fixed seeds, as data sets may be sorted by class.
+    Images and views are drawn with fixed seeds, alike on every device, as data sets may be sorted
+    by class.
     """
     norms = [item for item in model.modules() if isinstance(item, nn.modules.batchnorm._BatchNorm)]
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
     chosen = order[: min(count, len(images))].to(images.device)
-    views = torch.Generator(images.device if images.is_cuda else "cpu").manual_seed(0)
+    views = torch.Generator().manual_seed(0)
     momenta = [norm.momentum for norm in norms]
     model.eval()
     for norm in norms:
@@ -32,7 +33,7 @@ def re_estimate(
         norm.train()
     for part in chosen.split(BATCH):
         if len(part) > 1:  # one image has no batch statistics
-            model.forward_features(normalise(random_crop_flip(images[part], views), mean, std))
+            model(normalise(random_crop_flip(images[part], views), mean, std))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     model.eval()

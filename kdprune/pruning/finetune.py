@@ -8,9 +8,10 @@ import torch
 from torch import nn
 
 from kdprune.distillation.none import Supervised
+from kdprune.errors import KdpruneError
 from kdprune.pruning.heads import features, tuned_heads
 from kdprune.pruning.pruned import Masks, apply
-from kdprune.training import evaluate, fit
+from kdprune.training import Diverged, fit, predict
 
 
 def tune_head(
@@ -20,20 +21,19 @@ def tune_head(
     *,
     seeds: Sequence[int],
     **settings: Any,
-) -> dict[str, list[float]]:
-    """Tune the classifier once per seed; return accuracies {"val": …, "test": …} per seed.
+) -> dict[str, torch.Tensor]:
+    """Tune the classifier once per seed; return which images each classifies rightly.
 
-    `data` holds train_images, train_labels, val_…, test_…, mean and std; `settings` go to
-    `tuned_heads`, which see.
+    That is {"val": bool [S, N], "test": bool [S, N]}. `data` holds train_images, train_labels,
+    val_…, test_…, mean and std; `settings` go to `tuned_heads`, which see.
     """
     weights, biases = tuned_heads(model, masks, data, seeds=seeds, **settings)
-    accuracies = {}
+    right = {}
     for split in ("val", "test"):
         inputs = features(model, data[f"{split}_images"], data["mean"], data["std"])
         logits = torch.einsum("nd,skd->snk", inputs, weights) + biases.unsqueeze(1)
-        right = logits.argmax(2) == data[f"{split}_labels"]
-        accuracies[split] = (100 * right.sum(1).double() / right.shape[1]).tolist()
-    return accuracies
+        right[split] = logits.argmax(2) == data[f"{split}_labels"]
+    return right
 
 
 def tuned_copy(
@@ -45,22 +45,28 @@ def tuned_copy(
     title: str = "",
     **training: Any,
 ) -> nn.Module:
-    """Return a copy of the network whose weights that are left have all been tuned, by `fit`."""
+    """Return a copy of the network whose weights that are left have all been tuned, by `fit`.
+
+    Raises KdpruneError where the tuning diverges.
+    """
     tuned = copy.deepcopy(model).requires_grad_(True)
     apply(tuned, masks)
-    fit(
-        Supervised(tuned),
-        images=data["train_images"],
-        labels=data["train_labels"],
-        val_images=data["val_images"],
-        val_labels=data["val_labels"],
-        mean=data["mean"],
-        std=data["std"],
-        schedule="constant",
-        seed=seed,
-        title=title,
-        **training,
-    )
+    try:
+        fit(
+            Supervised(tuned),
+            images=data["train_images"],
+            labels=data["train_labels"],
+            val_images=data["val_images"],
+            val_labels=data["val_labels"],
+            mean=data["mean"],
+            std=data["std"],
+            schedule="constant",
+            seed=seed,
+            title=title,
+            **training,
+        )
+    except Diverged as error:
+        raise KdpruneError(f"prune.finetune.lr = {training['lr']}: {error}; lower it") from None
     return tuned
 
 
@@ -72,27 +78,23 @@ def tune_all(
     seeds: Sequence[int],
     title: str = "",
     **training: Any,
-) -> dict[str, list[float]]:
-    """Tune all weights that are left, a copy of the network per seed; arguments as `tune_head`."""
-    accuracies: dict[str, list[float]] = {"val": [], "test": []}
+) -> dict[str, torch.Tensor]:
+    """Tune all weights that are left, a copy of the network per seed; the rest as `tune_head`."""
+    found = []
     for seed in seeds:
         name = f"{title} seed {seed}"
         tuned = tuned_copy(model, masks, data, seed=seed, title=name, **training)
-        for split, values in measure(tuned, data, seeds=[seed]).items():
-            accuracies[split] += values
-    return accuracies
+        found.append(measure(tuned, data, seeds=[seed]))
+    return {split: torch.cat([item[split] for item in found]) for split in ("val", "test")}
 
 
 def measure(
     model: nn.Module, data: Mapping[str, torch.Tensor], *, seeds: Sequence[int]
-) -> dict[str, list[float]]:
-    """Evaluate without tuning; every seed has the same accuracy."""
-    return {
-        split: [
-            evaluate(
-                model, data[f"{split}_images"], data[f"{split}_labels"], data["mean"], data["std"]
-            )
-        ]
-        * len(seeds)
-        for split in ("val", "test")
-    }
+) -> dict[str, torch.Tensor]:
+    """Evaluate without tuning, every seed alike; returns what `tune_head` does."""
+    right = {}
+    for split in ("val", "test"):
+        logits = predict(model, data[f"{split}_images"], data["mean"], data["std"])
+        alike = logits.argmax(1) == data[f"{split}_labels"]
+        right[split] = alike.expand(len(seeds), -1)
+    return right

@@ -108,12 +108,11 @@ def tuned_heads(
     seen = [features(model, images, *stats, views=generator) for _ in range(views)]
     head = model.get_classifier()
     name = next(name for name, module in model.named_modules() if module is head)
-    bias = head.bias if head.bias is not None else head.weight.new_zeros(len(head.weight))
     weights, biases = train_heads(
         torch.stack(seen),
         data["train_labels"],
         head.weight.detach(),
-        bias.detach(),
+        head.bias.detach(),
         seeds=seeds,
         mask=masks.get(f"{name}.weight"),
         **training,

@@ -15,7 +15,8 @@ Masks = dict[str, torch.Tensor]  # parameter name -> True where a weight is kept
 class Pruned:
     """A pruned network and what was removed.
 
-    level: the share of convolution and linear weights asked for; ratio: the share of each layer's
+    level: the share of convolution and linear weights asked for (for masked channels: of those
+    that can be masked); ratio: the share of each layer's
     weights (weight) or of each group's channels (channel) taken for it; sparsity: the share that
     was in fact removed. `params` counts the elements that are stored, `nonzero_params` those that
     no mask has zeroed. `layers` has a row per layer: layer, kind, params (before), nonzero_params.

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from kdprune import counts
+from kdprune.bits import packed
 from kdprune.files import keep, kept
 from kdprune.pruning import METHODS
 from kdprune.pruning.batchnorm import re_estimate
@@ -39,8 +40,9 @@ def sweep(
     re-estimate the batch norm (0: none). `finetune`: scope (head, all or none) and the arguments of
     `kdprune.pruning.finetune.tune_head`. Finished levels are kept in `checkpoint`, from which a
     killed sweep goes on. Returns one row per level and seed (seed, level, ratio, sparsity, params,
-    nonzero_params, macs, val_accuracy, test_accuracy; accuracies in percent) and one row per level
-    and layer (level, layer, kind, params, nonzero_params).
+    nonzero_params, macs, val_accuracy, test_accuracy in percent, and val_right: which validation
+    images are classified rightly, by kdprune.bits) and one row per level and layer (level, layer,
+    kind, params, nonzero_params).
     """
     done = _finished(checkpoint)
     todo = [level for level in levels if str(level) not in done]
@@ -53,11 +55,11 @@ def sweep(
                 data["std"],
                 count=re_estimate_images,
             )
-        accuracies = _tuned(pruned, data, range(seeds), finetune, title)
-        done[str(pruned.level)] = _rows(pruned, accuracies, input_size)
-        mean = sum(accuracies["val"]) / seeds
+        right = _tuned(pruned, data, range(seeds), finetune, title)
+        done[str(pruned.level)] = _rows(pruned, right, input_size)
+        mean = sum(_percent(right["val"])) / seeds
         print(
-            f"{title}: {pruned.level:.0%} of the weights gone, {pruned.nonzero_params:,} "
+            f"{title}: {pruned.sparsity:.0%} of the weights gone, {pruned.nonzero_params:,} "
             f"parameters left, val {mean:.1f} % (n = {seeds})",
             file=sys.stderr,
             flush=True,
@@ -81,7 +83,7 @@ def _tuned(
     seeds: Sequence[int],
     finetune: Mapping[str, Any],
     title: str,
-) -> dict[str, list[float]]:
+) -> dict[str, torch.Tensor]:
     settings = dict(finetune)
     scope, views = settings.pop("scope"), settings.pop("views")
     if scope == "none":
@@ -92,7 +94,7 @@ def _tuned(
     return tune_head(pruned.model, pruned.masks, data, seeds=seeds, views=views, **settings)
 
 
-def _rows(pruned: Pruned, accuracies: dict[str, list[float]], input_size: int) -> dict[str, Any]:
+def _rows(pruned: Pruned, right: Mapping[str, torch.Tensor], input_size: int) -> dict[str, Any]:
     shared = {
         "level": pruned.level,
         "ratio": pruned.ratio,
@@ -101,11 +103,17 @@ def _rows(pruned: Pruned, accuracies: dict[str, list[float]], input_size: int) -
         "nonzero_params": pruned.nonzero_params,
         "macs": counts.macs(pruned.model, input_size),
     }
-    both = zip(accuracies["val"], accuracies["test"], strict=True)
+    accuracies = zip(_percent(right["val"]), _percent(right["test"]), strict=True)
+    words = map(packed, right["val"].cpu().numpy())
     return {
         "rows": [
-            {"seed": seed, **shared, "val_accuracy": val, "test_accuracy": test}
-            for seed, (val, test) in enumerate(both)
+            {"seed": seed, **shared, "val_accuracy": val, "test_accuracy": test, "val_right": word}
+            for seed, ((val, test), word) in enumerate(zip(accuracies, words, strict=True))
         ],
         "layers": [{"level": pruned.level, **row} for row in pruned.layers],
     }
+
+
+def _percent(right: torch.Tensor) -> list[float]:
+    """Return the accuracy of each seed, for bool [S, N]."""
+    return (100 * right.sum(1).double() / right.shape[1]).tolist()

@@ -115,7 +115,7 @@ def _censored(found: pd.DataFrame, row: dict[str, Any]) -> str:
         )
     elif len(part):
         said += f"None of these {counted(len(part), 'breakpoint')} is censored. "
-    nothing = int((part.level == 0).sum())
+    nothing = int(((part.level == 0) & ~part.censored.astype(bool)).sum())
     if nothing:
         said += (
             f"{nothing} {'lies' if nothing == 1 else 'lie'} at level 0: the first step already "

@@ -29,7 +29,7 @@ TRAINED = [
     ("test_accuracy", "Test acc. %", accuracy),
     ("val_accuracy", "Val. acc. %", accuracy),
     ("params", "Parameters deployed", whole),
-    ("encoder_params", "Encoder alone", whole),
+    ("encoder_params", "Without projector", whole),
     ("paper_params", "With 1000 classes", whole),
     ("dead_share", "Dead weights %", share),
     ("macs", "MACs (millions)", millions),
@@ -94,11 +94,12 @@ def breakpoints(found: pd.DataFrame, *, confidence: float) -> Section:
     broken = found.level.map(lambda value: "broke at once" if value == 0 else "broke")
     frame["ends"] = broken.where(~found.censored.astype(bool), "censored")
     note = Text(
-        "A level is the share of convolution and linear weights that is pruned. The breakpoint "
+        "A level is the share of convolution and linear weights that is pruned (of those that can "
+        "be masked, where channels are masked). The breakpoint "
         "lies on validation accuracy averaged over seeds; low and high are its "
-        f"{100 * confidence:g} % interval, bootstrapped over whole fine-tuning seeds. What another "
-        "training or other validation images would change is more, and is not in it. The next "
-        "three columns say where each rule would put it. A censored curve never broke on the "
+        f"{100 * confidence:g} % interval, bootstrapped over validation images and fine-tuning "
+        "seeds; what another training would change is not in it. The next three columns say where "
+        "each rule would put it. A censored curve never broke on the "
         "levels swept; one that broke at once lost too much at the first step: nothing is pruned "
         "at its breakpoint."
     )

@@ -46,7 +46,7 @@ LEGEND = [
     "d_z, g_z: mean difference over the standard deviation of the differences (Cohen), and the "
     "same with Hedges' correction for few pairs, which leaves nothing of two.",
     "p Wilcoxon, p sign flip: tests that need no normal distribution; neither can fall below "
-    "2 / 2^n.",
+    "2 / 2^n. Sign flips are all enumerated up to n = 14, and drawn beyond.",
     "p by teacher: sign flip of all pairs of a teacher together, as these are not independent. "
     "p without a teacher: the largest p of the t-test when one teacher's pairs are left out.",
     "p Shapiro: small where the differences are not normally distributed; needs three pairs.",

@@ -88,6 +88,11 @@ def _certainty(row: dict[str, Any], alpha: float, holm: float) -> str:
             f"{probability(floor)}, whatever the networks do, and the t-test rests wholly on "
             "normally distributed differences."
         )
+    if not is_missing(row["shapiro_p"]) and row["shapiro_p"] <= alpha:
+        said += (
+            f" They are not normally distributed (Shapiro-Wilk p = {probability(row['shapiro_p'])})"
+            ": do not lean on the t-test."
+        )
     return said
 
 
@@ -98,7 +103,7 @@ def robust(row: dict[str, Any], *, confidence: float) -> str:
         return ""
     parts = [] if is_missing(row["ratio"]) else [_ratio(row)]
     named = {
-        "sign_flip_p": "exact sign-flip test p = {}",
+        "sign_flip_p": "sign-flip test p = {}",
         "cluster_p": "flipping all pairs of a teacher together p = {}",
         "p_without_teacher": "leaving out any one teacher's pairs p ≤ {}",
     }
