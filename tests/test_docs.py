@@ -319,15 +319,21 @@ def test_remotes_and_caches_are_set(tmp_path):
 def test_what_is_pushed_is_pulled(tmp_path):
     """The page's own commands, with a folder of the test's for the shared one."""
     push, pull = (commands(text) for _, text in blocks(DOCS / "how-to/share-a-cache.md", "sh")[:2])
-    here, there = tmp_path / "here", tmp_path / "there"
-    here.mkdir()
-    git(here, "init", "-q", "-b", "main")
+    here, there, origin = (tmp_path / name for name in ("here", "there", "origin"))
+    git(tmp_path, "init", "-q", "--bare", "-b", "main", str(origin))
+    git(tmp_path, "clone", "-q", str(origin), str(here))
+    git(here, "switch", "-q", "-c", "main")
+    for folder in ("metrics", "plots"):
+        (here / folder).mkdir()
+        (here / folder / "a").touch()
     stage = "stages: {make: {cmd: python make.py, deps: [make.py], outs: [made.txt]}}\n"
     (here / "dvc.yaml").write_text(stage)
     (here / "make.py").write_text("open('made.txt', 'w').write('made')\n")
     assert dvc(["init", "-q"], here)[0] == 0
     assert dvc(["repro", "-q"], here)[0] == 0
     commit(here, "made")
+    git(here, "push", "-q", "-u", "origin", "main")
+    git(tmp_path, "clone", "-q", str(origin), str(there))
 
     def run(tokens: list[str], at: Path) -> None:
         tokens = [token.replace("/mnt/shared", str(tmp_path / "shared")) for token in tokens]
@@ -338,8 +344,6 @@ def test_what_is_pushed_is_pulled(tmp_path):
 
     for tokens in push:
         run(tokens, here)
-    git(tmp_path, "clone", "-q", str(here), str(there))
-    (there / "make.py").write_text("open('made.txt', 'w').write('made')\n")
     for tokens in pull:
         run(tokens, there)
     assert (there / "made.txt").read_text() == "made"

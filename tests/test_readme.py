@@ -37,7 +37,7 @@ def results() -> str:
         "a point of validation accuracy. A student counts its projector and the teacher's "
         "classifier, and can be the larger network.",
         "",
-        *tested(),
+        *comparison(),
         "",
         f"{dead()} of these students' convolution weights only ever meet zero padding on 32-pixel "
         "images: weight pruning",
@@ -69,7 +69,7 @@ def rows() -> list[str]:
     return lines
 
 
-def tested() -> list[str]:
+def comparison() -> list[str]:
     """The paired test of the students, in figures and as a ratio."""
     table = pd.read_csv(ROOT / "metrics/significance.csv")
     student = (table.role == "student") & (table["first"] == "channel")
