@@ -5,7 +5,7 @@ READY := .venv/.ready
 # `dvc` runs its stages with whatever `python` comes first
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup repro mend test lint lock params verify faults bench docs clean
+.PHONY: help setup repro mend test lint lock params texts verify faults bench docs clean
 
 help: ## Show what each target does
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target text; do \
@@ -42,6 +42,11 @@ lock: ## Write requirements.lock anew from pyproject.toml
 
 params: setup ## Compose conf/ into params.yaml
 	python conf/compose.py
+
+texts: setup ## Write the numbers in README and documentation anew, from your results
+	python docs/generate.py
+	python tests/test_readme.py
+	python tests/test_docs.py
 
 verify: setup ## Check that the results follow from the tables, parameters and code, without data
 	python -m stages.verify

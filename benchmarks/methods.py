@@ -44,8 +44,10 @@ teacher's classifier, so its student is larger.
 
 What this shows, and what not: {reading} It is one pair, slim networks, a short training, and one
 value of each hyperparameter, most of them taken from long trainings on CIFAR-100 in full; SimKD's
-feature weight and the weight decay were set for this short one. Three seeds are repetitions within
-a pair, so no test over methods is made. Run several pairs
+feature weight and the weight decay were set for this short one. On another processor, which merely
+rounds otherwise, the same command moved means by up to 1.3 points and put srrl first: methods that
+close are not to be ranked by this table. Three seeds are repetitions within a pair, so no test over
+methods is made. Run several pairs
 (`-S 'distill.method=[none,kd,…]'`), and the report adds mean ranks, Friedman's test and Nemenyi's.
 """
 

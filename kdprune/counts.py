@@ -120,6 +120,8 @@ def _run_once(model: nn.Module, input_size: int) -> None:
     try:
         with torch.inference_mode():
             model.eval()(image)
+    except torch.OutOfMemoryError:  # no fault of the network's
+        raise
     except Exception as error:  # whatever a network raises that is made for other images
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise KdpruneError(

@@ -16,8 +16,8 @@ SMALL = 10_000_000  # multiply-accumulates of one image
 def choose() -> torch.device:
     """Return the device: what KDPRUNE_DEVICE names, else cuda, mps or cpu, the first at hand.
 
-    A GPU becomes the current one, as streams and graphs are made on that. Raises KdpruneError where
-    the variable names a device that is not there.
+    A GPU that the variable numbers becomes the current one, as streams and graphs are made on that.
+    Raises KdpruneError where the variable names a device that is not there.
     """
     available = ["cpu"]
     if torch.backends.mps.is_available():
@@ -36,7 +36,7 @@ def choose() -> torch.device:
         several = f" (cuda:0 to cuda:{count - 1})" if count > 1 else ""
         here = f"{', '.join(available)}{several}"
         raise KdpruneError(f"{VARIABLE}={wanted}: is not at hand; here: {here}")
-    if device.type == "cuda":
+    if device.index is not None and device.type == "cuda":
         torch.cuda.set_device(device)
     return device
 

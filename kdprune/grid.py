@@ -9,6 +9,7 @@ from typing import Any
 
 from kdprune.errors import KdpruneError
 
+IDENTITY = ["dataset", "role", "teacher", "student", "distill"]  # what tells networks apart
 PRUNING_ALIASES = {"both": ("weight", "channel")}
 EMBEDDED = "data/embedded"  # the images that come with the repository
 
@@ -72,6 +73,11 @@ def expand(
         for method in names(prune)
     }
     return {"teachers": teachers, "students": students, "sweeps": sweeps, "datasets": images}
+
+
+def network(item: Mapping[str, Any]) -> str:
+    """Return a network's name within its data set, such as teacher-student-simkd."""
+    return "-".join(item[part] for part in ("teacher", "student", "distill") if item.get(part))
 
 
 def names(value: str | Iterable[str]) -> list[str]:

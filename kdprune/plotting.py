@@ -6,9 +6,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from kdprune.grid import IDENTITY
 from kdprune.plotstyle import COLOURS, NAMES, STYLE, legend, panels
-
-KEYS = ["dataset", "role", "teacher", "student", "distill"]
 
 
 def with_network_names(table: pd.DataFrame) -> pd.DataFrame:
@@ -28,9 +27,10 @@ def removed_at_breakpoints(layers: pd.DataFrame, breakpoints: pd.DataFrame) -> p
     Adds `network`, `removed` (the share of the layer's weights that is gone, in percent) and
     `depth` (the layer's position from the input, from 1).
     """
-    at = layers.merge(breakpoints[[*KEYS, "method", "level"]], on=[*KEYS, "method", "level"])
+    where = [*IDENTITY, "method", "level"]
+    at = layers.merge(breakpoints[where], on=where)
     at = with_network_names(at).assign(removed=100 * (1 - at.nonzero_params / at.params))
-    return at.assign(depth=at.groupby([*KEYS, "method"]).cumcount() + 1)
+    return at.assign(depth=at.groupby([*IDENTITY, "method"]).cumcount() + 1)
 
 
 def accuracy_curves(sweeps: pd.DataFrame, breakpoints: pd.DataFrame) -> Figure:

@@ -49,7 +49,8 @@ def prune_and_tune(
         _tune_head(pruned, data, seed=seed, seeds=seeds, **settings)
     elif scope == "all":
         settings.pop("views")
-        pruned.model = tuned_copy(pruned.model, pruned.masks, data, seed=seed, **settings)
+        settings |= {"seed": seed, "title": f"{method} {level:.0%}"}
+        pruned.model = tuned_copy(pruned.model, pruned.masks, data, **settings)
     # a copy loses the hooks that kept masked weights at zero, and with them ties to the training
     pruned.model = copy.deepcopy(pruned.model).requires_grad_(False).eval()
     return pruned

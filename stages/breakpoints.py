@@ -2,6 +2,7 @@
 
 from kdprune.analysis.breakpoints import CURVE, breakpoints
 from kdprune.files import write_csv, write_json
+from kdprune.grid import network
 from kdprune.params import load
 from stages import paths, tables
 
@@ -10,7 +11,7 @@ def main() -> None:
     """Locate the breakpoints of all sweeps of the grid."""
     params = load()
     table = breakpoints(tables.sweeps(params), **params.breakpoints.model_dump())
-    named = table.assign(network=table[CURVE].apply(tables.network, axis=1))
+    named = table.assign(network=table[CURVE].apply(network, axis=1))
     write_csv(paths.BREAKPOINTS.with_suffix(".csv"), table)
     figures = ["level", "nonzero_params", "test_accuracy", "censored"]
     summary = tables.nested(named, ["dataset", "network", "method"], figures)

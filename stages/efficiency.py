@@ -1,7 +1,8 @@
 """Compute Performance Efficiency before pruning and at the breakpoints."""
 
-from kdprune.analysis.efficiency import NETWORK, efficiency
+from kdprune.analysis.efficiency import efficiency
 from kdprune.files import write_csv, write_json
+from kdprune.grid import IDENTITY, network
 from kdprune.params import load
 from stages import paths, tables
 
@@ -14,7 +15,7 @@ def main() -> None:
         tables.checkpoints(params),
         **params.efficiency.model_dump(),
     )
-    named = table.assign(network=table[NETWORK].apply(tables.network, axis=1))
+    named = table.assign(network=table[IDENTITY].apply(network, axis=1))
     write_csv(paths.EFFICIENCY.with_suffix(".csv"), table)
     figures = ["accuracy", "params", "efficiency"]
     summary = tables.nested(named, ["dataset", "network", "condition"], figures)

@@ -6,8 +6,9 @@ import pandas as pd
 import torch
 
 from kdprune import counts, deployment, device, models
-from kdprune.cli.project import IDENTITY, breakpoint_level
+from kdprune.cli.project import breakpoint_level
 from kdprune.files import write_csv
+from kdprune.grid import IDENTITY
 from kdprune.params import load
 from kdprune.pruning import METHODS
 from kdprune.pruning.pruned import Pruned

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from kdprune.plotting import KEYS, removed_at_breakpoints, with_network_names
+from kdprune.grid import IDENTITY
+from kdprune.plotting import removed_at_breakpoints, with_network_names
 
 
 def tables(
@@ -24,10 +25,10 @@ def accuracy(sweeps: pd.DataFrame, breakpoints: pd.DataFrame) -> pd.DataFrame:
 
     `remaining`: parameters that are left, in percent of the unpruned network's.
     """
-    found = breakpoints[[*KEYS, "method", "level"]].assign(breakpoint=1)
-    table = sweeps.merge(found, on=[*KEYS, "method", "level"], how="left")
+    found = breakpoints[[*IDENTITY, "method", "level"]].assign(breakpoint=1)
+    table = sweeps.merge(found, on=[*IDENTITY, "method", "level"], how="left")
     table = with_network_names(table).fillna({"breakpoint": 0}).astype({"breakpoint": int})
-    whole = table.groupby([*KEYS, "method"]).nonzero_params.transform("max")
+    whole = table.groupby([*IDENTITY, "method"]).nonzero_params.transform("max")
     table["remaining"] = (100 * table.nonzero_params / whole).round(1)
     table["test_accuracy"] = table.test_accuracy.round(2)
     names = ["dataset", "network", "method", "seed", "remaining", "test_accuracy", "breakpoint"]

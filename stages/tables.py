@@ -10,11 +10,11 @@ import pandas as pd
 from kdprune.analysis import check
 from kdprune.errors import KdpruneError
 from kdprune.files import read_json
+from kdprune.grid import IDENTITY
 from kdprune.params import Params
 from stages import paths
 
 RIGHT = "val_right"  # a word, even where it looks like a number
-IDENTITY = ["dataset", "role", "teacher", "student", "distill"]
 WORDS = [*IDENTITY, RIGHT, "method", "condition", "first", "second", "reason", "layer", "kind"]
 SWEEP = ["ratio", "sparsity", "params", "nonzero_params", "macs", "val_accuracy", "test_accuracy"]
 
@@ -122,11 +122,6 @@ def nested(frame: pd.DataFrame, keys: Iterable[str], values: Iterable[str]) -> d
             branch = branch.setdefault(str(row[key]), {})
         branch[str(row[keys[-1]])] = leaf
     return tree
-
-
-def network(row: Mapping[str, Any]) -> str:
-    """Return a network's name within its data set, as the instances are named."""
-    return "-".join(row[key] for key in ("teacher", "student", "distill") if row[key])
 
 
 def _figure(value: Any) -> Any:

@@ -64,7 +64,10 @@ def train(
         )
     except Diverged as error:
         where = "teach" if stage == "teach" else "distill.training"
-        raise KdpruneError(f"{error}; lower {where}.lr, or raise {where}.warmup") from None
+        hints = [f"lower {where}.lr"]
+        hints += [f"raise {where}.warmup"] * (recipe["schedule"] in ("cosine", "onecycle"))
+        hints += [f"set {where}.precision: fp32"] * (recipe["precision"] == "bf16")
+        raise KdpruneError(f"{error}; {', or '.join(hints)}") from None
     val, test = (  # in float32, as the sweeps have it, whatever the precision of the training
         evaluate(task.network, images[f"{part}_images"], images[f"{part}_labels"], *stats)
         for part in ("val", "test")

@@ -108,6 +108,8 @@ def _delegate(connection: socket.socket, arguments: list[str]) -> int:
         status = connection.recv(1)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
+    except ConnectionResetError:  # it ended before it took the request
+        return _cold(arguments)
     except OSError:
         status = b""
     if not status:

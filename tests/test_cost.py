@@ -252,6 +252,7 @@ def test_numbers_read_well(number, said):
         (184, "3 min 4 s"),
         (3_599.7, "1 h 0 min"),
         (12_240, "3 h 24 min"),
+        (84_700, "23 h 32 min"),
         (86_399, "1 d 0 h"),
         (3 * 86_400 + 7_200, "3 d 2 h"),
     ],

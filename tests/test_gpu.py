@@ -90,6 +90,14 @@ def test_the_device_is_what_the_variable_names(monkeypatch):
             device.choose()
 
 
+@needs_cuda
+@pytest.mark.parametrize("wanted", ["", "cuda", "cuda:0"])
+def test_a_gpu_is_chosen_with_and_without_its_number(wanted, monkeypatch):
+    monkeypatch.setenv(device.VARIABLE, wanted)
+    assert device.choose().type == "cuda"
+    assert torch.cuda.current_device() == 0
+
+
 def test_small_networks_run_on_one_thread(monkeypatch):
     threads = torch.get_num_threads()
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -19,6 +20,7 @@ from kdprune.files import read_json
 from kdprune.reporting import comparison, contradictions, paired
 from kdprune.reporting.blocks import Table
 from kdprune.reporting.comparison import PAIR, QUANTITIES, ROW
+from kdprune.reporting.verdict import verdict
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 LEVELS = [level / 10 for level in range(10)]
@@ -422,6 +424,16 @@ def test_one_seed_has_no_spread(full, tmp_path):
     report = written(tmp_path, analysed(full["sweeps"].query("seed == 0"), full["trained"]))
     check(report)
     assert "as one seed was run: 68 curves" in report.markdown
+
+
+def test_differences_that_are_not_normal_are_said():
+    """One pair of ten carries the mean; and ten that do not, of which nothing is said."""
+    pairs = pd.MultiIndex.from_product([["t"], range(10)])
+    flat = pd.Series(0.0, pairs)
+    for values, wanted in (([*range(1, 10), 400], True), (np.arange(10) + 1, False)):
+        row = compare(pd.Series(np.array(values, float), pairs), flat) | {"holm_p": 0.04}
+        _, text = verdict(row | {"first": "channel", "second": "weight"}, confidence=0.95)
+        assert ("The differences are not normally distributed" in text) == wanted
 
 
 def test_censored_breakpoints_are_said_first(tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -76,13 +77,20 @@ def test_the_second_stage_waits_for_no_import(folder):
     assert spent[1] < spent[0] / 2
 
 
-def test_a_server_that_ends_in_this_moment_is_done_without(monkeypatch):
+def test_a_server_that_ends_in_this_moment_is_done_without(tmp_path, monkeypatch):
     ours, theirs = socket.socketpair()
     theirs.close()
     monkeypatch.setattr(warm, "_cold", lambda arguments: arguments)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     with ours:
         assert warm._delegate(ours, ["teach", "x"]) == ["teach", "x"]
+    place = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as late:
+        listener.bind(place)
+        listener.listen()
+        late.connect(place)  # taken in by the system, and never by the server
+        threading.Timer(0.2, listener.close).start()
+        assert warm._delegate(late, ["teach", "x"]) == ["teach", "x"]
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])

@@ -14,8 +14,9 @@ from kneed import KneeLocator
 from kdprune.analysis import check
 from kdprune.analysis.bootstrap import interval, right
 from kdprune.errors import KdpruneError
+from kdprune.grid import IDENTITY
 
-CURVE = ["dataset", "role", "teacher", "student", "distill", "method"]
+CURVE = [*IDENTITY, "method"]
 SIZE = ["ratio", "sparsity", "params", "nonzero_params", "macs"]  # a level's, for every seed
 SLACK = 1e-9  # percent; differences below are rounding
 
@@ -43,7 +44,7 @@ def breakpoints(
     levels swept), level_low and level_high (percentile bootstrap at `confidence`), and the levels
     that each of the rules gives. Resampled are whole seeds and, where the column val_right says
     which images are classified rightly (kdprune.bits), validation images, the same at all levels;
-    the interval is missing where there is but one of either. Raises KdpruneError for a table with
+    the interval is missing where there is but one of all. Raises KdpruneError for a table with
     gaps, such as a curve whose seeds do not all have the same levels, and ValueError for an unknown
     rule.
     """
@@ -110,11 +111,11 @@ def by_slope(
 def by_kneedle(
     means: np.ndarray, levels: np.ndarray, remaining: np.ndarray, **_: float
 ) -> np.ndarray:
-    """Return the index of the knee of each curve: the highest above the line from start to end.
+    """Return the index of the knee of each curve, of several the highest above the line between
+    the curve's ends.
 
     A curve that is nowhere below its start has no knee, and is kept to its end. One that is nowhere
-    above the line falls from the first step on (any fall, where there are but two levels), and is
-    kept nowhere.
+    above the line (any fall, where there are but two levels) has none either, and is kept nowhere.
     """
     return np.array([_knee(row, levels) for row in means])
 

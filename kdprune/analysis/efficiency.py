@@ -5,8 +5,8 @@ import pandas as pd
 
 from kdprune.analysis import check
 from kdprune.errors import KdpruneError
+from kdprune.grid import IDENTITY
 
-NETWORK = ["dataset", "role", "teacher", "student", "distill"]
 UNIT = 1e7  # parameters; the paper's unit
 BEFORE = {"teacher": "teacher", "student": "distilled"}  # a network's condition without pruning
 
@@ -37,24 +37,24 @@ def efficiency(
     if count not in columns:
         raise ValueError(f"count {count!r} is unknown; allowed: {', '.join(columns)}")
     size = columns[count]
-    check(checkpoints, "checkpoints", keys=NETWORK, numbers=["test_accuracy", *columns.values()])
+    check(checkpoints, "checkpoints", keys=IDENTITY, numbers=["test_accuracy", *columns.values()])
     pruned = ["nonzero_params", "dense_params", "test_accuracy", "n_seeds"]
-    check(breakpoints, "breakpoints", keys=[*NETWORK, "method"], numbers=pruned)
-    before = checkpoints[NETWORK].assign(
+    check(breakpoints, "breakpoints", keys=[*IDENTITY, "method"], numbers=pruned)
+    before = checkpoints[IDENTITY].assign(
         condition=checkpoints.role.map(BEFORE),
         accuracy=checkpoints.test_accuracy,
         accuracy_sd=None,
         n_seeds=1,
         params=checkpoints[size],
     )
-    sizes = checkpoints[NETWORK].assign(dense=checkpoints[size])
-    joined = breakpoints.merge(sizes, on=NETWORK, how="left", validate="many_to_one")
+    sizes = checkpoints[IDENTITY].assign(dense=checkpoints[size])
+    joined = breakpoints.merge(sizes, on=IDENTITY, how="left", validate="many_to_one")
     if joined.dense.isna().any():
         lost = joined[joined.dense.isna()].iloc[0]
-        name = "-".join(lost[key] for key in NETWORK if lost[key])
+        name = "-".join(lost[key] for key in IDENTITY if lost[key])
         raise KdpruneError(f"breakpoints: {name} is not among the checkpoints; run `dvc repro`")
     left = joined.nonzero_params / joined.dense_params
-    after = joined[NETWORK].assign(
+    after = joined[IDENTITY].assign(
         condition=joined.method,
         accuracy=joined.test_accuracy,
         accuracy_sd=joined.test_sd,

@@ -11,9 +11,9 @@ from typing import Any
 
 from kdprune import __version__, certificate, counts, forms
 from kdprune.cli.prepared import Prepared
-from kdprune.cli.project import IDENTITY
 from kdprune.errors import KdpruneError
 from kdprune.files import write_json
+from kdprune.grid import IDENTITY
 
 CERTIFICATE = "certificate.json"
 

@@ -8,9 +8,8 @@ from typing import Any
 from kdprune import params
 from kdprune.errors import KdpruneError
 from kdprune.files import read_json
-from kdprune.grid import nearest
+from kdprune.grid import IDENTITY, nearest, network
 
-IDENTITY = ("dataset", "role", "teacher", "student", "distill")
 SUFFIX = ".safetensors"
 
 
@@ -23,11 +22,6 @@ def rows(path: Path) -> list[dict[str, str]]:
         raise KdpruneError(f"{path}: is not there; run `dvc repro`, which writes it") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise KdpruneError(f"{path}: cannot be read ({error})") from None
-
-
-def network(item: Mapping[str, str]) -> str:
-    """Return a network's name within its data set, such as teacher-student-simkd."""
-    return "-".join(item[part] for part in ("teacher", "student", "distill") if item.get(part))
 
 
 def key(item: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from kdprune import params
 from kdprune.cli import project
 from kdprune.errors import KdpruneError
-from kdprune.grid import nearest
+from kdprune.grid import nearest, network
 
 NUMBERS = "seed level params nonzero_params macs val_accuracy test_accuracy".split()
 
@@ -34,7 +34,7 @@ def sweeps(folder: Path, dataset: str | None) -> tuple[str, list[list[dict[str, 
 def _sweep(folder: Path, key: str, item: Mapping[str, str]) -> list[dict[str, Any]]:
     path = folder / "metrics" / "sweeps" / f"{key}.csv"
     named = {name: item[name] for name in ("dataset", "role", "method")}
-    named["network"] = project.network(item)
+    named["network"] = network(item)
     found = [{**named, **_numbers(row, NUMBERS, path)} for row in project.rows(path)]
     if not any(row["level"] == 0 for row in found):
         raise KdpruneError(f"{path}: has no level 0 to compare with; run `dvc repro`")
@@ -61,11 +61,11 @@ def _checkpoint(path: Path) -> dict[str, Any]:
         result = json.loads(path.read_text(encoding="utf-8"))
         row = {name: result[name] for name in NUMBERS if name in result}
         identity = {name: result[name] for name in ("dataset", "role")}
-        network = project.network(result)
+        name = network(result)
         row["nonzero_params"] = row["params"]
     except (ValueError, KeyError, TypeError) as error:
         raise KdpruneError(f"{path}: is damaged ({error!r}); run `dvc repro`") from None
-    return {**row, **identity, "network": network, "method": "trained", "level": 0.0, "seed": 0}
+    return {**row, **identity, "network": name, "method": "trained", "level": 0.0, "seed": 0}
 
 
 def latencies(
@@ -93,7 +93,7 @@ def latencies(
         batches.add(int(numbers["batch"]))
         if numbers["batch"] == batch:
             level = numbers["level"]
-            at = (project.network(row), row.get("method", "") if level else "none", level)
+            at = (network(row), row.get("method", "") if level else "none", level)
             found[at] = max(found.get(at, 0.0), numbers["latency_ms_median"])
             devices[row.get("device") or "a device of no name"] = True
     if needed and not found:

@@ -76,6 +76,8 @@ def find(model: nn.Module, input_size: int = 32) -> list[Group]:
                 )
             )
         groups = [_group(graph, members, names) for members in found]
+    except torch.OutOfMemoryError:  # no fault of the network's
+        raise
     except (AttributeError, IndexError, KeyError, RuntimeError, ValueError) as error:
         raise KdpruneError(
             f"prune.method: channel pruning cannot follow {type(model).__name__}'s structure "

@@ -6,8 +6,9 @@ from typing import Any
 import pandas as pd
 
 from kdprune import paper
+from kdprune.analysis.efficiency import BEFORE
 from kdprune.reporting.blocks import Bullets, Section, Text
-from kdprune.reporting.comparison import BEFORE, PAIR, PAPERS
+from kdprune.reporting.comparison import PAIR, PAPERS
 from kdprune.reporting.formats import (
     condition,
     counted,

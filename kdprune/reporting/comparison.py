@@ -6,10 +6,9 @@ Every difference is ours minus the paper's. Parameters in units of 1e7, accuraci
 import pandas as pd
 
 from kdprune import paper
+from kdprune.analysis.efficiency import BEFORE, UNIT
 
-UNIT = 1e7  # parameters; the paper's unit
 PAPERS = "simkd"  # the paper's students were distilled by it
-BEFORE = {"teacher": "teacher", "student": "distilled"}  # a network's condition without pruning
 TABLES = {"cifar100": 1, "cifar10": 2}  # the paper's numbers of its tables
 PAIR = ["dataset", "teacher", "student"]
 ROW = [*PAIR, "method"]

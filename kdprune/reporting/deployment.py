@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from kdprune.files import replacing
+from kdprune.grid import IDENTITY
 from kdprune.reporting.blocks import Block, Section, Text, table
 from kdprune.reporting.formats import (
     counted,
@@ -20,7 +21,6 @@ from kdprune.reporting.html import render as to_html
 from kdprune.reporting.markdown import render as to_markdown
 
 TITLE = "kdprune: deployment numbers"
-KEYS = ["dataset", "role", "teacher", "student", "distill"]
 UNPRUNED = "none"
 level = fixed(2, least=1)
 ratio = fixed(2)
@@ -63,7 +63,7 @@ TIMES = [
 def write(measured: pd.DataFrame, markdown_path: str | Path, html_path: str | Path) -> None:
     """Write the document as Markdown and as one HTML file.
 
-    `measured` has the rows of kdprune.deployment.compare, and the columns of KEYS.
+    `measured` has the rows of kdprune.deployment.compare, and the columns of IDENTITY.
     """
     parts = sections(measured)
     texts = {
@@ -78,8 +78,8 @@ def write(measured: pd.DataFrame, markdown_path: str | Path, html_path: str | Pa
 def sections(measured: pd.DataFrame) -> list[Section]:
     """Return the sections: what the numbers say, sizes, and times by batch."""
     frame = related(measured)
-    once = frame.drop_duplicates([*KEYS, "method"])
-    networks = counted(len(frame[KEYS].drop_duplicates()), "network")
+    once = frame.drop_duplicates([*IDENTITY, "method"])
+    networks = counted(len(frame[IDENTITY].drop_duplicates()), "network")
     shown = frame.assign(
         dataset=frame.dataset.map(dataset),
         distill=frame.distill.map(distiller),
@@ -122,7 +122,7 @@ def related(measured: pd.DataFrame) -> pd.DataFrame:
     kind = (measured.method + ", " + zeroed.map({True: "masked", False: "removed"})).where(
         measured.method != UNPRUNED, "unpruned"
     )
-    keys = [*KEYS, "batch"]
+    keys = [*IDENTITY, "batch"]
     figures = ["latency_ms_median", "zstd_bytes", "macs"]
     dense = measured[measured.method == UNPRUNED].set_index(keys)[figures]
     own = dense.loc[list(measured[keys].itertuples(index=False, name=None))].to_numpy().T
@@ -143,7 +143,7 @@ def _said(frame: pd.DataFrame) -> list[Block]:
             f"{_spread(times.time_ratio)} times the unpruned time at batch {batch}"
             for batch, times in part.groupby("batch")
         ]
-        once = part.drop_duplicates([*KEYS, "method"])
+        once = part.drop_duplicates([*IDENTITY, "method"])
         blocks.append(
             Text(
                 f"{_spread(once.macs_ratio)} times the MACs, {listed(each)}, and "

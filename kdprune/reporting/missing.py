@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from kdprune import paper
+from kdprune.analysis.efficiency import BEFORE
 from kdprune.reporting.blocks import Block, Bullets, Section, Text
 from kdprune.reporting.comparison import (
-    BEFORE,
     PAIR,
     PAPERS,
     TABLES,
@@ -110,11 +110,9 @@ def _curves(found: pd.DataFrame) -> list[str]:
     ]
     if not len(censored):
         lines.append(f"No breakpoint is censored (n = {counted(len(found), 'curve')}).")
-    if len(alone) or len(bare):
-        lines.append(
-            "No interval or standard deviation over seeds, as one seed was run: "
-            f"{counted(max(len(alone), len(bare)), 'curve')}."
-        )
+    for rows, what in ((alone, "interval of the breakpoint"), (bare, "deviation over seeds")):
+        if len(rows):
+            lines.append(f"No {what}, as one seed was run: {counted(len(rows), 'curve')}.")
     return lines
 
 

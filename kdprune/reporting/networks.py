@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from kdprune.grid import IDENTITY
 from kdprune.reporting.blocks import Figure, Link, Section, Text, table
 from kdprune.reporting.formats import (
     counted,
@@ -118,22 +119,22 @@ def _named(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _counts(sweeps: pd.DataFrame, found: pd.DataFrame, scored: pd.DataFrame) -> dict[str, str]:
     """Say per figure what n is."""
-    keys = ["dataset", "role", "teacher", "student", "distill"]
     seeds = sorted(found.n_seeds.unique()) if len(found) else []
     per = "–".join(str(seed) for seed in dict.fromkeys([*seeds[:1], *seeds[-1:]]))
     curves = counted(len(found), "curve")
+    networks = len(scored[IDENTITY].drop_duplicates())
     said = {
         "accuracy": f"n = {per} seeds per curve and level, {curves}, "
         f"{counted(sweeps.level.nunique(), 'level')}; lines are means, bands one standard "
         "deviation.",
-        "efficiency": f"n = {counted(len(scored[keys].drop_duplicates()), 'network')} in up to "
+        "efficiency": f"n = {counted(networks, 'network')} in up to "
         f"{counted(scored.condition.nunique(), 'condition')}; pruned ones are means over {per} "
         "seeds.",
         "layers": f"n = {curves}, each at its breakpoint.",
     }
     students = scored[(scored.role == "student") & scored.condition.isin(["weight", "channel"])]
     if len(students):
-        both = students.groupby(keys).condition.nunique() == 2
+        both = students.groupby(IDENTITY).condition.nunique() == 2
         pairs = both[both].groupby("dataset", sort=False).size()
         each = ", ".join(f"{dataset(name)} {count}" for name, count in pairs.items())
         said["pairs"] = f"n pairs pruned both ways: {each or 0}; a line joins a student's two."

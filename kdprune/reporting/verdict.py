@@ -90,8 +90,8 @@ def _certainty(row: dict[str, Any], alpha: float, holm: float) -> str:
         )
     if not is_missing(row["shapiro_p"]) and row["shapiro_p"] <= alpha:
         said += (
-            f" They are not normally distributed (Shapiro-Wilk p = {probability(row['shapiro_p'])})"
-            ": do not lean on the t-test."
+            " The differences are not normally distributed (Shapiro-Wilk p = "
+            f"{probability(row['shapiro_p'])}): do not lean on the t-test."
         )
     return said
 
