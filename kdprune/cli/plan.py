@@ -188,12 +188,11 @@ def scaled(number: float) -> str:
 
 def duration(seconds: float) -> str:
     """Return seconds as people say them: 48 s, 12 min 30 s, 3 h 24 min, 2 d 5 h."""
-    if round(seconds / 60) >= 24 * 60:
-        days, hours = divmod(round(seconds / 3_600), 24)
-        return f"{days} d {hours} h"
-    if round(seconds) >= 3_600:
-        hours, minutes = divmod(round(seconds / 60), 60)
-        return f"{hours} h {minutes} min"
+    units = ("d", 86_400, "h", 3_600, 60), ("h", 3_600, "min", 60, 1)
+    for unit, size, part, step, below in units:  # below: to what the next smaller unit is rounded
+        if round(seconds / below) * below >= size:
+            whole, rest = divmod(round(seconds / step), size // step)
+            return f"{whole} {unit} {rest} {part}"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
