@@ -179,10 +179,9 @@ def _row(kind: str, rows: list[dict[str, Any]], timed: bool) -> list[str]:
 
 def scaled(number: float) -> str:
     """Return a number with three digits and a prefix: 1.23 G."""
-    number = float(f"{number:.3g}")  # first, lest 999.9 M become 1e+03 M
     for prefix, size in (("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if number >= size:
-            return f"{number / size:.3g} {prefix}"
+        if float(f"{number:.3g}") >= size:  # 999.9 M is 1 G
+            return f"{float(f'{number:.3g}') / size:.3g} {prefix}"
     return f"{number:.3g} "
 
 
