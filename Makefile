@@ -21,11 +21,11 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 repro: setup ## Run the study: every stage that is not up to date
-	@python -m stages.mend
+	@python -m stages.runner.mend
 	python -m dvc repro
 
 mend: setup ## Mend dvc.lock and DVC's locks after a kill, where DVC calls them invalid or corrupted
-	python -m stages.mend
+	python -m stages.runner.mend
 
 test: setup ## Run the tests
 	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
@@ -49,10 +49,10 @@ texts: setup ## Write the numbers in README and documentation anew, from your re
 	python tests/test_docs.py
 
 verify: setup ## Check that the results follow from the tables, parameters and code, without data
-	python -m stages.verify
+	python -m stages.runner.verify
 
 faults: setup ## Kill and break a small study in every way; write what survived to docs/reliability.md
-	python benchmarks/faults.py --write docs/reliability.md
+	python benchmarks/faults --write docs/reliability.md
 
 bench: setup ## Measure the claims about speed and memory (benchmarks/README.md)
 	for name in layout training sweeps distillation evaluation startup memory dvc_overhead; do \

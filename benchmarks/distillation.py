@@ -10,10 +10,10 @@ import torch
 from pairing import compare
 from torch.nn import functional
 
-from kdprune.augment import normalise
+from kdprune.data.augment import normalise
 from kdprune.device import choose
 from kdprune.distillation import METHODS
-from kdprune.graphed import training_step
+from kdprune.training.step import training_step
 
 STEPS = 6
 

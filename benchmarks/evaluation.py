@@ -12,8 +12,8 @@ from pairing import compare
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from kdprune.layout import arrange
-from kdprune.training import predict
+from kdprune.device import arrange
+from kdprune.training.loop import predict
 
 IMAGES = {"resnet18": 500, "efficientnet_b0": 500, "resnet10_16": 2000}
 ROUNDS, BATCH = 9, 64

@@ -10,7 +10,7 @@ import torch
 from pairing import compare
 from torch.nn import functional
 
-from kdprune.layout import arrange
+from kdprune.device import arrange
 
 NAMES = ("resnet10_24", "densenet21_16", "resnet18", "mobilenetv1", "efficientnet_b0")
 TRAINED, PREDICTED, STEPS = 64, 256, 4

@@ -30,7 +30,7 @@ def activations(task, data: dict, batch: int) -> int:
     """Return the bytes that one batch's backward pass keeps, weights and the data set apart."""
     import torch
 
-    from kdprune.augment import normalise
+    from kdprune.data.augment import normalise
 
     own = {tensor.untyped_storage().data_ptr() for tensor in task.parameters()}
     kept: dict[int, int] = {}
@@ -57,7 +57,7 @@ def measure(name: str, batch: int) -> dict[str, int]:
     import networks
 
     from kdprune.distillation.none import Supervised
-    from kdprune.training import fit
+    from kdprune.training.loop import fit
 
     found = {"imports": peak()}
     data = networks.images(IMAGES)

@@ -9,9 +9,10 @@ import torch
 import yaml
 from torch import nn
 
-from kdprune import counts, device, models
+from kdprune import device, models
 from kdprune.data.canonical import load
-from kdprune.data.sources import prepare
+from kdprune.models import counts
+from kdprune.sources import prepare
 
 ROOT = Path(__file__).parents[1]
 RECIPE = {"momentum": 0.9, "nesterov": True, "weight_decay": 5e-4}

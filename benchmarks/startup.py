@@ -12,7 +12,7 @@ from pairing import compare, seconds
 
 ROOT = Path(__file__).parents[1]
 # A stage that is told to do what the grid lacks does all but its work: imports, parameters.
-PARAMS = "from kdprune.params import load; load()"
+PARAMS = "from kdprune.config.params import load; load()"
 PROBES = {
     "torch stage (teach)": f"from stages import teach; {PARAMS}",
     "analysis stage (efficiency)": f"from stages import efficiency; {PARAMS}",

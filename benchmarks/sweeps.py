@@ -11,11 +11,11 @@ import torch
 from pairing import compare
 from torch.nn import functional
 
-from kdprune.augment import normalise, random_crop_flip
+from kdprune.data.augment import normalise, random_crop_flip
 from kdprune.pruning import METHODS
-from kdprune.pruning.heads import DRAWN
-from kdprune.pruning.sweep import sweep
-from kdprune.training import evaluate
+from kdprune.sweeps.heads import DRAWN
+from kdprune.sweeps.sweep import sweep
+from kdprune.training.loop import evaluate
 
 LEVELS = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
 EPOCHS, BATCH, LR, VIEWS = 5, 64, 0.001, 1

@@ -12,10 +12,10 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from kdprune.augment import normalise
+from kdprune.data.augment import normalise
+from kdprune.device import arrange
 from kdprune.distillation.none import Supervised
-from kdprune.layout import arrange
-from kdprune.training import fit
+from kdprune.training.loop import fit
 
 BATCH = 64
 EPOCHS = {"resnet10_24": 1920, "resnet18": 384, "mobilenetv1": 512}  # images of an epoch

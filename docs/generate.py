@@ -1,7 +1,7 @@
 """Writes the generated pages, and the regions between markers: python docs/generate.py [--check].
 
-They follow from kdprune/schema.py, conf/, params.yaml, the argument parser and metrics/. With
---check nothing is written; the exit status is 1 where a page is not what it must be.
+They follow from kdprune/config/schema.py, conf/, params.yaml, the argument parser and metrics/.
+With --check nothing is written; the exit status is 1 where a page is not what it must be.
 """
 
 import sys

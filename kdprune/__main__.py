@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from kdprune import cli, versions
-from kdprune.errors import KdpruneError
+from kdprune.errors import status_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -16,22 +16,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     raised, and ends with the versions that an issue needs.
     """
     given = cli.parser().parse_args(arguments)
+
+    def work() -> int:
+        status = given.run(given)
+        sys.stdout.flush()
+        return status
+
     try:
         with versions.noted():
-            status = given.run(given)
-            sys.stdout.flush()
-        return status
-    except KdpruneError as error:
-        print(f"kdprune: {error}", file=sys.stderr)
+            return status_of(work)
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
         return 0
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"kdprune: {where}{error.strerror or error}", file=sys.stderr)
-    except KeyboardInterrupt:
-        return 130
-    return 2
 
 
 if __name__ == "__main__":

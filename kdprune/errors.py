@@ -1,8 +1,79 @@
-"""The one exception that users cause and can mend."""
+"""Faults that users cause and can mend: the exception, the hint, and the one way out."""
+
+import difflib
+import errno
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Mapping
+
+# What a disk answers, and what to do about it
+REMEDIES = {
+    errno.ENOSPC: "make room",
+    errno.EDQUOT: "make room",
+    errno.EFBIG: "raise the limit on file sizes (ulimit -f)",
+    errno.EROFS: "make it writable",
+    errno.EACCES: "see to its permissions",
+    errno.EPERM: "see to its permissions",
+    errno.EIO: "check the disk",
+}
+SMALLER = (
+    "lower teach.batch_size, distill.training.batch_size or prune.finetune.batch_size, or end what "
+    "else runs there, and run the command again"
+)
 
 
 class KdpruneError(Exception):
     """Input that cannot be used: one line that says what, where, what is allowed, what to do.
 
-    Stage scripts print it on stderr without a traceback and exit with status 2.
+    `status_of` prints it on stderr without a traceback and returns 2.
     """
+
+
+def status_of(work: Callable[[], int | object]) -> int:
+    """Do `work`; return the exit status of the process: what it returns, or 0 where that is none.
+
+    2: a fault that the user can mend, told in one line on stderr. 130: interrupted. A fault of the
+    program itself is raised.
+    """
+    try:
+        done = work()
+    except KdpruneError as error:
+        return _fault(str(error))
+    except OSError as error:
+        if error.errno not in REMEDIES and not error.filename:
+            raise
+        return _fault(_refused(error))
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":  # torch's, which may not be imported
+            raise
+        return _fault(f"the device has no memory left; {SMALLER}")
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    return done if isinstance(done, int) else 0
+
+
+def nearest(name: str, allowed: Iterable[str] | Mapping[str, object]) -> str:
+    """Return a hint for a misspelt `name`: the nearest of `allowed`, or all of them when few."""
+    allowed = list(allowed)
+    close = difflib.get_close_matches(str(name), allowed, n=3, cutoff=0.6)
+    if close:
+        return "did you mean " + " or ".join(close) + "?"
+    shown = ", ".join(allowed[:20]) + (", …" if len(allowed) > 20 else "")
+    return f"allowed: {shown}"
+
+
+def _fault(line: str) -> int:
+    print(f"kdprune: {line}", file=sys.stderr)
+    return 2
+
+
+def _refused(error: OSError) -> str:
+    """Say which file the system refused, why, and what to do."""
+    path, number = error.filename or "a file", error.errno or 0
+    if number not in REMEDIES:
+        return f"{path}: {error.strerror or error}"
+    unreadable = os.path.isfile(path) and not os.access(path, os.R_OK)
+    verb = "read" if unreadable or number == errno.EIO else "write"
+    remedy = f"{REMEDIES[number]} and run the command again"
+    return f"cannot {verb} {path}: {os.strerror(number)}; {remedy}"

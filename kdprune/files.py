@@ -2,7 +2,6 @@
 
 import glob
 import hashlib
-import json
 import os
 import re
 import sys
@@ -10,10 +9,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:  # pandas takes 1.6 s to import, and most callers write JSON
-    import pandas
 
 
 @contextmanager
@@ -100,21 +95,3 @@ def kept(path: str | Path) -> bytes | None:
 def before(path: Path) -> Path:
     """Return where `keep` leaves the work before the last."""
     return path.with_name(f"{path.name}.previous")
-
-
-def write_json(path: str | Path, value: Any) -> None:
-    """Write `value` as indented JSON; NaN and infinity are refused with ValueError."""
-    text = json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False)
-    with replacing(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
-
-
-def read_json(path: str | Path) -> Any:
-    """Read one JSON file."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
-
-
-def write_csv(path: str | Path, frame: "pandas.DataFrame") -> None:
-    """Write a data frame as CSV without an index, with `\\n` line ends on every platform."""
-    with replacing(path) as temporary:
-        frame.to_csv(temporary, index=False, lineterminator="\n")

@@ -1,25 +1,33 @@
-"""The versions that someone who reads an issue needs, in one line."""
+"""The versions of what computes, as records and issues name them."""
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from kdprune import __version__
 
-LIBRARIES = ("torch", "timm", "torchvision", "torch-pruning", "dvc")
+COMPUTING = ("numpy", "timm", "torch", "torch-pruning", "torchvision")  # decide a training's result
+TABULATING = ("matplotlib", "pandas", "scipy")  # decide tables and figures
+NAMED = ("torch", "timm", "torchvision", "torch-pruning", "dvc")  # what an issue needs
+
+
+def installed(names: Sequence[str]) -> dict[str, str]:
+    """Return the installed versions of libraries, "" where one is missing; imports none of them."""
+    from importlib import metadata  # a stage that goes well does without it
+
+    versions = {}
+    for name in names:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = ""
+    return versions
 
 
 def line() -> str:
-    """Return kdprune's version and those of what it stands on, without importing any of it."""
-    from importlib import metadata  # a stage that goes well does without it
-
-    found = {"kdprune": __version__, "Python": platform.python_version()}
-    for name in LIBRARIES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "missing"
-    told = ", ".join(f"{name} {version}" for name, version in found.items())
+    """Return kdprune's version and those of what it stands on, in one line."""
+    versions = {"kdprune": __version__, "Python": platform.python_version(), **installed(NAMED)}
+    told = ", ".join(f"{name} {version or 'missing'}" for name, version in versions.items())
     return f"For an issue: {told}; {platform.platform()}"
 
 

@@ -1,10 +1,9 @@
 """Find each pruning curve's breakpoint."""
 
 from kdprune.analysis.breakpoints import CURVE, breakpoints
-from kdprune.files import write_csv, write_json
-from kdprune.grid import network
-from kdprune.params import load
-from stages import paths, tables
+from kdprune.config.params import load
+from kdprune.records import network, write_csv, write_json
+from kdprune.study import paths, tables
 
 
 def main() -> None:

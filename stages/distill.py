@@ -2,12 +2,13 @@
 
 import torch
 
-from kdprune import counts, models
+from kdprune import models
+from kdprune.config.params import load
 from kdprune.distillation import METHODS
-from kdprune.params import load
-from stages import paths
-from stages.images import tensors
-from stages.training import network, train
+from kdprune.models import counts
+from kdprune.study import paths
+from kdprune.study.images import tensors
+from kdprune.study.trainings import network, train
 
 
 def main(key: str) -> None:
@@ -18,14 +19,14 @@ def main(key: str) -> None:
     teacher_file = paths.checkpoint("teacher", f"{item['dataset']}-{item['teacher']}")
     teacher, trained = models.load(teacher_file, images["train_images"].device)
     recipe = params.distill.training.model_dump()
-    classes = trained["network"]["classes"]
-    student, described = network(params, item["student"], classes, recipe["seed"])
-    arguments = params.distill.__pydantic_extra__[item["distill"]]
+    classes, seed = trained["network"]["classes"], recipe["seed"]
+    student, described = network(params, item["student"], classes, seed)
+    arguments = params.distill.hyperparameters[item["distill"]]
     size = counts.parameters(student)
-    torch.manual_seed(recipe["seed"])  # for what the method draws, such as its projector
+    torch.manual_seed(seed)  # for what the method draws, such as its projector
     task = METHODS[item["distill"]](student, teacher, labels=images["train_labels"], **arguments)
     projector = getattr(task, "spec", None)  # of methods that deploy more than the student
-    metadata = {"network": described, "seed": recipe["seed"]}
+    metadata = {"network": described, "seed": seed}
     train(
         task,
         images,

@@ -1,8 +1,8 @@
 """Bring a data set into its canonical form: data/DATASET."""
 
-from kdprune.data.sources import folder, prepare
-from kdprune.params import load
-from stages import paths
+from kdprune.config.params import load
+from kdprune.sources import folder, prepare
+from kdprune.study import paths
 
 
 def main(dataset: str) -> None:

@@ -1,10 +1,9 @@
 """Compute Performance Efficiency before pruning and at the breakpoints."""
 
 from kdprune.analysis.efficiency import efficiency
-from kdprune.files import write_csv, write_json
-from kdprune.grid import IDENTITY, network
-from kdprune.params import load
-from stages import paths, tables
+from kdprune.config.params import load
+from kdprune.records import IDENTITY, network, write_csv, write_json
+from kdprune.study import paths, tables
 
 
 def main() -> None:

@@ -5,15 +5,16 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from kdprune import counts, deployment, device, models
-from kdprune.cli.project import breakpoint_level
-from kdprune.files import write_csv
-from kdprune.grid import IDENTITY
-from kdprune.params import load
+from kdprune import device, models
+from kdprune.config.params import load
+from kdprune.deployment import measure
+from kdprune.models import counts
 from kdprune.pruning import METHODS
 from kdprune.pruning.pruned import Pruned
-from kdprune.reporting.deployment import write
-from stages import paths
+from kdprune.records import IDENTITY, write_csv
+from kdprune.reporting.sections.deployment import write
+from kdprune.study import paths
+from kdprune.study.rows import breakpoint_level
 
 
 def main() -> None:
@@ -32,9 +33,8 @@ def main() -> None:
         for method in (item["method"] for item in sweeps):
             level = breakpoint_level(Path(), who, method)
             if level:  # else nothing is pruned at the breakpoint
-                hyperparameters = params.prune.__pydantic_extra__[method]
-                variants[method] = next(METHODS[method](model, [level], **hyperparameters))
-        rows += [{**who, **row} for row in deployment.compare(variants)]
-    table = pd.DataFrame(rows)
-    write_csv(paths.METRICS / "measure.csv", table)
+                settings = params.prune.hyperparameters[method]
+                variants[method] = next(METHODS[method](model, [level], **settings))
+        rows += [{**who, **row} for row in measure.compare(variants)]
+    write_csv(paths.METRICS / "measure.csv", table := pd.DataFrame(rows))
     write(table, paths.PLOTS / "deployment.md", paths.PLOTS / "deployment.html")

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from kdprune import counts, device, models
-from kdprune.files import write_csv
-from kdprune.params import load
-from kdprune.pruning.sweep import sweep
-from stages import paths, resume
-from stages.images import tensors
+from kdprune import device, models
+from kdprune.config.params import load
+from kdprune.models import counts
+from kdprune.records import write_csv
+from kdprune.study import paths, unfinished
+from kdprune.study.images import tensors
+from kdprune.sweeps.sweep import sweep
 
 
 def main(key: str) -> None:
@@ -18,11 +19,11 @@ def main(key: str) -> None:
     images = tensors(item["dataset"], params)
     model, _ = models.load(checkpoint, images["train_images"].device)
     device.limit_threads(counts.macs(model))
-    hyperparameters = params.prune.__pydantic_extra__[item["method"]]
+    hyperparameters = params.prune.hyperparameters[item["method"]]
     settings = params.prune.model_dump(include={"levels", "seeds", "finetune", "batchnorm"})
-    manifest = paths.data(item["dataset"]) / "manifest.json"
-    depends = (settings, hyperparameters, params.data)
-    unfinished = resume.unfinished("prune", key, inputs=[manifest, checkpoint], parameters=depends)
+    read = [paths.data(item["dataset"]) / "manifest.json", checkpoint]
+    depends = settings, hyperparameters, params.data
+    kept = unfinished.path("prune", key, item["method"], inputs=read, parameters=depends)
     batchnorm = settings.pop("batchnorm")
     rows, layers = sweep(
         model,
@@ -30,10 +31,10 @@ def main(key: str) -> None:
         method=item["method"],
         re_estimate_images=batchnorm["images"] if batchnorm["re_estimate"] else 0,
         hyperparameters=hyperparameters,
-        checkpoint=unfinished,
+        checkpoint=kept,
         title=key,
         **settings,
     )
     write_csv(paths.layers(key), layers.assign(**item)[[*item, *layers]])
     write_csv(paths.sweep(key), rows.assign(**item)[[*item, *rows]])
-    unfinished.unlink(missing_ok=True)
+    kept.unlink(missing_ok=True)

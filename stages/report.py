@@ -1,9 +1,10 @@
 """Draw the figures, and write the report and the tables behind them."""
 
-from kdprune import plotstyle, plotting, reporting
-from kdprune.files import write_csv
-from kdprune.params import load
-from stages import paths, plotdata, tables
+from kdprune.config.params import load
+from kdprune.records import write_csv
+from kdprune.reporting import report
+from kdprune.reporting.figures import data, drawing, style
+from kdprune.study import paths, tables
 
 
 def main() -> None:
@@ -12,17 +13,17 @@ def main() -> None:
     results, layers = tables.results(params), tables.layers(params)
     sweeps, found, scored = (results[key] for key in ("sweeps", "breakpoints", "efficiency"))
     drawn = {
-        "accuracy": plotting.accuracy_curves(sweeps, found),
-        "efficiency": plotting.efficiency_points(scored),
-        "layers": plotting.layer_sparsity(layers, found),
-        "pairs": plotting.paired_comparison(scored),
+        "accuracy": drawing.accuracy_curves(sweeps, found),
+        "efficiency": drawing.efficiency_points(scored),
+        "layers": drawing.layer_sparsity(layers, found),
+        "pairs": drawing.paired_comparison(scored),
     }
     figures = {name: paths.PLOTS / f"{name}.svg" for name in drawn}
     for name, figure in drawn.items():
-        plotstyle.save(figure, figures[name])
-    for name, table in plotdata.tables(results, layers, tables.learned(params)).items():
+        style.save(figure, figures[name])
+    for name, table in data.tables(results, layers, tables.learned(params)).items():
         write_csv(paths.PLOTS / f"{name}.csv", table)
-    reporting.write(
+    report.write(
         paths.PLOTS / "report.md",
         paths.PLOTS / "report.html",
         **results,

@@ -1,9 +1,9 @@
 """Test the differences between conditions over the pairs."""
 
 from kdprune.analysis.significance import significance
-from kdprune.files import write_csv, write_json
-from kdprune.params import load
-from stages import paths, tables
+from kdprune.config.params import load
+from kdprune.records import write_csv, write_json
+from kdprune.study import paths, tables
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
 """Summarise a data set's study: the numbers of `dvc metrics show` and `dvc exp show`."""
 
 from kdprune.analysis.summary import summary
-from kdprune.files import write_json
-from stages import paths, tables
+from kdprune.records import write_json
+from kdprune.study import paths, tables
 
 
 def main(dataset: str) -> None:

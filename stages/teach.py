@@ -1,12 +1,12 @@
 """Train one teacher on labels."""
 
-from kdprune import counts
+from kdprune.config.params import load
 from kdprune.distillation.none import Supervised
-from kdprune.params import load
-from kdprune.weights import adopt
-from stages import paths
-from stages.images import tensors
-from stages.training import network, train
+from kdprune.models import counts
+from kdprune.models.own_weights import adopt
+from kdprune.study import paths
+from kdprune.study.images import tensors
+from kdprune.study.trainings import network, train
 
 
 def main(key: str) -> None:

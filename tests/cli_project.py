@@ -10,8 +10,8 @@ from torch import nn
 
 from kdprune import models
 from kdprune.data.tensors import load_tensors
-from kdprune.files import write_csv
-from kdprune.pruning.sweep import sweep
+from kdprune.records import write_csv
+from kdprune.sweeps.sweep import sweep
 
 KEY = "cifar10-resnet10_24"
 WHO = {"dataset": "cifar10", "role": "teacher", "teacher": "resnet10_24"}

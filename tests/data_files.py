@@ -15,7 +15,7 @@ import pyarrow.parquet
 from PIL import Image
 
 from kdprune.data.canonical import CIFAR10_CLASSES, CIFAR100_CLASSES, Spec
-from kdprune.data.sources import layouts, writing
+from kdprune.sources import layouts, writing
 
 
 def small(dataset: str) -> tuple[Spec, dict]:

@@ -9,7 +9,7 @@ import pytest
 from data_files import files, npm_package, official_archive, parquet, small
 from data_server import Server, running
 
-from kdprune.data.sources import layouts, prepare
+from kdprune.sources import layouts, prepare
 
 HUB = {
     "cifar10": "/datasets/uoft-cs/cifar10/resolve/main/plain_text",

@@ -6,7 +6,7 @@ import numpy as np
 from conftest import ROOT
 from PIL import Image
 
-from kdprune.data.sources.embedded import split_sheet
+from kdprune.sources.embedded import split_sheet
 
 CLASSES = ("cat", "ship", "truck")
 FORMS = (("a.png", 32), ("b.jpg", 48), ("c.webp", 40), ("d.JPEG", 96))  # suffix and shorter side

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kdprune import paper
 from kdprune.analysis.breakpoints import RULES, breakpoints
 from kdprune.analysis.efficiency import efficiency
 from kdprune.analysis.significance import compare, holm, significance
 from kdprune.analysis.summary import summary
-from kdprune.bits import packed, unpacked
 from kdprune.errors import KdpruneError
+from kdprune.outcomes import packed, unpacked
+from kdprune.reporting.paper import published
 
 LEVELS = np.arange(10) / 10
 CURVES = {
@@ -183,16 +183,19 @@ PAPER = {  # from the paper's Tables 1 and 2, recomputed
 
 @pytest.mark.parametrize("dataset", PAPER)
 def test_the_papers_tables_give_these_statistics(dataset):
-    row = significance(paper.efficiencies()).set_index("dataset").loc[dataset]
+    row = significance(published.efficiencies()).set_index("dataset").loc[dataset]
     assert (row["first"], row.second, row.n, row.df) == ("channel", "weight", 10, 9)
     for name, value in PAPER[dataset].items():
         assert row[name] == pytest.approx(value, rel=0.02 if abs(value) < 1 else 2e-3), name
 
 
 def test_the_papers_own_figures_are_kept_beside():
-    assert paper.ttests().set_index("dataset").t.to_dict() == {"cifar10": -5.6, "cifar100": -7.06}
-    assert len(paper.breakpoints()) == 40
-    assert len(paper.comparison()) == 8
+    assert published.ttests().set_index("dataset").t.to_dict() == {
+        "cifar10": -5.6,
+        "cifar100": -7.06,
+    }
+    assert len(published.breakpoints()) == 40
+    assert len(published.comparison()) == 8
 
 
 def test_the_papers_tables_equal_the_transcript(root):
@@ -202,7 +205,7 @@ def test_the_papers_tables_equal_the_transcript(root):
     names = {"breakpoints": "breakpoints", "comparison": "comparison_cifar100", "ttests": "ttests"}
     for function, file in names.items():
         expected = pd.read_csv(folder / f"{file}.csv")
-        pd.testing.assert_frame_equal(getattr(paper, function)(), expected)
+        pd.testing.assert_frame_equal(getattr(published, function)(), expected)
 
 
 def pairs(values, teachers=None) -> pd.Series:
@@ -223,7 +226,7 @@ def test_what_cannot_be_tested_says_why(first, second, reason):
 
 
 def test_seeds_are_no_pairs():
-    table = paper.efficiencies()
+    table = published.efficiencies()
     twice = pd.concat([table, table], ignore_index=True)
     assert significance(twice).n.tolist() == significance(table).n.tolist() == [10, 10]
 

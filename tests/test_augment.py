@@ -2,7 +2,7 @@
 
 import torch
 
-from kdprune.augment import normalise, random_crop_flip
+from kdprune.data.augment import normalise, random_crop_flip
 
 
 def numbered(count: int) -> torch.Tensor:

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from networks import tiny
 
 from kdprune import models
+from kdprune.config.grid import PRUNING_ALIASES, expand
+from kdprune.config.params import load, validate
+from kdprune.config.signatures import takes
 from kdprune.distillation import METHODS as DISTILLERS
 from kdprune.errors import KdpruneError
-from kdprune.grid import PRUNING_ALIASES, expand
-from kdprune.params import load, validate
 from kdprune.pruning import METHODS as PRUNERS
-from kdprune.signatures import takes
 
 NAN, INFINITE = float("nan"), float("inf")
 PAIR = "resnet10_24/resnet10_16"

@@ -9,14 +9,17 @@ from cli_project import KEY, run_sweep, study
 from networks import TINY, dataset, images, tiny
 from torch import nn
 
-from kdprune import certificate, counts, exported, forms, models
+from kdprune import models
 from kdprune.__main__ import main
-from kdprune.composite import Projector, ReusedClassifier
+from kdprune.deployment import certificate, forms
+from kdprune.deployment.twin import masked_twin
 from kdprune.errors import KdpruneError
-from kdprune.files import write_csv
+from kdprune.models import checkpoints, counts
+from kdprune.models.composite import Projector, ReusedClassifier
 from kdprune.pruning import METHODS
-from kdprune.pruning.sweep import sweep
-from kdprune.tuned import masked_twin, prune_and_tune
+from kdprune.records import write_csv
+from kdprune.sweeps.point import prune_and_tune
+from kdprune.sweeps.sweep import sweep
 
 LEVEL = 0.5
 FINETUNE = {"epochs": 2, "batch_size": 16, "lr": 0.05, "momentum": 0.9, "nesterov": True}
@@ -56,10 +59,10 @@ def test_cut_networks_are_rebuilt_from_the_file_alone(family, tmp_path):
     pruned = next(METHODS["channel"](network(family), [LEVEL]))
     path = tmp_path / "cut.safetensors"
     models.save(path, pruned.model, described(family))
-    loaded, _ = exported.load(path)
+    loaded, _ = checkpoints.load(path)
     assert repr(loaded) == repr(pruned.model)  # every layer's own attributes, not shapes alone
     assert torch.equal(logits(loaded), logits(pruned.model))
-    outlined, _, shapes = exported.outline(path)
+    outlined, _, shapes = checkpoints.outline(path)
     assert counts.parameters(outlined) == pruned.params
     assert counts.macs(outlined) == counts.macs(pruned.model)
     assert all(parameter.is_meta for parameter in outlined.parameters())
@@ -70,7 +73,7 @@ def test_grouped_layers_that_were_not_cut_keep_their_groups():
     """A depthwise convolution with a multiplier has as many groups as inputs, not as outputs."""
     layer = nn.Conv2d(4, 8, 3, groups=4)
     model = nn.Sequential(layer, nn.Conv2d(8, 8, 3, groups=8))
-    exported.cut_to(model, {"0.weight": (8, 1, 3, 3), "1.weight": (6, 1, 3, 3), "1.bias": (6,)})
+    checkpoints.cut_to(model, {"0.weight": (8, 1, 3, 3), "1.weight": (6, 1, 3, 3), "1.bias": (6,)})
     assert (layer.groups, layer.in_channels, layer.out_channels) == (4, 4, 8)
     assert (model[1].groups, model[1].in_channels, model[1].out_channels) == (6, 6, 6)
 
@@ -86,12 +89,12 @@ def test_files_that_do_not_fit_are_refused(tmp_path):
         holder = torch.nn.Module()
         holder.state_dict = lambda given=broken: given
         models.save(path, holder, meant)
-        for read in (exported.load, exported.outline):
+        for read in (checkpoints.load, checkpoints.outline):
             with pytest.raises(KdpruneError, match=r"tensors|fit"):
                 read(path)
     path.write_bytes(b"not a checkpoint")
     with pytest.raises(KdpruneError, match="no readable checkpoint"):
-        exported.load(path)
+        checkpoints.load(path)
 
 
 @pytest.mark.parametrize("scope", ["head", "all", "none"])
@@ -154,7 +157,7 @@ def test_export_is_certified_and_repeats(method, tmp_path, values, capsys):
     sizes = text["parameters"]
     assert (sizes["stored"] < sizes["dense"]) == (method == "channel")
     assert sizes["nonzero"] < sizes["dense"]
-    model, metadata = exported.load(out / "network.safetensors")
+    model, metadata = checkpoints.load(out / "network.safetensors")
     assert metadata["input"]["mean"] == [0.45, 0.46, 0.47]
     assert counts.parameters(model) == sizes["stored"]
     before = (out / "certificate.json").read_bytes(), (out / "network.safetensors").read_bytes()

@@ -12,9 +12,10 @@ from cli_project import KEY, run_sweep, save, study
 from PIL import Image
 from safetensors.torch import save_file
 
-from kdprune import __version__, counts, exported, models
+from kdprune import __version__, models
 from kdprune.__main__ import main
-from kdprune.training import predict
+from kdprune.models import checkpoints, counts
+from kdprune.training.loop import predict
 
 
 def python(root, *arguments):
@@ -94,7 +95,7 @@ def test_inspect_counts_what_loading_finds(cut, capsys):
     dense_file = folder / "models" / "teachers" / f"{KEY}.safetensors"
     for path in (dense_file, pruned_file):
         facts = inspected(capsys, path)
-        model, metadata = exported.load(path)
+        model, metadata = checkpoints.load(path)
         params = facts["params"]
         assert params["total"] == counts.parameters(model)
         assert params["encoder"] + params["projector"] + params["classifier"] == params["total"]
@@ -150,8 +151,8 @@ def test_inspect_reads_no_weights(tmp_path, values, monkeypatch, capsys):
             assert name in ("metadata", "keys", "get_slice"), name
             return getattr(self.inner, name)
 
-    safe_open = exported.safe_open
-    monkeypatch.setattr(exported, "safe_open", Headers)
+    safe_open = checkpoints.safe_open
+    monkeypatch.setattr(checkpoints, "safe_open", Headers)
     assert inspected(capsys, KEY, "--project", folder)["params"]["total"] > 0
 
 
@@ -183,7 +184,7 @@ def test_predictions_are_those_of_the_library(cut, capsys):
         Image.fromarray(image.permute(1, 2, 0).numpy()).save(files[-1])
     stats = torch.tensor([0.45, 0.46, 0.47]), torch.tensor([0.25, 0.26, 0.27])
     dense, _ = models.load(folder / "models" / "teachers" / f"{KEY}.safetensors")
-    for name, model in ((KEY, dense), (pruned_file, exported.load(pruned_file)[0])):
+    for name, model in ((KEY, dense), (pruned_file, checkpoints.load(pruned_file)[0])):
         expected = predict(model, pixels, *stats).softmax(1)
         answers = predicted(capsys, name, *files, "--project", folder, "--top", 10)
         for path, row, answer in zip(files, expected, answers, strict=True):

@@ -8,9 +8,9 @@ import pytest
 import yaml
 from scipy import stats
 
-from kdprune import recommendation
 from kdprune.__main__ import main
-from kdprune.files import write_csv, write_json
+from kdprune.deployment import recommendation
+from kdprune.records import write_csv, write_json
 
 SMALL = "resnet10_24-resnet10_16-simkd"
 BIG = "resnet10_24"

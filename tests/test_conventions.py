@@ -1,4 +1,4 @@
-"""The tree keeps its own rules: sizes, docstrings, imports one way, deps that cover imports."""
+"""The tree keeps its own rules: rooms, sizes, docstrings, deps that cover imports."""
 
 import ast
 import itertools
@@ -7,56 +7,67 @@ from pathlib import Path
 import pytest
 import yaml
 
+from kdprune.study.code import closure, imported
+
 ROOT = Path(__file__).parents[1]
-SOURCES = sorted([*ROOT.glob("kdprune/**/*.py"), *ROOT.glob("stages/*.py")])
-# Modules whose changes cannot change a result: they only refuse, name, place or start things.
+SOURCES = sorted([*ROOT.glob("kdprune/**/*.py"), *ROOT.glob("stages/**/*.py")])
+
+# Who may import whom. A room is a folder; "ground" are the files of kdprune/ itself.
+BELOW = ("ground", "config", "data", "sources", "models", "training", "distillation", "pruning")
+ROOMS = {
+    "ground": ("ground",),
+    "config": ("ground",),
+    "data": ("ground",),
+    "sources": ("ground", "data"),
+    "models": ("ground",),
+    "training": ("ground", "data"),
+    "distillation": ("ground", "models"),
+    "pruning": ("ground", "models"),
+    "sweeps": ("ground", "data", "models", "training", "distillation", "pruning"),
+    "analysis": ("ground",),
+    "reporting": ("ground", "analysis"),
+    "study": (*BELOW, "analysis"),
+    "deployment": (*BELOW, "analysis", "sweeps", "study"),
+    "planning": (*BELOW, "analysis", "sweeps", "study"),
+    "cli": (*BELOW, "analysis", "sweeps", "study", "reporting", "deployment", "planning"),
+    "stages": (*BELOW, "analysis", "sweeps", "study", "reporting", "deployment", "planning"),
+}
+GROUND = "__init__ __main__ device errors files outcomes progress records versions".split()
+TORCHLESS = ("analysis", "reporting")
+
+# A change here cannot change a result: these refuse, name, place, follow or write whole
 NEUTRAL = {
     "kdprune/__init__.py",
-    "kdprune/consistency.py",
-    "kdprune/data/__init__.py",
     "kdprune/errors.py",
     "kdprune/files.py",
-    "kdprune/grid.py",
-    "kdprune/params.py",
     "kdprune/progress.py",
-    "kdprune/schema.py",
-    "kdprune/signatures.py",
+    "kdprune/versions.py",
+    "kdprune/study/__init__.py",
+    "kdprune/study/code.py",
+    "kdprune/study/paths.py",
+    "kdprune/study/unfinished.py",
     "stages/__init__.py",
-    "stages/paths.py",
-    "stages/resume.py",
 }
+# What this room decides stands in params.yaml, on which the stages depend
+NEUTRAL_ROOM = "config"
 
 
 def relative(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def imported(path: Path) -> set[str]:
-    """The project's own files that a file imports, at any depth of its code."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-        elif isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-    files = set()
-    for name in found:
-        base = ROOT / name.replace(".", "/")
-        for candidate in (base.with_suffix(".py"), base / "__init__.py"):
-            if candidate.is_file() and candidate.is_relative_to(ROOT):
-                files.add(candidate)
-    return files
+def room(file: str) -> str:
+    parts = file.split("/")
+    if parts[0] == "stages":
+        return "stages"
+    return parts[1] if len(parts) > 2 else "ground"
 
 
-def closure(path: Path) -> set[str]:
-    """All of the project's files that running `path` imports."""
-    seen, queue = set(), [path]
-    while queue:
-        current = queue.pop()
-        if current not in seen:
-            seen.add(current)
-            queue += imported(current)
-    return {relative(item) for item in seen}
+def some(items):
+    """The items, of which there must be some: a test that finds nothing to check has failed."""
+    found = list(items)
+    assert found, "nothing to check"
+    return found
 
 
 def stages() -> dict[str, dict]:
@@ -64,48 +75,88 @@ def stages() -> dict[str, dict]:
     return {name: stage.get("do", stage) for name, stage in described.items()}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=relative)
+@pytest.mark.parametrize("path", some(SOURCES), ids=relative)
 def test_files_are_small(path):
     lines = path.read_text().count("\n")
     assert lines <= 200
-    if relative(path).removeprefix("stages/").removesuffix(".py") in stages():
+    if path.parent == ROOT / "stages":
         assert lines <= 40
 
 
-def test_analysis_and_plotting_never_import_torch():
-    for path in [*ROOT.glob("kdprune/analysis/*.py"), *ROOT.glob("kdprune/plotting*/**/*.py")]:
-        for file in closure(path):
+@pytest.mark.parametrize("path", some(SOURCES), ids=relative)
+def test_a_file_imports_from_the_rooms_that_its_own_may(path):
+    own = room(relative(path))
+    if relative(path) == "kdprune/__main__.py":  # the door: it opens the command line
+        own = "cli"
+    allowed = {own, *ROOMS[own]}
+    strangers = {file for file in imported(relative(path)) if room(file) not in allowed}
+    assert not strangers
+
+
+def test_the_rooms_are_all_and_the_ground_is_the_grounds():
+    folders = {
+        path.name
+        for path in some((ROOT / "kdprune").glob("*/__init__.py"))
+        for path in [path.parent]
+    }
+    assert folders | {"ground", "stages"} == set(ROOMS)
+    assert {path.stem for path in some((ROOT / "kdprune").glob("*.py"))} == set(GROUND)
+
+
+@pytest.mark.parametrize("path", some(SOURCES), ids=relative)
+def test_no_circle_among_imports(path):
+    """What a file imports as it is loaded never leads back to it."""
+    seen, queue = set(), [relative(path)]
+    while queue:
+        for file in loaded(queue.pop()):
+            assert file != relative(path)
+            if file not in seen:
+                seen.add(file)
+                queue.append(file)
+
+
+def loaded(file: str) -> set[str]:
+    """The project's files that a file imports at its top level; of a package, what it names."""
+    files = set()
+    for node in ast.parse((ROOT / file).read_text()).body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            base = node.module.replace(".", "/")
+            parts = {f"{base}/{alias.name}" for alias in node.names}
+            inner = {part for part in parts if exists(part)}
+            files |= inner if inner == parts else inner | {base}
+        elif isinstance(node, ast.Import):
+            files |= {alias.name.replace(".", "/") for alias in node.names}
+    return {exists(item) for item in files} - {None}
+
+
+def exists(base: str) -> str | None:
+    """The project's file that a module's path stands for."""
+    candidates = (f"{base}.py", f"{base}/__init__.py")
+    return next((item for item in candidates if (ROOT / item).is_file()), None)
+
+
+@pytest.mark.parametrize("own", TORCHLESS)
+def test_no_torch_where_tables_become_tables_and_words(own):
+    for path in some(ROOT.glob(f"kdprune/{own}/**/*.py")):
+        for file in closure(relative(path)):
             assert "import torch" not in (ROOT / file).read_text(), f"{relative(path)} → {file}"
 
 
-def test_methods_never_import_training():
-    for folder in ("distillation", "pruning"):
-        methods = ROOT.glob(f"kdprune/{folder}/*.py")
-        for path in (item for item in methods if item.stem not in ("sweep", "finetune")):
-            assert "kdprune/training.py" not in {relative(item) for item in imported(path)}
-
-
-def test_library_never_imports_stages():
-    for path in ROOT.glob("kdprune/**/*.py"):
-        assert not any(name.startswith("stages") for name in closure(path))
-
-
-@pytest.mark.parametrize("name", sorted(stages()))
+@pytest.mark.parametrize("name", some(sorted(stages())))
 def test_deps_cover_what_a_stage_imports(name):
     """A file that a stage imports is its dep, but for the methods that its instance does not use
-    (an instance depends on its own method's file) and for modules that cannot change results.
+    (an instance depends on its own method's file) and for what cannot change results.
     """
     stage = stages()[name]
     deps = set(stage["deps"])
-    needed = closure(ROOT / "stages" / f"{name}.py") - NEUTRAL
-    methods = {f"kdprune/{folder}" for folder in ("distillation", "pruning")}
-    own = {dep.rsplit("/", 1)[0] for dep in deps if "${" in dep} & methods
-    chosen = {path.stem for path in (ROOT / "conf").glob("*/*.yaml")}
+    own = {dep.rsplit("/", 1)[0]: dep for dep in deps if "${item." in dep and dep.endswith(".py")}
+    script = f"stages/{name}.py"
+    needed = closure(script, methods=tuple(chosen(closure(script))))
+    needed = {file for file in needed if file not in NEUTRAL and room(file) != NEUTRAL_ROOM}
     missing = set()
     for file in needed:
         folder, stem = file.rsplit("/", 1)[0], Path(file).stem
-        registry = stem == "__init__"
-        if registry or (folder in own and stem in chosen):
+        if decides_nothing(file) or (folder in own and stem in METHODS):
             continue
         if file not in deps and not any(file.startswith(f"{dep}/") for dep in deps):
             missing.add(file)
@@ -113,8 +164,32 @@ def test_deps_cover_what_a_stage_imports(name):
     for dep in deps:
         if dep.startswith(("kdprune", "stages")) and "${" not in dep:
             assert (ROOT / dep).exists(), f"{dep} is not there"
-            if dep.endswith(".py"):
-                assert dep in needed, f"{name} depends on {dep}, which it does not import"
+            inside = {file for file in needed if file == dep or file.startswith(f"{dep}/")}
+            assert inside, f"{name} depends on {dep}, of which it imports nothing"
+
+
+def chosen(files: set[str]) -> list[str]:
+    """All methods of those registries in which one of `files` looks a method up by its name."""
+    found = []
+    for conf, package in (("distill", "distillation"), ("prune", "pruning")):
+        line = f"from kdprune.{package} import METHODS"
+        if any(line in (ROOT / file).read_text() for file in files):
+            found += [path.stem for path in some((ROOT / "conf" / conf).glob("*.yaml"))]
+    return found
+
+
+METHODS = sorted(path.stem for path in some((ROOT / "conf").glob("*/*.yaml")))
+
+
+def decides_nothing(file: str) -> bool:
+    """Whether a file is a package's own with a docstring alone, or a registry.
+
+    A registry has no choice: `test_a_method_is_what_the_file_of_its_name_holds`.
+    """
+    if not file.endswith("__init__.py"):
+        return False
+    registries = ("kdprune/distillation/__init__.py", "kdprune/pruning/__init__.py")
+    return file in registries or len(ast.parse((ROOT / file).read_text()).body) == 1
 
 
 def test_every_method_has_its_yaml_and_its_file():
@@ -126,7 +201,7 @@ def test_every_method_has_its_yaml_and_its_file():
 
 def test_nothing_of_a_machine_or_a_registry_is_named():
     suspicious = ("/work/", "/tmp/kdp", "pypi" + ".org", "registry." + "npmjs")
-    allowed = {"kdprune/data/sources/npm.py"}  # the registry's public default
+    allowed = {"kdprune/sources/npm.py"}  # the registry's public default
     folders = ("kdprune", "stages", "conf", "tests", "docs", "benchmarks", ".ci")
     files = itertools.chain.from_iterable((ROOT / folder).rglob("*") for folder in folders)
     top = [ROOT / name for name in ("README.md", "Makefile", "requirements.lock", "pyproject.toml")]

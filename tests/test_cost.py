@@ -11,11 +11,12 @@ import yaml
 from networks import TINY
 from torch import nn
 
-from kdprune import calibration, cost, counts
 from kdprune.__main__ import main
 from kdprune.cli import plan
-from kdprune.cost import Images, Network, Speed
 from kdprune.distillation import METHODS
+from kdprune.models import counts
+from kdprune.planning import calibration, cost
+from kdprune.planning.cost import Images, Network, Speed
 
 IMAGES = Images(train=100, val=10, test=20)
 NETWORK = Network(macs=7, training_macs=5, teacher_macs=3, params=50, bytes=200, head=40)
@@ -141,7 +142,7 @@ def small(values: dict, folder) -> dict:
         name: {"timm": TINY[name][0], "kwargs": TINY[name][1]} for name in ("basic", "dense")
     }
     values["pairs"] = ["basic/dense"]
-    from kdprune.grid import expand
+    from kdprune.config.grid import expand
 
     values["grid"] = expand(
         datasets=values["datasets"],

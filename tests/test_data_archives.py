@@ -6,8 +6,8 @@ import tarfile
 import pytest
 from data_files import archive, files, official_archive, small
 
-from kdprune.data.sources import archives, layouts
 from kdprune.errors import KdpruneError
+from kdprune.sources import archives, layouts
 
 FORMS = [
     (dataset, layout) for dataset in ("cifar10", "cifar100") for layout in ("binary", "python")

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdprune.data.canonical import CIFAR10_CLASSES, DATASETS, load
-from kdprune.data.sources.writing import canonical, digest, statistics, write
 from kdprune.errors import KdpruneError
+from kdprune.sources.writing import canonical, digest, statistics, write
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from data_files import binary, files, python, small
 
-from kdprune.data.sources import layouts
-from kdprune.data.sources.writing import canonical
 from kdprune.errors import KdpruneError
+from kdprune.sources import layouts
+from kdprune.sources.writing import canonical
 
 FORMS = [
     (dataset, layout) for dataset in ("cifar10", "cifar100") for layout in ("binary", "python")

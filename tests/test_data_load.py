@@ -8,8 +8,8 @@ import pytest
 from data_files import small
 
 from kdprune.data.canonical import load
-from kdprune.data.sources.writing import write
 from kdprune.errors import KdpruneError
+from kdprune.sources.writing import write
 
 
 @pytest.fixture

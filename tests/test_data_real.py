@@ -18,7 +18,7 @@ import requests
 from data_files import archive, files
 
 from kdprune.data.canonical import DATASETS, load
-from kdprune.data.sources import layouts, local, npm, prepare, writing
+from kdprune.sources import layouts, local, npm, prepare, writing
 
 ROOT = Path(__file__).parents[1]
 MAKER = ROOT.parent / "shared" / "data" / "make_cifar.py"

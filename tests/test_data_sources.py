@@ -9,8 +9,8 @@ import pytest
 from data_mirrors import local_folder, mirroring, prepared
 
 from kdprune.data.canonical import EMBEDDED, load
-from kdprune.data.sources import SOURCES, npm, prepare
 from kdprune.errors import KdpruneError
+from kdprune.sources import SOURCES, npm, prepare
 
 FORMS = [
     f"{layout} {shape}"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from data_server import running
 
-from kdprune.data.sources.transfer import CHUNK, Unreachable, download, shown
+from kdprune.sources.transfer import CHUNK, Unreachable, download, shown
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
 CHECKSUM = "md5:" + hashlib.md5(CONTENT).hexdigest()

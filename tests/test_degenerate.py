@@ -15,19 +15,20 @@ from hypothesis import strategies as st
 from networks import dataset, images, tiny
 from torch import nn
 
-from kdprune import counts, models
+from kdprune import models
 from kdprune.analysis.breakpoints import RULES, breakpoints
 from kdprune.analysis.efficiency import efficiency
 from kdprune.analysis.significance import compare, significance
-from kdprune.bits import packed
+from kdprune.config.grid import expand
 from kdprune.data.canonical import stratified_split
 from kdprune.distillation.none import Supervised
 from kdprune.errors import KdpruneError
-from kdprune.files import write_json
-from kdprune.grid import expand
+from kdprune.models import counts
+from kdprune.outcomes import packed
 from kdprune.pruning import METHODS, channel, groups
-from kdprune.pruning.sweep import sweep
-from kdprune.training import evaluate, fit
+from kdprune.records import write_json
+from kdprune.sweeps.sweep import sweep
+from kdprune.training.loop import evaluate, fit
 
 NAMED = {"dataset": "cifar10", "role": "student", "teacher": "t", "student": "s", "distill": "kd"}
 FINETUNE = {
@@ -381,8 +382,8 @@ def study(root, tmp_path, values, monkeypatch):
     """A folder with the tables of one pair, two seeds and three levels; runs a stage in it."""
     monkeypatch.syspath_prepend(root)
     monkeypatch.chdir(tmp_path)
-    from stages import paths
-    from stages.__main__ import run
+    from kdprune.study import paths
+    from stages.runner.run import run
 
     values["pairs"] = ["resnet10_24/resnet10_16"]
     values["distill"]["method"], values["prune"]["method"] = "simkd", "both"
@@ -503,7 +504,7 @@ def test_stages_that_have_not_run_are_named(study, capsys):
 def test_networks_with_the_names_of_nothing(root, tmp_path, monkeypatch):
     """Architectures may be called nan, null or 18: they are words, not numbers or gaps."""
     monkeypatch.syspath_prepend(root)
-    from stages import tables
+    from kdprune.study import tables
 
     table = curve([60, 50], teacher="nan", student="18", distill="null")
     table.to_csv(tmp_path / "table.csv", index=False)
@@ -512,7 +513,7 @@ def test_networks_with_the_names_of_nothing(root, tmp_path, monkeypatch):
 
 def test_metrics_hold_numbers_only(root, monkeypatch):
     monkeypatch.syspath_prepend(root)
-    from stages import tables
+    from kdprune.study import tables
 
     frame = pd.DataFrame(
         {"a": ["x", "y"], "n": [1, 2], "p": [None, 0.123456789], "c": [True, False]}

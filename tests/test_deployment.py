@@ -12,12 +12,13 @@ from safetensors.torch import save as serialise
 from test_conventions import closure
 from torch import nn
 
-from kdprune import deployment, models
-from kdprune.files import write_csv
+from kdprune import device, models
+from kdprune.deployment import measure
 from kdprune.pruning import METHODS
 from kdprune.pruning.pruned import Pruned
-from kdprune.reporting.deployment import related, sections
-from kdprune.reporting.markdown import render
+from kdprune.records import write_csv
+from kdprune.reporting.document.markdown import render
+from kdprune.reporting.sections.deployment import related, sections
 
 FAST = {"repeats": 3, "least": 3}
 TIMES = ["latency_ms_p25", "latency_ms_median", "latency_ms_p75"]
@@ -47,20 +48,20 @@ def masks(model: nn.Module, share: float) -> dict[str, torch.Tensor]:
 
 def test_sizes_by_hand():
     model = Hand()
-    found = deployment.sizes(model, input_size=8)
+    found = measure.sizes(model, input_size=8)
     assert found["macs"] == 4 * 27 * 64 + 1200
     assert found["params"] == found["nonzero_params"] == 108 + 1500
     file = serialise(model.state_dict())
     assert found["dense_bytes"] == found["sparse_bytes"] == len(file)
     assert len(file) - 4 * 1608 == 8 + int.from_bytes(file[:8], "little")  # the header alone
     assert found["sparse_form"] == "dense"
-    compressor = zstandard.ZstdCompressor(level=deployment.ZSTD_LEVEL)
+    compressor = zstandard.ZstdCompressor(level=measure.ZSTD_LEVEL)
     assert found["zstd_bytes"] == len(compressor.compress(file)) > len(file) / 2
 
 
 def test_sparse_sizes_by_hand():
     model = Hand()
-    found = deployment.sizes(model, masks(model, 0.5), input_size=8)
+    found = measure.sizes(model, masks(model, 0.5), input_size=8)
     assert found["nonzero_params"] == 54 + 600 + 300
     # a bit per weight: 108 / 8 rounded up, and 150; CSR of the head has 301 pointers for 600 values
     saved = (4 * 108 - 14 - 4 * 54) + (4 * 1200 - 150 - 4 * 600)
@@ -69,28 +70,26 @@ def test_sparse_sizes_by_hand():
     wide = nn.Linear(1000, 2, bias=False)
     keep = torch.zeros(2, 1000, dtype=torch.bool)
     keep[:, :5] = True
-    saved = {
-        form: deployment._saved(keep, getattr(deployment, form)) for form in ("_csr", "_bitmask")
-    }
+    saved = {form: measure._saved(keep, getattr(measure, form)) for form in ("_csr", "_bitmask")}
     # three pointers of 4 bytes; ten values of 4, and their columns of 2, for 1000 do not fit in 1
     assert saved == {"_csr": 8000 - 12 - 60, "_bitmask": 8000 - 250 - 40}
-    assert deployment._saved(torch.ones(2, 1000, dtype=torch.bool), deployment._bitmask) == 0
-    assert deployment._saved(keep[0], deployment._bitmask) == 4000 - 125 - 20  # a vector
+    assert measure._saved(torch.ones(2, 1000, dtype=torch.bool), measure._bitmask) == 0
+    assert measure._saved(keep[0], measure._bitmask) == 4000 - 125 - 20  # a vector
     assert wide.weight.shape == keep.shape
 
 
 def test_a_mask_saves_nothing_but_in_a_sparse_or_compressed_file():
     dense = networks.tiny()
-    before = deployment.sizes(dense)
+    before = measure.sizes(dense)
     (masked,) = METHODS["weight"](dense, [0.8])
-    found = deployment.sizes(masked.model, masked.masks)
+    found = measure.sizes(masked.model, masked.masks)
     for name in ("macs", "params", "dense_bytes"):
         assert found[name] == before[name], name
     assert found["nonzero_params"] == masked.nonzero_params < before["params"]
     assert found["sparse_bytes"] < found["dense_bytes"]
     assert found["zstd_bytes"] < before["zstd_bytes"]
     (cut,) = METHODS["channel"](dense, [0.5])
-    found = deployment.sizes(cut.model, cut.masks)
+    found = measure.sizes(cut.model, cut.masks)
     for name in ("macs", "params", "dense_bytes", "zstd_bytes", "sparse_bytes"):
         assert found[name] < before[name], name
     assert found["nonzero_params"] == found["params"] == cut.params
@@ -99,7 +98,7 @@ def test_a_mask_saves_nothing_but_in_a_sparse_or_compressed_file():
 
 def test_masked_channels_are_counted_with_their_norms():
     (masked,) = METHODS["channel"](networks.tiny(), [0.5], mode="mask")
-    found = deployment.sizes(masked.model, masked.masks)
+    found = measure.sizes(masked.model, masked.masks)
     zeros = sum(int((~mask).sum()) for mask in masked.masks.values())
     assert found["params"] - found["nonzero_params"] == zeros > 0
     assert any(mask.dim() == 1 for mask in masked.masks.values())
@@ -109,10 +108,10 @@ def test_masked_channels_are_counted_with_their_norms():
 def test_times_are_positive_and_ordered():
     model = networks.tiny()
     before = copy.deepcopy(model.state_dict())
-    (found,) = deployment.latency([model], 2, repeats=5, least=2)
+    (found,) = measure.latency([model], 2, repeats=5, least=2)
     assert 0 < found[TIMES[0]] <= found[TIMES[1]] <= found[TIMES[2]]
     assert found["repeats"] == 5
-    (found,) = deployment.latency([model], 1, repeats=50, least=4, seconds=0)
+    (found,) = measure.latency([model], 1, repeats=50, least=4, seconds=0)
     assert found["repeats"] == 4
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
@@ -120,7 +119,7 @@ def test_times_are_positive_and_ordered():
 def test_times_are_of_the_network_that_they_stand_beside(monkeypatch):
     """By a clock that only the networks move: each image takes a network its own time."""
     clock = [0.0]
-    monkeypatch.setattr(deployment.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(measure.time, "perf_counter", lambda: clock[0])
 
     class Slow(nn.Module):
         def __init__(self, seconds: float) -> None:
@@ -133,10 +132,10 @@ def test_times_are_of_the_network_that_they_stand_beside(monkeypatch):
             return images
 
     slow, fast = Slow(0.5), Slow(0.25)
-    first, second = deployment.latency([slow, fast], 8, **FAST)
+    first, second = measure.latency([slow, fast], 8, **FAST)
     assert [first[name] for name in TIMES] == [4000] * 3  # neither the first turns nor one image
     assert [second[name] for name in TIMES] == [2000] * 3
-    assert slow.batches == fast.batches == [1, 8] * (deployment.WARM_UP + 3)
+    assert slow.batches == fast.batches == [1, 8] * (measure.WARM_UP + 3)
 
 
 def measured() -> pd.DataFrame:
@@ -145,7 +144,7 @@ def measured() -> pd.DataFrame:
     variants = {"none": Pruned(0.0, 0.0, 0.0, dense)}
     for method, level in (("weight", 0.8), ("channel", 0.5)):
         variants[method] = next(METHODS[method](dense, [level]))
-    rows = pd.DataFrame(deployment.compare(variants, batches=(1, 4), **FAST))
+    rows = pd.DataFrame(measure.compare(variants, batches=(1, 4), **FAST))
     who = {"dataset": "cifar10", "role": "teacher", "teacher": "t", "student": "", "distill": ""}
     times = {"none": 8.0, "weight": 8.0, "channel": 6.0}
     return rows.assign(**who, latency_ms_median=rows.method.map(times) * rows.batch)
@@ -162,12 +161,12 @@ def test_the_document_says_what_the_rows_say():
     assert frame.kind["weight", 1] == "weight, masked"
     assert frame.kind["channel", 1] == "channel, removed"
     assert frame.per_second["channel", 1] == pytest.approx(1000 / 6)
-    text = render("numbers", sections(rows), deployment.Path())
+    text = render("numbers", sections(rows), measure.Path())
     assert "**Weight, masked:** 1.00 (1.00 to 1.00) times the MACs, 1.00" in text
     assert "0.75 (0.75 to 0.75) times the unpruned time at batch 4" in text
     assert "n = 1 network" in text
-    assert deployment.device_name(torch.device("cpu")) in text.replace("\\", "")
-    alone = render("numbers", sections(rows[rows.method == "none"]), deployment.Path())
+    assert device.device_name(torch.device("cpu")) in text.replace("\\", "")
+    alone = render("numbers", sections(rows[rows.method == "none"]), measure.Path())
     assert "all broke at once" in alone
 
 
@@ -188,8 +187,8 @@ def test_the_stage(root, tmp_path, monkeypatch, values):
     values["prune"]["channel"]["mode"] = "mask"
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
     write_csv("metrics/breakpoints.csv", pd.DataFrame(rows))
-    quick = deployment.compare
-    monkeypatch.setattr(deployment, "compare", lambda found: quick(found, (1, 2), **FAST))
+    quick = measure.compare
+    monkeypatch.setattr(measure, "compare", lambda found: quick(found, (1, 2), **FAST))
     threads = torch.get_num_threads()
     try:
         measure.main()
@@ -210,5 +209,5 @@ def test_the_stage(root, tmp_path, monkeypatch, values):
 
 
 def test_the_document_needs_no_torch(root):
-    for file in closure(root / "kdprune/reporting/deployment.py"):
+    for file in closure(root / "kdprune/reporting/sections/deployment.py"):
         assert "import torch" not in (root / file).read_text(), file

@@ -132,17 +132,17 @@ def current() -> bool:
 def stand_ins(folder: Path) -> None:
     """The embedded images, and the student of the pages as it is before any training."""
     from kdprune import models
-    from kdprune.data.sources import prepare
+    from kdprune.config.params import load
     from kdprune.distillation import METHODS
-    from kdprune.params import load
-    from stages.training import network
+    from kdprune.sources import prepare
+    from kdprune.study.trainings import network
 
     prepare("cifar10", "embedded", folder / "data/cifar10", cache=folder / ".run", show=False)
     params = load(ROOT / "params.yaml")
     item = params.grid["students"][STUDENT]
     teacher, _ = network(params, item["teacher"], 10, 1)
     student, described = network(params, item["student"], 10, 1)
-    task = METHODS["simkd"](student, teacher, **params.distill.__pydantic_extra__["simkd"])
+    task = METHODS["simkd"](student, teacher, **params.distill.hyperparameters["simkd"])
     metadata = {"network": described, "seed": 1, "projector": task.spec, "role": "student", **item}
     models.save(folder / f"models/students/{STUDENT}.safetensors", task.network.cpu(), metadata)
 

@@ -20,9 +20,10 @@ from timm.models.densenet import DenseBlock
 from timm.models.resnet import BasicBlock, Bottleneck
 from torch import nn
 
-from kdprune import counts, models
+from kdprune import models
+from kdprune.config.grid import split_pair
 from kdprune.distillation import METHODS as DISTILLERS
-from kdprune.grid import split_pair
+from kdprune.models import counts
 from kdprune.pruning import METHODS, channel, groups
 
 ARCHITECTURES = yaml.safe_load((ROOT / "conf" / "architectures.yaml").read_text())["architectures"]

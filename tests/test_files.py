@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from kdprune.files import before, keep, kept, replacing
-from stages import paths, resume
+from kdprune.study import paths, unfinished
 
 
 def test_what_dead_processes_left_goes(tmp_path):
@@ -79,7 +79,7 @@ def project(tmp_path, monkeypatch):
 
 def name(**changes):
     given = {"inputs": [paths.Path("data")], "parameters": {"lr": 0.1}} | changes
-    return resume.unfinished("teach", "net", **given).name
+    return unfinished.unfinished("teach", "net", **given).name
 
 
 @pytest.mark.parametrize("change", ["parameters", "data", "code", "version"])
@@ -90,20 +90,20 @@ def test_another_configuration_has_another_name(change, project, monkeypatch):
     if change == "parameters":
         changes = {"parameters": {"lr": 0.2}}
     elif change == "version":
-        monkeypatch.setattr(resume.metadata, "version", lambda library: "0")
+        monkeypatch.setattr(unfinished.metadata, "version", lambda library: "0")
     else:
         (project / {"data": "data", "code": "kdprune/code.py"}[change]).write_text("2")
     assert name(**changes) != first
 
 
 def test_what_dvc_has_recorded_is_forgotten(project):
-    path = project / resume.unfinished("teach", "net", inputs=[], parameters=1)
+    path = project / unfinished.unfinished("teach", "net", inputs=[], parameters=1)
     keep(path, b"one")
     keep(path, b"two")
     lock = project / "dvc.lock"
 
     def again() -> bytes | None:
-        return kept(resume.unfinished("teach", "net", inputs=[], parameters=1))
+        return kept(unfinished.unfinished("teach", "net", inputs=[], parameters=1))
 
     lock.touch()
     assert again() == b"two"  # killed: the stage has not ended

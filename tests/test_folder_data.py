@@ -10,11 +10,11 @@ from own_data import CLASSES, halves, images
 from PIL import Image
 
 from kdprune.cli import predict
+from kdprune.config.grid import expand
+from kdprune.config.params import validate
 from kdprune.data.canonical import load
-from kdprune.data.sources import folder, pictures
 from kdprune.errors import KdpruneError
-from kdprune.grid import expand
-from kdprune.params import validate
+from kdprune.sources import folder, pictures
 
 
 def prepared(root, out):

@@ -9,8 +9,8 @@ from kdprune import device
 from kdprune.distillation import METHODS
 from kdprune.distillation.none import Supervised
 from kdprune.errors import KdpruneError
-from kdprune.graphed import training_step
-from kdprune.pruning.sweep import sweep
+from kdprune.sweeps.sweep import sweep
+from kdprune.training.step import training_step
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU at hand")
 

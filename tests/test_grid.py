@@ -2,8 +2,8 @@
 
 import pytest
 
-from kdprune.errors import KdpruneError
-from kdprune.grid import expand, names, nearest
+from kdprune.config.grid import expand, names
+from kdprune.errors import KdpruneError, nearest
 
 PAIRS = ["resnet101/resnet50", "resnet101/resnet18", "densenet161/densenet169"]
 

@@ -8,8 +8,8 @@ from networks import TINY, images, tiny
 from torch import nn
 
 from kdprune import models
-from kdprune.augment import normalise
-from kdprune.layout import arrange
+from kdprune.data.augment import normalise
+from kdprune.device import arrange
 from kdprune.pruning import METHODS
 
 

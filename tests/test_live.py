@@ -11,8 +11,8 @@ from networks import dataset, tiny
 
 from kdprune.distillation.none import Supervised
 from kdprune.progress import followed
-from kdprune.training import fit
-from stages import live
+from kdprune.training.loop import fit
+from stages.runner import live
 
 KEY = "cifar10-tiny"
 FOLDER = live.FOLDER / KEY

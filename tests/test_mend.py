@@ -6,7 +6,7 @@ import pytest
 import workspace
 
 from kdprune.errors import KdpruneError
-from stages import mend
+from stages.runner import mend
 
 HEAD = "schema: '2.0'\nstages:\n"
 STAGES = {name: f"  {name}:\n    cmd: x\n    outs:\n    - path: {name}\n" for name in "abcd"}

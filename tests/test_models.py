@@ -6,8 +6,9 @@ from networks import TINY, images, tiny
 from timm.layers import Conv2dSame
 from torch import nn
 
-from kdprune import counts, models
+from kdprune import models
 from kdprune.errors import KdpruneError
+from kdprune.models import counts
 
 # Parameters with 1000, 100 and 10 classes (METHODS of the paper's fifteen networks)
 PUBLISHED = {

@@ -19,10 +19,10 @@ from networks import TINY, images, tiny
 from safetensors.torch import save_file
 
 from kdprune import models
+from kdprune.config.params import validate
 from kdprune.errors import KdpruneError
-from kdprune.files import read_json
-from kdprune.params import validate
-from kdprune.weights import adopt
+from kdprune.models.own_weights import adopt
+from kdprune.records import read_json
 
 WHERE = "architectures.mine.weights"
 

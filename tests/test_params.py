@@ -6,8 +6,8 @@ import sys
 import pytest
 import yaml
 
+from kdprune.config.params import load, validate
 from kdprune.errors import KdpruneError
-from kdprune.params import load, validate
 
 
 def set_at(values: dict, path: str, value) -> None:

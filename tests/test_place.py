@@ -3,9 +3,9 @@
 import pytest
 import yaml
 
-from kdprune.files import write_json
-from kdprune.grid import expand
-from stages import place
+from kdprune.config.grid import expand
+from kdprune.records import write_json
+from stages.runner import place
 
 GRID = expand(
     datasets=["cifar10", "cifar100"],

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from kdprune import plotstyle, plotting
+from kdprune.reporting.figures import drawing, style
 
 
 def table(name: str) -> pd.DataFrame:
@@ -19,9 +19,9 @@ def sweeps():
 
 def drawn(sweeps, found, scored):
     return {
-        "accuracy": plotting.accuracy_curves(sweeps, found),
-        "efficiency": plotting.efficiency_points(scored),
-        "pairs": plotting.paired_comparison(scored),
+        "accuracy": drawing.accuracy_curves(sweeps, found),
+        "efficiency": drawing.efficiency_points(scored),
+        "pairs": drawing.paired_comparison(scored),
     }
 
 
@@ -29,7 +29,7 @@ def test_the_same_tables_give_the_same_bytes(sweeps, tmp_path):
     for turn in ("one", "two"):
         figures = drawn(sweeps, table("breakpoints"), table("efficiency"))
         for name, figure in figures.items():
-            plotstyle.save(figure, tmp_path / turn / f"{name}.svg")
+            style.save(figure, tmp_path / turn / f"{name}.svg")
     for name in figures:
         first, second = (tmp_path / turn / f"{name}.svg" for turn in ("one", "two"))
         assert first.read_bytes() == second.read_bytes()
@@ -39,7 +39,7 @@ def test_a_curve_is_the_mean_over_seeds_and_the_ring_its_breakpoint(sweeps):
     found = table("breakpoints")
     one = sweeps[sweeps.teacher == found.teacher[0]]
     one = one[(one.role == "teacher") & (one.method == "weight")]
-    figure = plotting.accuracy_curves(one, found)
+    figure = drawing.accuracy_curves(one, found)
     (axis,) = figure.axes
     curve = next(line for line in axis.lines if len(line.get_xdata()) == one.level.nunique())
     means = one.groupby("nonzero_params").test_accuracy.mean()
@@ -58,13 +58,13 @@ def test_a_partial_grid_is_drawn(sweeps, methods, tmp_path):
     scored = scored[scored.condition.isin([*methods, "teacher", "distilled"])]
     part = sweeps[sweeps.method.isin(methods)] if methods else sweeps
     for name, figure in drawn(part, found[found.method.isin(methods)], scored).items():
-        plotstyle.save(figure, tmp_path / f"{name}.svg")
+        style.save(figure, tmp_path / f"{name}.svg")
     teachers = table("efficiency").query("role == 'teacher'")
-    plotstyle.save(plotting.paired_comparison(teachers), tmp_path / "none.svg")
+    style.save(drawing.paired_comparison(teachers), tmp_path / "none.svg")
 
 
 def test_distillation_methods_are_told_apart_where_there_are_several():
     rows = [("t", "", ""), ("t", "s", "kd"), ("t", "s", "at")]
     several = pd.DataFrame(rows, columns=["teacher", "student", "distill"])
-    assert list(plotting.with_network_names(several).network) == ["t", "t → s (kd)", "t → s (at)"]
-    assert list(plotting.with_network_names(several[:2]).network) == ["t", "t → s"]
+    assert list(drawing.with_network_names(several).network) == ["t", "t → s (kd)", "t → s (at)"]
+    assert list(drawing.with_network_names(several[:2]).network) == ["t", "t → s"]

@@ -9,9 +9,9 @@ import pytest
 import timm
 import yaml
 
-from kdprune import paper
-from kdprune.grid import split_pair
-from kdprune.params import load
+from kdprune.config.grid import split_pair
+from kdprune.config.params import load
+from kdprune.reporting.paper import published
 
 # What the paper prints ("Matching the Ideal Pruning Method with Knowledge Distillation for Optimal
 # Compression", sections 2 and 4): one recipe of SGD, temperature 4, 0 to 90 % in tens, ten
@@ -80,7 +80,7 @@ def test_the_grid_is_the_papers(composed, profile):
     counts = {name: len(grid[name]) for name in ("teachers", "students", "sweeps")}
     assert counts == {"teachers": 14, "students": 20, "sweeps": 68}
     pairs = {split_pair(pair) for pair in values["pairs"]}
-    printed = paper.breakpoints()
+    printed = published.breakpoints()
     assert len(values["pairs"]) == 10
     assert pairs == set(zip(printed.teacher, printed.student, strict=True))
     for name in set(itertools.chain(*pairs)):

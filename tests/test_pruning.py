@@ -9,17 +9,19 @@ import torch
 from networks import TINY, dataset, images, tiny
 from torch import nn
 
-from kdprune import counts, models
-from kdprune.augment import normalise, random_crop_flip
-from kdprune.composite import Projector, ReusedClassifier
+from kdprune import models
+from kdprune.data.augment import normalise, random_crop_flip
 from kdprune.distillation.none import Supervised
 from kdprune.errors import KdpruneError
-from kdprune.pruning import METHODS, channel, groups, heads
-from kdprune.pruning.batchnorm import re_estimate
-from kdprune.pruning.heads import features, train_heads
+from kdprune.models import counts
+from kdprune.models.composite import Projector, ReusedClassifier
+from kdprune.pruning import METHODS, channel, groups
 from kdprune.pruning.pruned import apply
-from kdprune.pruning.sweep import sweep
-from kdprune.training import fit
+from kdprune.sweeps import heads
+from kdprune.sweeps.batchnorm import re_estimate
+from kdprune.sweeps.heads import features, train_heads
+from kdprune.sweeps.sweep import sweep
+from kdprune.training.loop import fit
 
 LEVELS = [0.0, 0.1, 0.3, 0.5, 0.7, 0.9]
 FAMILIES = [*TINY, *(f"{family}+projector" for family in TINY)]

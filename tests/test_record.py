@@ -8,9 +8,9 @@ import pytest
 import workspace
 
 import kdprune.device  # noqa: F401 - as every stage that computes does
+from kdprune import errors
 from kdprune.errors import KdpruneError
-from stages import __main__ as command
-from stages import record
+from stages.runner import record
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_a_disks_fault_is_one_line(error, told, capsys):
     def work():
         raise error
 
-    assert command._told(work) == 2
+    assert errors._told(work) == 2
     line = capsys.readouterr().err
     assert line.startswith(f"kdprune: {told}")
     assert line.endswith("and run the command again\n")
@@ -91,7 +91,7 @@ def test_other_errors_are_not_hidden():
         raise OSError(9, "bad handle")
 
     with pytest.raises(OSError, match="bad handle"):
-        command._told(work)
+        errors._told(work)
 
 
 @pytest.mark.slow

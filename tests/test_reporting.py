@@ -11,16 +11,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kdprune import paper, reporting
 from kdprune.analysis.breakpoints import breakpoints
 from kdprune.analysis.efficiency import efficiency
 from kdprune.analysis.significance import compare, significance
 from kdprune.errors import KdpruneError
-from kdprune.files import read_json
-from kdprune.reporting import comparison, contradictions, paired
-from kdprune.reporting.blocks import Table
-from kdprune.reporting.comparison import PAIR, QUANTITIES, ROW
-from kdprune.reporting.verdict import verdict
+from kdprune.records import read_json
+from kdprune.reporting import report
+from kdprune.reporting.document.blocks import Table
+from kdprune.reporting.paper import beside, contradictions, published, ttests
+from kdprune.reporting.paper.beside import PAIR, QUANTITIES, ROW
+from kdprune.reporting.sections.verdict import verdict
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 LEVELS = [level / 10 for level in range(10)]
@@ -50,13 +50,13 @@ def written(folder, tables, **settings) -> SimpleNamespace:
     figure = folder / "pairs.svg"
     figure.write_text('<svg xmlns="http://www.w3.org/2000/svg"></svg>')
     paths = folder / "report.md", folder / "report.html"
-    reporting.write(*paths, **tables, figures={"pairs": figure}, **settings)
+    report.write(*paths, **tables, figures={"pairs": figure}, **settings)
     texts = [path.read_text(encoding="utf-8") for path in paths]
     return SimpleNamespace(markdown=texts[0], html=texts[1], folder=folder)
 
 
 def tables_of(tables) -> list[Table]:
-    sections = reporting.compose(**tables, figures={})
+    sections = report.compose(**tables, figures={})
     return [block for item in sections for block in item.blocks if isinstance(block, Table)]
 
 
@@ -143,14 +143,14 @@ def study(pairs, distillers=("simkd",), methods=("weight", "channel")) -> dict:
 
 @pytest.fixture(scope="module")
 def full():
-    tables = study(paper.breakpoints().drop_duplicates(PAIR))
+    tables = study(published.breakpoints().drop_duplicates(PAIR))
     curves = tables["sweeps"][NAMES].drop_duplicates()
     assert len(curves) == 2 * 2 * (10 + 7)  # data sets, prunings, students and teachers
     return tables
 
 
 def one_pair() -> pd.DataFrame:
-    return paper.breakpoints().query("dataset == 'cifar10' and student == 'resnet50'").head(1)
+    return published.breakpoints().query("dataset == 'cifar10' and student == 'resnet50'").head(1)
 
 
 class Balance(HTMLParser):
@@ -244,7 +244,7 @@ def test_timings_are_only_linked(committed, tmp_path):
 def test_a_figure_that_cannot_be_shown_is_refused(committed, tmp_path, name):
     (tmp_path / "report.md").write_text("")
     with pytest.raises(KdpruneError, match=r"^figures\.pairs: .*; "):
-        reporting.write(
+        report.write(
             tmp_path / "a.md",
             tmp_path / "a.html",
             **committed,
@@ -301,15 +301,15 @@ def test_table_3_has_the_smallest_network_per_teacher(full):
         assert set(rows.loc[name, "ours"].drop("Reference")) == {"not run"}
         assert (name, "paper") in rows.index
         assert (name, "difference") not in rows.index
-    assert list(comparison.COMPRESSIONS) == list(paper.comparison().compression)
+    assert list(beside.COMPRESSIONS) == list(published.comparison().compression)
 
 
 def test_every_difference_is_ours_minus_the_papers(full):
     scored = full["efficiency"]
     frames = [
-        (comparison.tables_1_and_2(scored), ROW),
-        (comparison.efficiencies(scored), PAIR),
-        (comparison.table_3(scored, "cifar100"), ["compression"]),
+        (beside.tables_1_and_2(scored), ROW),
+        (beside.efficiencies(scored), PAIR),
+        (beside.table_3(scored, "cifar100"), ["compression"]),
     ]
     for frame, keys in frames:
         parts = {name: part.set_index(keys) for name, part in frame.groupby("source")}
@@ -317,7 +317,7 @@ def test_every_difference_is_ours_minus_the_papers(full):
         expected = parts["ours"].drop(columns="source") - parts["paper"].drop(columns="source")
         pd.testing.assert_frame_equal(gap, expected.loc[gap.index].astype(float))
         assert gap.abs().max().max() > 0
-    tests = paired.tests(full["significance"], scored).set_index(["dataset", "source"])
+    tests = ttests.tests(full["significance"], scored).set_index(["dataset", "source"])
     for name in ("cifar10", "cifar100"):
         for other in ("printed", "recomputed"):
             gap = tests.t[name, "ours"] - tests.t[name, f"paper, {other}"]
@@ -346,23 +346,23 @@ def as_ours(printed: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_the_papers_own_tables_as_ours_differ_by_nothing(full, tmp_path):
-    printed = paper.breakpoints()
-    gap = comparison.beside(printed[[*ROW, *QUANTITIES]], printed, ROW)
+    printed = published.breakpoints()
+    gap = beside.beside(printed[[*ROW, *QUANTITIES]], printed, ROW)
     assert (gap[gap.source == "difference"][QUANTITIES] == 0).all(axis=None)
     assert len(gap) == 3 * 40
 
     scored = as_ours(printed)
     tested = significance(scored)
-    gap = comparison.tables_1_and_2(scored).query("source == 'difference'")
+    gap = beside.tables_1_and_2(scored).query("source == 'difference'")
     mine = [name for name in QUANTITIES if "teacher" not in name]
     # its ResNet-18 has 80.65 % in one row and 80.56 % in another, ours has one accuracy
     twice = (gap.dataset == "cifar10") & (gap.student == "resnet18")
     assert gap[~twice][mine].abs().max().max() < 1e-12
     assert gap[twice].distilled_accuracy.abs().max() == pytest.approx(0.09)
-    scores = comparison.efficiencies(scored).query("source == 'difference'")
+    scores = beside.efficiencies(scored).query("source == 'difference'")
     assert scores[["channel", "weight", "gap"]].abs().max().max() < 1e-9
 
-    tests = paired.tests(tested, scored).set_index(["dataset", "source"])
+    tests = ttests.tests(tested, scored).set_index(["dataset", "source"])
     assert tests.t["cifar10", "ours"] == pytest.approx(-5.7495, abs=5e-5)
     assert tests.t["cifar100", "ours"] == pytest.approx(-8.2084, abs=5e-5)
     assert tests.t["cifar10", "paper, printed"] == -5.6
@@ -390,10 +390,10 @@ def test_a_single_pair_decides_nothing(tmp_path):
 
 
 def test_the_paper_is_recomputed_over_our_pairs():
-    pairs = paper.breakpoints().query("dataset == 'cifar10'").drop_duplicates(PAIR).head(4)
+    pairs = published.breakpoints().query("dataset == 'cifar10'").drop_duplicates(PAIR).head(4)
     tables = study(pairs)
-    tests = paired.tests(tables["significance"], tables["efficiency"]).set_index("source")
-    printed = paper.efficiencies().merge(pairs[PAIR], on=PAIR)
+    tests = ttests.tests(tables["significance"], tables["efficiency"]).set_index("source")
+    printed = published.efficiencies().merge(pairs[PAIR], on=PAIR)
     wide = printed.pivot_table("efficiency", ["teacher", "student"], "condition")
     assert tests.t["paper, our pairs"] == pytest.approx(compare(wide.channel, wide.weight)["t"])
     assert tests.n["paper, our pairs"] == 4
@@ -439,7 +439,7 @@ def test_differences_that_are_not_normal_are_said():
 def test_censored_breakpoints_are_said_first(tmp_path, monkeypatch):
     monkeypatch.setitem(KEPT, "weight", 9)
     monkeypatch.setitem(KEPT, "channel", 0)
-    report = written(tmp_path, study(paper.breakpoints().query("dataset == 'cifar10'").head(3)))
+    report = written(tmp_path, study(published.breakpoints().query("dataset == 'cifar10'").head(3)))
     check(report)
     first, last = report.markdown.split("## ")[1], report.markdown.split("## ")[-1]
     assert "3 of these 6 breakpoints are censored" in first
@@ -448,7 +448,7 @@ def test_censored_breakpoints_are_said_first(tmp_path, monkeypatch):
 
 
 def test_distillation_methods_are_ranked(tmp_path):
-    pairs = paper.breakpoints().query("dataset == 'cifar10'").drop_duplicates(PAIR)
+    pairs = published.breakpoints().query("dataset == 'cifar10'").drop_duplicates(PAIR)
     tables = study(pairs, distillers=("simkd", "kd", "none"))
     report = written(tmp_path, tables)
     check(report)
@@ -481,7 +481,7 @@ def test_two_distillation_methods_allow_no_friedman(tmp_path):
 
 
 def test_methods_without_a_baseline_are_only_ranked(tmp_path):
-    pairs = paper.breakpoints().query("dataset == 'cifar10'").drop_duplicates(PAIR)
+    pairs = published.breakpoints().query("dataset == 'cifar10'").drop_duplicates(PAIR)
     tables = study(pairs, distillers=("simkd", "kd"))
     check(written(tmp_path, tables))
     rows = named(tables, "CIFAR-10: methods over 10 pairs")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kdprune.schedules import learning_rate
+from kdprune.training.schedules import learning_rate
 
 
 def curve(name: str, steps: int = 1000, **options) -> list[float]:

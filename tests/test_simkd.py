@@ -7,9 +7,10 @@ import torch
 from networks import TINY, images, tiny
 from torch import nn
 
-from kdprune import counts, models
-from kdprune.composite import Projector, ReusedClassifier
+from kdprune import models
 from kdprune.distillation.simkd import SimKD, simkd_loss
+from kdprune.models import counts
+from kdprune.models.composite import Projector, ReusedClassifier
 
 
 def task(student="basic", teacher="dense"):

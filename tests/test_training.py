@@ -7,7 +7,7 @@ from networks import dataset, tiny
 from kdprune.distillation import METHODS
 from kdprune.errors import KdpruneError
 from kdprune.files import before
-from kdprune.training import evaluate, fit
+from kdprune.training.loop import evaluate, fit
 
 RECIPE = {
     "epochs": 3,

@@ -12,7 +12,7 @@ import workspace
 import yaml
 from conftest import ROOT
 
-from stages import locked, verify
+from stages.runner import lockfile, verify
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_it_says_what_it_checked_and_fails(tree):
     code = tree / "kdprune/analysis/efficiency.py"
     code.write_text(code.read_text() + "# changed\n")
     done = subprocess.run(
-        [sys.executable, "-m", "stages.verify"], cwd=tree, capture_output=True, text=True
+        [sys.executable, "-m", "stages.runner.verify"], cwd=tree, capture_output=True, text=True
     )
     assert done.returncode == 1, done.stderr
     lines = [line.split(maxsplit=1) for line in done.stdout.splitlines()]
@@ -104,10 +104,10 @@ def small(reproduced, tmp_path, monkeypatch):
 
 
 def test_hashes_are_those_of_dvc(small):
-    assert locked.differences() == ([], 3, [])
+    assert lockfile.differences() == ([], 3, [])
     entry = yaml.safe_load((small / "dvc.lock").read_text())["stages"]["copy@one"]
-    assert locked.md5(small / "in") == entry["deps"][0]["md5"]
-    assert locked.md5(small / "in/a") == hashlib.md5(b"in/a").hexdigest()
+    assert lockfile.md5(small / "in") == entry["deps"][0]["md5"]
+    assert lockfile.md5(small / "in/a") == hashlib.md5(b"in/a").hexdigest()
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_hashes_are_those_of_dvc(small):
 )
 def test_every_change_is_told(small, change, told):
     change()
-    assert any(line.startswith(told) for line in locked.differences()[0])
+    assert any(line.startswith(told) for line in lockfile.differences()[0])
 
 
 def _edit(name: str, old: str, new: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import workspace
 
-from stages import warm
+from stages.runner import warm
 
 COMMAND = [sys.executable, "-m", "stages"]
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")

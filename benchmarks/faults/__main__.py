@@ -1,6 +1,6 @@
 """Faults on purpose: kills, full disks, damage; what the next `dvc repro` makes of them.
 
-python benchmarks/faults.py [--moments N] [--seed N] [--only WORD] [--write docs/reliability.md]
+python benchmarks/faults [--moments N] [--seed N] [--only WORD] [--write docs/reliability.md]
 
 Runs the real pipeline under the real DVC in a small workspace. A moment counts as survived when
 the next run goes on and ends in the bytes of an undisturbed run, results of other stages stayed as

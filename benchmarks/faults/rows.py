@@ -88,7 +88,7 @@ class Study:
         if "it was put back" in run.text():  # by the stage
             self.cut += 1
             return True
-        mend = workspace.python(self.folder, "-m", "stages.mend")  # as the page says
+        mend = workspace.python(self.folder, "-m", "stages.runner.mend")  # as the page says
         self.cut += bool(mend.stderr)
         return bool(mend.stderr)
 

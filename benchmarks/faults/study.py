@@ -13,14 +13,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 import data_files  # noqa: E402
 import workspace  # noqa: E402
 import yaml  # noqa: E402
 
 from kdprune.data.canonical import EMBEDDED  # noqa: E402
-from kdprune.data.sources import embedded  # noqa: E402
+from kdprune.sources import embedded  # noqa: E402
 
 PROFILE = """# @package _global_
 profile: tiny
@@ -131,7 +131,7 @@ def processes(folder: Path) -> list[Process]:
 def roles(folder: Path) -> dict[str, int]:
     """Return process ids by role: stage (dvc's child), server, child (the server's)."""
     found, named = {}, processes(folder)
-    servers = [item for item in named if item.command.endswith("-m stages.server")]
+    servers = [item for item in named if item.command.endswith("-m stages.runner.server")]
     ids = {item.pid for item in servers}
     for item in servers:
         found["child" if item.parent in ids else "server"] = item.pid
@@ -144,7 +144,7 @@ def roles(folder: Path) -> dict[str, int]:
 def writers(folder: Path) -> list[Process]:
     """Return the processes that may still write: all but a server without a child, which waits."""
     named = processes(folder)
-    servers = {item.pid for item in named if item.command.endswith("-m stages.server")}
+    servers = {item.pid for item in named if item.command.endswith("-m stages.runner.server")}
     busy = {item.parent for item in named}
     return [item for item in named if item.pid not in servers - busy]
 

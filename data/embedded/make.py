@@ -9,12 +9,12 @@ import sys
 import tempfile
 
 import numpy as np
-from PIL import Image
-
-from kdprune.data.canonical import CIFAR10_CLASSES, load
 from kdprune.data.sources import prepare
 from kdprune.data.sources.embedded import FOLDER, make_sheet
 from kdprune.data.sources.writing import canonical, digest
+from PIL import Image
+
+from kdprune.data.canonical import CIFAR10_CLASSES, load
 
 PER_CLASS = {"train": 400, "test": 100}
 SEED = 2024

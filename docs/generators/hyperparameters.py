@@ -6,7 +6,7 @@ import yaml
 
 from generators import comments
 from generators.kinds import cell, kind, value
-from kdprune.signatures import takes
+from kdprune.config.signatures import takes
 
 HEAD = """\
 ---

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from kdprune.bits import unpacked
 from kdprune.errors import KdpruneError
+from kdprune.outcomes import unpacked
 
 AT_ONCE = 500  # resamples, which bounds the memory
 

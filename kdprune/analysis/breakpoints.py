@@ -14,7 +14,7 @@ from kneed import KneeLocator
 from kdprune.analysis import check
 from kdprune.analysis.bootstrap import interval, right
 from kdprune.errors import KdpruneError
-from kdprune.grid import IDENTITY
+from kdprune.records import IDENTITY
 
 CURVE = [*IDENTITY, "method"]
 SIZE = ["ratio", "sparsity", "params", "nonzero_params", "macs"]  # a level's, for every seed
@@ -43,10 +43,10 @@ def breakpoints(
     test_sd), the same at level 0 (dense_…), n_seeds, censored (the curve never broke on the
     levels swept), level_low and level_high (percentile bootstrap at `confidence`), and the levels
     that each of the rules gives. Resampled are whole seeds and, where the column val_right says
-    which images are classified rightly (kdprune.bits), validation images, the same at all levels;
-    the interval is missing where there is but one of all. Raises KdpruneError for a table with
-    gaps, such as a curve whose seeds do not all have the same levels, and ValueError for an unknown
-    rule.
+    which images are classified rightly (kdprune.outcomes), validation images, the same at all
+    levels; the interval is missing where there is but one of all. Raises KdpruneError for a table
+    with gaps, such as a curve whose seeds do not all have the same levels, and ValueError for an
+    unknown rule.
     """
     settings = {"tolerance": tolerance, "slope_ratio": slope_ratio}
     if rule not in RULES:

@@ -5,7 +5,7 @@ import pandas as pd
 
 from kdprune.analysis import check
 from kdprune.errors import KdpruneError
-from kdprune.grid import IDENTITY
+from kdprune.records import IDENTITY
 
 UNIT = 1e7  # parameters; the paper's unit
 BEFORE = {"teacher": "teacher", "student": "distilled"}  # a network's condition without pruning

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from kdprune.cli import project
 from kdprune.errors import KdpruneError
+from kdprune.study import networks
 
 SEED = 0  # the first of the sweep's
 DESCRIPTION = """\
@@ -19,7 +19,7 @@ the sweep's row, and certificate.json holds both numbers.
 
 methods   channel: filters are cut out; the network is smaller, and dense
           weight: weights are zeroed; the shapes stay, and so does the speed of dense kernels
-formats   safetensors: rebuilt by `kdprune predict` and kdprune.exported.load, without pickle
+formats   safetensors: rebuilt by `kdprune predict` and kdprune.models.load, without pickle
           torch: a torch.export program (.pt2), run with torch alone
           onnx: for ONNX Runtime and others (pip install onnx onnxruntime onnxscript)
 
@@ -84,13 +84,13 @@ def level(text: str) -> float:
 
 def run(given: argparse.Namespace) -> int:
     """Export; print what was written. Raises KdpruneError for whatever the user can mend."""
-    from kdprune import forms, params
-    from kdprune.cli import bundle
-    from kdprune.cli.prepared import prepare
+    from kdprune.config import params
+    from kdprune.deployment import bundle, forms
+    from kdprune.deployment.prepared import prepare
 
     names = list(dict.fromkeys(part.strip() for part in given.format.split(",")))
     forms.check(names)
-    checkpoint, method = project.checkpoint(given.project, given.network)
+    checkpoint, method = networks.checkpoint(given.project, given.network)
     if method and given.method and method != given.method:
         raise KdpruneError(f"--method {given.method}: {given.network} names the method {method}")
     if given.out:

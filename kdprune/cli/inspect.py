@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from kdprune.cli import project
+from kdprune.study import networks
 
 DESCRIPTION = """\
 Tell what a checkpoint is: one of the study's, or one that `kdprune export` wrote.
@@ -44,7 +44,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Print what the file says. Raises KdpruneError where it is no checkpoint of ours."""
-    path, _ = project.checkpoint(given.project, given.network)
+    path, _ = networks.checkpoint(given.project, given.network)
     facts = describe(path)
     if given.json:
         print(json.dumps(facts, indent=2))
@@ -56,9 +56,9 @@ def run(given: argparse.Namespace) -> int:
 
 def describe(path: Path) -> dict[str, Any]:
     """Return a checkpoint's facts: what it is, its counts, its size, and how it was pruned."""
-    from kdprune import counts, exported
+    from kdprune.models import checkpoints, counts
 
-    model, metadata, shapes = exported.outline(path)
+    model, metadata, shapes = checkpoints.outline(path)
     network = metadata["network"]
     parts = {"encoder": 0, "projector": 0}
     parts["classifier"] = counts.parameters(model.get_classifier())

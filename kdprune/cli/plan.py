@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kdprune.errors import KdpruneError
 
 if TYPE_CHECKING:
-    from kdprune.params import Params
+    from kdprune.config.params import Params
 
 DESCRIPTION = """\
 Tell what the study of a parameter file costs: instances, images, operations, files, and the time
@@ -88,20 +88,20 @@ def _positive(text: str) -> float:
 def run(given: argparse.Namespace) -> int:
     """Print the plan. Raises KdpruneError for parameters that are at fault."""
     params = _params(given)
-    from kdprune.cli import planning
+    from kdprune.planning import plan
 
     seconds = None if given.no_calibration else given.calibrate_seconds
-    plan = planning.plan(params, given.project, seconds=seconds)
+    planned = plan.plan(params, given.project, seconds=seconds)
     if given.json:
-        print(json.dumps({**plan, "rows": [_plain(row) for row in plan["rows"]]}, indent=2))
+        print(json.dumps({**planned, "rows": [_plain(row) for row in planned["rows"]]}, indent=2))
         return 0
-    for line in lines(plan):
+    for line in lines(planned):
         print(line)
     return 0
 
 
 def _params(given: argparse.Namespace) -> "Params":
-    from kdprune.params import load
+    from kdprune.config.params import load
 
     overrides = [*([f"profile={given.profile}"] if given.profile else []), *given.overrides]
     if not overrides:
@@ -166,7 +166,7 @@ def _shared(plan: dict[str, Any]) -> Iterator[str]:
 
 
 def _row(kind: str, rows: list[dict[str, Any]], timed: bool) -> list[str]:
-    from kdprune import cost
+    from kdprune.planning import cost
 
     work = cost.total(row["work"] for row in rows)
     made = [row for row in rows if row["params"]]

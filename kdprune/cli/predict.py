@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kdprune.cli import project
+from kdprune.study import networks
 
 if TYPE_CHECKING:
     import torch
@@ -59,17 +59,17 @@ def run(given: argparse.Namespace) -> int:
     """Print each image's most probable classes. Raises KdpruneError for unreadable files."""
     import torch
 
-    from kdprune import exported
-    from kdprune.augment import normalise
+    from kdprune.data.augment import normalise
+    from kdprune.models import checkpoints
 
-    path, _ = project.checkpoint(given.project, given.network)
+    path, _ = networks.checkpoint(given.project, given.network)
     pixels = torch.stack([read(image) for image in given.images])
-    model, metadata = exported.load(path)
+    model, metadata = checkpoints.load(path)
     prepared = metadata.get("input")
     if prepared is None or given.data:
-        dataset = project.identity(metadata, path)["dataset"]
+        dataset = networks.identity(metadata, path)["dataset"]
         folder = given.data or given.project / "data" / dataset
-        prepared = project.preprocessing(folder, classes=metadata["network"]["classes"])
+        prepared = networks.preprocessing(folder, classes=metadata["network"]["classes"])
     mean, std = (torch.tensor(prepared[name]) for name in ("mean", "std"))
     with torch.inference_mode():
         # one at a time: an image's answer does not depend on what else is asked
@@ -91,7 +91,7 @@ def read(path: Path) -> "torch.Tensor":
     """Return an image file as bytes [3, 32, 32]. Raises KdpruneError where Pillow fails."""
     import torch
 
-    from kdprune.data.sources import pictures
+    from kdprune.sources import pictures
 
     return torch.from_numpy(pictures.read(path)).permute(2, 0, 1)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kdprune.recommendation import Candidate, Shortfall
+    from kdprune.deployment.recommendation import Candidate, Shortfall
 
 DESCRIPTION = """\
 Choose a network, a pruning method and a level that fit your limits, without training anything.
@@ -87,16 +87,16 @@ def milliseconds(text: str) -> float:
 
 def run(given: argparse.Namespace) -> int:
     """Print the answer; return 0, or 1 where nothing is within the limits."""
-    from kdprune import recommendation
-    from kdprune.cli import results
+    from kdprune.deployment import recommendation
+    from kdprune.study import rows
 
-    dataset, sweeps = results.sweeps(given.project, given.dataset)
+    dataset, sweeps = rows.sweeps(given.project, given.dataset)
     names = {name: getattr(given, name) for name in recommendation.LIMITS}
     limits = {name: value for name, value in names.items() if value is not None}
-    latencies, device = results.latencies(
+    latencies, device = rows.latencies(
         given.project, dataset, batch=given.batch, needed="max_latency" in limits
     )
-    curves = [*sweeps, *results.checkpoints(given.project, dataset)]
+    curves = [*sweeps, *rows.checkpoints(given.project, dataset)]
     found = recommendation.candidates(curves, latencies=latencies, drop_from=given.drop_from)
     kept = recommendation.ranked(found, limits)
     missed = [] if kept else recommendation.shortfalls(found, limits)

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kdprune.errors import KdpruneError
-from kdprune.grid import expand, names, nearest, split_pair
+from kdprune.config.grid import expand, names, split_pair
+from kdprune.errors import KdpruneError, nearest
 
 BUILT_IN = ("cifar10", "cifar100")
 
@@ -43,7 +43,7 @@ def check_plain(value: Any) -> Any:
 
 
 def check_path(path: str) -> str:
-    """Check the path of a `kdprune.schema.Folder`, which DVC reads as it stands. ValueError."""
+    """Check the path of a `schema.Folder`, which DVC reads as it stands. Raises ValueError."""
     if path.startswith("~"):
         raise ValueError("write the whole path: DVC knows no ~")
     return path
@@ -57,7 +57,7 @@ def check_sha256(text: str) -> str:
 
 
 def check_recipe(recipe: Any) -> Any:
-    """Check a `kdprune.schema.Training` or `FineTune`. Raises ValueError."""
+    """Check a `kdprune.config.schema.Training` or `FineTune`. Raises ValueError."""
     if recipe.nesterov and recipe.momentum == 0:
         raise ValueError("nesterov: true needs momentum above 0")
     milestones = getattr(recipe, "milestones", [])
@@ -67,7 +67,7 @@ def check_recipe(recipe: Any) -> Any:
 
 
 def check_sweep(prune: Any) -> Any:
-    """Check the `kdprune.schema.Prune`. Raises ValueError."""
+    """Check the `kdprune.config.schema.Prune`. Raises ValueError."""
     if prune.levels[0] != 0 or not _rise(prune.levels):
         raise ValueError(
             f"levels: {prune.levels} must start at 0 and rise, for example [0.0, 0.1, 0.2]"
@@ -78,7 +78,7 @@ def check_sweep(prune: Any) -> Any:
 
 
 def check(params: Any) -> None:
-    """Check the `kdprune.schema.Params` as a whole. Raises ValueError with one line."""
+    """Check the `kdprune.config.schema.Params` as a whole. Raises ValueError with one line."""
     for key, values in (("datasets", params.datasets), ("pairs", params.pairs)):
         for value in values:
             if values.count(value) > 1:
@@ -86,8 +86,8 @@ def check(params: Any) -> None:
     _check_folders(params.datasets, params.folders)
     for pair in params.pairs:
         _check_pair(pair, params.architectures)
-    _check_methods("distill.method", params.distill.method, params.distill.__pydantic_extra__)
-    _check_methods("prune.method", params.prune.method, params.prune.__pydantic_extra__, ["both"])
+    _check_methods("distill.method", params.distill.method, params.distill.hyperparameters)
+    _check_methods("prune.method", params.prune.method, params.prune.hyperparameters, ["both"])
     _check_source(params.data.source, params.data.path, params.datasets)
     expected = expand(
         datasets=params.datasets,

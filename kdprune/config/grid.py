@@ -3,13 +3,11 @@
 Pure Python, no dependencies: Hydra's resolver, the parameter model and the tests all call it.
 """
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kdprune.errors import KdpruneError
 
-IDENTITY = ["dataset", "role", "teacher", "student", "distill"]  # what tells networks apart
 PRUNING_ALIASES = {"both": ("weight", "channel")}
 EMBEDDED = "data/embedded"  # the images that come with the repository
 
@@ -75,11 +73,6 @@ def expand(
     return {"teachers": teachers, "students": students, "sweeps": sweeps, "datasets": images}
 
 
-def network(item: Mapping[str, Any]) -> str:
-    """Return a network's name within its data set, such as teacher-student-simkd."""
-    return "-".join(item[part] for part in ("teacher", "student", "distill") if item.get(part))
-
-
 def names(value: str | Iterable[str]) -> list[str]:
     """Return the methods that `value` names: one name or several; "both" is weight and channel."""
     given = [value] if isinstance(value, str) else list(value)
@@ -95,13 +88,3 @@ def split_pair(pair: str) -> tuple[str, str]:
             f"pairs: {pair!r} is not a pair; write teacher/student, for example resnet101/resnet50"
         )
     return parts[0], parts[1]
-
-
-def nearest(name: str, allowed: Iterable[str] | Mapping[str, object]) -> str:
-    """Return a hint for a misspelt `name`: the nearest of `allowed`, or all of them when few."""
-    allowed = list(allowed)
-    close = difflib.get_close_matches(str(name), allowed, n=3, cutoff=0.6)
-    if close:
-        return "did you mean " + " or ".join(close) + "?"
-    shown = ", ".join(allowed[:20]) + (", …" if len(allowed) > 20 else "")
-    return f"allowed: {shown}"

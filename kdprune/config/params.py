@@ -10,10 +10,9 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from kdprune.errors import KdpruneError
-from kdprune.grid import nearest
-from kdprune.schema import Params
-from kdprune.signatures import PACKAGES, registered, takes
+from kdprune.config.schema import Params
+from kdprune.config.signatures import PACKAGES, registered, takes
+from kdprune.errors import KdpruneError, nearest
 
 _Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser where there is one
 
@@ -65,7 +64,7 @@ def validate(values: Any, *, where: str = "params") -> Params:
     except RecursionError:
         raise KdpruneError(f"{where}: nests too deep; run `make params`") from None
     for section in PACKAGES:
-        for method, given in getattr(params, section).__pydantic_extra__.items():
+        for method, given in getattr(params, section).hyperparameters.items():
             try:
                 takes(section, method).model_validate(given)
             except ValidationError as error:

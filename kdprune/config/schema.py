@@ -12,7 +12,7 @@ from pydantic import (
     model_validator,
 )
 
-from kdprune import consistency
+from kdprune.config import consistency
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=40)]
 Fraction = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
@@ -101,6 +101,11 @@ class Distill(BaseModel):
     method: Methods
     training: Recipe
 
+    @property
+    def hyperparameters(self) -> dict[str, dict[str, Any]]:
+        """Those of each method, by its name."""
+        return self.model_extra or {}
+
 
 class BatchNorm(Section):
     """Whether a pruned network's batch-norm statistics are estimated anew, and on how much."""
@@ -133,6 +138,11 @@ class Prune(BaseModel):
     seeds: Annotated[int, Field(ge=1, le=1000)]
     batchnorm: BatchNorm
     finetune: Annotated[FineTune, AfterValidator(consistency.check_recipe)]
+
+    @property
+    def hyperparameters(self) -> dict[str, dict[str, Any]]:
+        """Those of each method, by its name."""
+        return self.model_extra or {}
 
 
 class Breakpoints(Section):

@@ -48,7 +48,7 @@ def registered(section: str) -> dict[str, str]:
 
 
 def _parsed(section: str, stem: str) -> ast.Module:
-    path = Path(__file__).with_name(PACKAGES[section]) / f"{stem}.py"
+    path = Path(__file__).parents[1] / PACKAGES[section] / f"{stem}.py"
     return ast.parse(path.read_text(encoding="utf-8"))
 
 

@@ -7,7 +7,7 @@ from torch.nn import functional
 def normalise(images: torch.Tensor, mean: torch.Tensor, std: torch.Tensor) -> torch.Tensor:
     """Turn bytes [B, 3, H, W] into floats with channel `mean` and `std` [3], given for 0..1.
 
-    The result is channels-last in memory (kdprune.layout).
+    The result is channels-last in memory (kdprune.device).
     """
     scale = (1 / (255 * std)).view(1, -1, 1, 1)
     shift = (-mean / std).view(1, -1, 1, 1)

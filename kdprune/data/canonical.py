@@ -2,7 +2,7 @@
 
 A record is a label byte and 3072 pixel bytes (32 x 32 x 3). Each split is sorted by its records and
 pinned by the SHA-256 of the sorted records, so that neither the order nor the encoding of a source
-can change what follows. `kdprune.data.sources.writing` brings images into this form.
+can change what follows. `kdprune.sources.writing` brings images into this form.
 """
 
 import json

@@ -9,11 +9,12 @@ from importlib import metadata as packages
 from pathlib import Path
 from typing import Any
 
-from kdprune import __version__, certificate, counts, forms
-from kdprune.cli.prepared import Prepared
+from kdprune import __version__
+from kdprune.deployment import certificate, forms
+from kdprune.deployment.prepared import Prepared
 from kdprune.errors import KdpruneError
-from kdprune.files import write_json
-from kdprune.grid import IDENTITY
+from kdprune.models import counts
+from kdprune.records import IDENTITY, write_json
 
 CERTIFICATE = "certificate.json"
 

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from kdprune import counts
-from kdprune.augment import normalise
+from kdprune.data.augment import normalise
 from kdprune.errors import KdpruneError
+from kdprune.models import counts
 from kdprune.pruning.pruned import Pruned
 
 TOLERANCE = 1e-4  # of the largest logit; float32 arithmetic in another order stays far below

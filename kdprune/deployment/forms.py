@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from kdprune import exported, models
-from kdprune.errors import KdpruneError
-from kdprune.grid import nearest
+from kdprune import models
+from kdprune.errors import KdpruneError, nearest
+from kdprune.models import checkpoints
 
 Run = Callable[[torch.Tensor], torch.Tensor]
 FILES = {"safetensors": "network.safetensors", "torch": "network.pt2", "onnx": "network.onnx"}
@@ -38,7 +38,7 @@ def check(names: Sequence[str]) -> None:
 
 
 def write_safetensors(path: Path, model: nn.Module, metadata: Mapping[str, Any]) -> None:
-    """Write the file that `kdprune.exported.load` rebuilds the network from."""
+    """Write the file that `kdprune.models.checkpoints.load` rebuilds the network from."""
     models.save(path, model, metadata)
 
 
@@ -67,7 +67,7 @@ def write_onnx(path: Path, model: nn.Module, metadata: Mapping[str, Any]) -> Non
 
 def read_safetensors(path: Path) -> Run:
     """Rebuild the network from the file alone."""
-    model, _ = exported.load(path)
+    model, _ = checkpoints.load(path)
     return model
 
 

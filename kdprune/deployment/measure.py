@@ -5,10 +5,8 @@ same: only a sparse or a compressed file gets smaller. Removed channels make eve
 """
 
 import math
-import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +15,8 @@ import zstandard
 from safetensors.torch import save as serialise
 from torch import nn
 
-from kdprune import counts
+from kdprune.device import device_name
+from kdprune.models import counts
 from kdprune.pruning.pruned import Masks, Pruned
 
 BATCHES = (1, 256)
@@ -95,7 +94,7 @@ def latency(
     place = next(models[0].parameters()).device
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(batch, 3, input_size, input_size, generator=generator).to(place)
-    images = images.contiguous(memory_format=torch.channels_last)  # as kdprune.training.predict
+    images = images.contiguous(memory_format=torch.channels_last)  # as training.loop
     times: list[list[float]] = [[] for _ in models]
     end = math.inf
     for turn in range(WARM_UP + repeats):
@@ -144,14 +143,3 @@ def compare(
         for at, (name, item) in enumerate(variants.items())
         for batch, times in timed.items()
     ]
-
-
-def device_name(device: torch.device) -> str:
-    """Return what a device calls itself, such as the processor's model name."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    described = Path("/proc/cpuinfo")  # Linux; elsewhere the platform module knows
-    lines = described.read_text(encoding="utf-8").splitlines() if described.is_file() else []
-    found = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    name = found[0] if found else platform.processor() or platform.machine()
-    return name if device.type == "cpu" else f"{device.type} of {name}"

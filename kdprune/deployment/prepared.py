@@ -8,17 +8,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from kdprune import counts, exported
-from kdprune.cli import project
+from kdprune.config.schema import Params
 from kdprune.data.tensors import load_tensors
-from kdprune.device import limit_threads
-from kdprune.errors import KdpruneError
-from kdprune.grid import nearest
-from kdprune.layout import arrange
+from kdprune.deployment.twin import masked_twin
+from kdprune.device import arrange, limit_threads
+from kdprune.errors import KdpruneError, nearest
+from kdprune.models import checkpoints, counts
 from kdprune.pruning import METHODS
 from kdprune.pruning.pruned import Pruned
-from kdprune.schema import Params
-from kdprune.tuned import masked_twin, prune_and_tune
+from kdprune.study import networks, rows
+from kdprune.sweeps.point import prune_and_tune
 
 INPUT = {"shape": [3, 32, 32], "colour": "RGB", "values": "(byte / 255 - mean) / std"}
 
@@ -57,29 +56,29 @@ def prepare(
 
     `level` None stands for the breakpoint. Raises KdpruneError for whatever the user can mend.
     """
-    if method not in METHODS or method not in settings.prune.__pydantic_extra__:
+    if method not in METHODS or method not in settings.prune.hyperparameters:
         raise KdpruneError(f"--method {method}: is unknown; {nearest(method, METHODS)}")
-    before, _ = exported.header(checkpoint)
+    before, _ = checkpoints.header(checkpoint)
     if "pruned" in before:
         raise KdpruneError(f"{checkpoint}: is pruned already; name the checkpoint it came from")
-    who = project.identity(before, checkpoint)
+    who = networks.identity(before, checkpoint)
     at_breakpoint = level is None
     if level is None:
-        level = project.breakpoint_level(folder, who, method)
+        level = rows.breakpoint_level(folder, who, method)
     place = data or folder / "data" / who["dataset"]
-    inputs = project.preprocessing(place, classes=before["network"]["classes"])
+    inputs = networks.preprocessing(place, classes=before["network"]["classes"])
     split = settings.data.model_dump(include={"validation", "validation_seed"})
     tensors = load_tensors(place, **split)
     how = settings.prune.model_dump(include={"finetune", "batchnorm"})
-    how |= {"method": method, "hyperparameters": dict(settings.prune.__pydantic_extra__[method])}
+    how |= {"method": method, "hyperparameters": dict(settings.prune.hyperparameters[method])}
     how |= {"level": level, "at_breakpoint": at_breakpoint, "seed": seed}
-    dense, _ = exported.load(checkpoint)
+    dense, _ = checkpoints.load(checkpoint)
     pruned = _pruned(dense, tensors, how, settings.prune.seeds)
     total = counts.parameters(dense)
     how |= {"removed": pruned.params < total, "ratio": pruned.ratio, "sparsity": pruned.sparsity}
     how |= {"dense_params": total, "nonzero_params": pruned.nonzero_params}
     return Prepared(
-        key=project.key(who),
+        key=networks.key(who),
         checkpoint=checkpoint,
         source=_within(checkpoint, folder),
         metadata={**before, "pruned": how, "input": {**INPUT, **inputs}},
@@ -87,7 +86,7 @@ def prepare(
         pruned=pruned,
         twin=masked_twin(dense, pruned) if how["removed"] and method == "channel" else None,
         data={name: value.cpu() for name, value in tensors.items()},
-        sweep=project.swept(folder, who, method, level=level, seed=seed),
+        sweep=rows.swept(folder, who, method, level=level, seed=seed),
     )
 
 

@@ -1,6 +1,6 @@
 """Distillation methods: an nn.Module each, that owns whatever is trained beside the student.
 
-`METHODS[name](student, teacher, labels=…, **hyperparameters)` makes a task for kdprune.training:
+`METHODS[name](student, teacher, labels=…, **hyperparameters)` makes a task for training.loop.fit:
 `task(images, labels, indices)` returns a mapping with "loss"; `task.network` is what is deployed.
 """
 

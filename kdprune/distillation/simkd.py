@@ -11,9 +11,9 @@ from pydantic import Field
 from torch import nn
 from torch.nn import functional
 
-from kdprune.composite import Projector, ReusedClassifier, describe, frozen, pooled_maps
 from kdprune.distillation.weighted import Weights, full_precision
 from kdprune.errors import KdpruneError
+from kdprune.models.composite import Projector, ReusedClassifier, describe, frozen, pooled_maps
 
 
 @full_precision

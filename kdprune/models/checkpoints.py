@@ -1,7 +1,7 @@
-"""Pruned networks as files: one safetensors file that says by itself how to rebuild the network.
+"""Networks as files: one safetensors file that says by itself how to rebuild the network.
 
-The form is that of `kdprune.models.save`, with two more entries in the metadata: "pruned", what was
-done, and "input", how images are prepared. A network whose channels were removed is rebuilt dense
+A pruned network has two more entries in its metadata: "pruned", what was done, and "input", how
+images are prepared. A network whose channels were removed is rebuilt dense
 from its metadata, and every layer is then cut to the shape in which its weights are stored: shapes
 say all that removal did. Nothing is unpickled.
 """
@@ -13,17 +13,34 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialise
 from torch import nn
 
-from kdprune import models
-from kdprune.composite import ReusedClassifier
+from kdprune.device import arrange
 from kdprune.errors import KdpruneError
-from kdprune.layout import arrange
+from kdprune.files import replacing
+from kdprune.models.building import build
+from kdprune.models.composite import ReusedClassifier
 
 Shapes = dict[str, tuple[int, ...]]
+KEY = "kdprune"  # the one metadata entry of a checkpoint
 
 
-def load(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
+def save(path: str | Path, model: nn.Module, metadata: Mapping[str, Any]) -> None:
+    """Save a network that `load` rebuilds with nothing else: one safetensors file, written whole.
+
+    `metadata` holds the arguments of `build` under "network" (`timm_name`, `classes`, `stem`,
+    `kwargs`); a SimKD composite has those of its encoder there, and "projector" besides
+    (`ReusedClassifier.describe`). Anything else in it must be JSON too. The same network gives the
+    same bytes.
+    """
+    text = json.dumps(dict(metadata), sort_keys=True, allow_nan=False)
+    state = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
+    with replacing(path) as temporary:
+        temporary.write_bytes(serialise(state, metadata={KEY: text}))
+
+
+def load(path: str | Path, device: str | torch.device = "cpu") -> tuple[nn.Module, dict[str, Any]]:
     """Load a checkpoint, pruned or not; return the network, in evaluation mode, and its metadata.
 
     Raises KdpruneError where the file is damaged, or is none of ours.
@@ -31,13 +48,13 @@ def load(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     metadata, shapes = header(path)
     model = _of_shapes(path, metadata, shapes, "cpu")
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework="pt", device=str(device)) as file:
             state = {name: file.get_tensor(name) for name in shapes}
         model.load_state_dict(state)
     except (OSError, SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise KdpruneError(f"{path}: metadata and weights do not fit kdprune: {reason}") from None
-    return arrange(model).eval(), metadata
+    return arrange(model.to(device)).eval(), metadata
 
 
 def outline(path: str | Path) -> tuple[nn.Module, dict[str, Any], Shapes]:
@@ -56,7 +73,7 @@ def header(path: str | Path) -> tuple[dict[str, Any], Shapes]:
     """Return a checkpoint's metadata and its tensors' shapes without reading any weight."""
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = json.loads((file.metadata() or {}).get(models.KEY, "null"))
+            metadata = json.loads((file.metadata() or {}).get(KEY, "null"))
             shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, ValueError) as error:
         raise KdpruneError(f"{path}: is no readable checkpoint ({error})") from None
@@ -98,7 +115,7 @@ def _of_shapes(path: Any, metadata: Mapping[str, Any], shapes: Shapes, device: s
     described, projector = metadata["network"], metadata.get("projector")
     try:
         with torch.device(device):
-            model = models.build(**described)
+            model = build(**described)
             if projector is not None:
                 model = ReusedClassifier.blank(model, classes=described["classes"], **projector)
         cut_to(model, shapes)

@@ -9,16 +9,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from kdprune import counts, models
-from kdprune.augment import normalise, random_crop_flip
-from kdprune.cost import Network
-from kdprune.device import limit_threads
+from kdprune import models
+from kdprune.data.augment import normalise, random_crop_flip
+from kdprune.device import arrange, at_once, limit_threads
 from kdprune.distillation import METHODS
 from kdprune.distillation.none import Supervised
-from kdprune.graphed import WARM_UP, training_step
-from kdprune.layout import arrange, at_once
-from kdprune.pruning.heads import train_heads
-from kdprune.training import predict
+from kdprune.models import counts
+from kdprune.planning.cost import Network
+from kdprune.sweeps.heads import train_heads
+from kdprune.training.loop import predict
+from kdprune.training.step import WARM_UP, training_step
 
 PROBE = 4  # images: batch norm of 1x1 maps needs several
 LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
@@ -96,7 +96,7 @@ def step_seconds(
     images: int,
     seconds: float,
 ) -> float:
-    """Measure a training step of `built` for about `seconds`, as kdprune.training.fit does it."""
+    """Measure a training step of `built` for about `seconds`, as training.loop.fit does it."""
     trained = [item for item in arrange(built).train().parameters() if item.requires_grad]
     optimiser = torch.optim.SGD(trained, 1e-4, 0.9, nesterov=True, fused=True)
     step = training_step(built, optimiser, precision=precision, device=device)

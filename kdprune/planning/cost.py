@@ -58,7 +58,7 @@ class Speed:
 
 
 def training(network: Network, images: Images, *, epochs: int, batch_size: int) -> Work:
-    """Return the work of one teacher's or student's training (stages.training).
+    """Return the work of one teacher's or student's training (kdprune.study.trainings).
 
     Every epoch ends with the validation images, and the whole with these and the test images.
     """
@@ -90,7 +90,7 @@ def sweep(
     batch_size: int,
     views: int,
 ) -> Work:
-    """Return the work of one sweep (kdprune.pruning.sweep.sweep).
+    """Return the work of one sweep (kdprune.sweeps.sweep.sweep).
 
     `removes`: channels are cut out, so that at level q a share of about 1 - q of the operations is
     left; masked weights are multiplied all the same. `re_estimate` images re-estimate the batch

@@ -12,13 +12,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from kdprune import calibration, cost, device
-from kdprune.cost import Images, Network, Speed
+from kdprune import device
+from kdprune.config.params import Params
 from kdprune.data.canonical import DATASETS, EMBEDDED
 from kdprune.distillation.none import Supervised
 from kdprune.errors import KdpruneError
-from kdprune.files import read_json
-from kdprune.params import Params
+from kdprune.planning import calibration, cost
+from kdprune.planning.cost import Images, Network, Speed
+from kdprune.records import read_json
 
 Subject = tuple[str, str, str]  # teacher, student, distillation method; a teacher alone has ""
 
@@ -26,7 +27,7 @@ Subject = tuple[str, str, str]  # teacher, student, distillation method; a teach
 def plan(params: Params, project: Path, *, seconds: float | None) -> dict[str, Any]:
     """Return what every instance of the study takes.
 
-    "rows" has one per instance: kind, key, work (kdprune.cost.Work), params, bytes and seconds;
+    "rows" has one per instance: kind, key, work (planning.cost.Work), params, bytes and seconds;
     "images" the sizes of the data sets. `seconds` is how long each measurement runs; None leaves
     times out, and "device" is None then; "core" is the share of the measuring in which its
     threads, "threads" at most, had a core of the CPU. Raises KdpruneError for a data set of
@@ -117,7 +118,7 @@ def _task(
         described(student or teacher),
         described(teacher) if student else None,
         method=method,
-        hyperparameters=params.distill.__pydantic_extra__.get(method, {}),
+        hyperparameters=params.distill.hyperparameters.get(method, {}),
         images=images,
     )
 
@@ -134,7 +135,7 @@ def _speed(
     )
     image = calibration.image_seconds(network, device=place, seconds=seconds)
     tuning_step = head_step = 0.0
-    if tuning.scope == "all":  # in full precision, as kdprune.pruning.finetune has it
+    if tuning.scope == "all":  # in full precision, as kdprune.sweeps.finetune has it
         whole = Supervised(network.requires_grad_(True))
         tuning_step = calibration.step_seconds(
             whole, batch_size=tuning.batch_size, precision="fp32", **shared
@@ -183,7 +184,7 @@ def _sweep(params: Params, method: str, network: Network, images: Images) -> cos
         network,
         images,
         levels=prune.levels,
-        removes=prune.__pydantic_extra__[method].get("mode") == "remove",
+        removes=prune.hyperparameters[method].get("mode") == "remove",
         seeds=prune.seeds,
         re_estimate=prune.batchnorm.images if prune.batchnorm.re_estimate else 0,
         scope=tuning.scope,

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from kdprune import counts
+from kdprune.device import arrange
 from kdprune.errors import KdpruneError
-from kdprune.layout import arrange
+from kdprune.models import counts
 from kdprune.pruning import groups
 from kdprune.pruning.groups import IN, OUT, Group
 from kdprune.pruning.pruned import Pruned, apply

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from kdprune import counts
+from kdprune.models import counts
 
 Masks = dict[str, torch.Tensor]  # parameter name -> True where a weight is kept
 

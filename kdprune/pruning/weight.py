@@ -13,8 +13,8 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from kdprune import counts
 from kdprune.errors import KdpruneError
+from kdprune.models import counts
 from kdprune.pruning.pruned import Pruned, apply
 
 

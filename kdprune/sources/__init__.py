@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 from kdprune.data.canonical import DATASETS, EMBEDDED, Spec
-from kdprune.data.sources import authors, embedded, hub, local, npm
-from kdprune.data.sources.transfer import Unreachable
-from kdprune.data.sources.writing import write
 from kdprune.errors import KdpruneError
+from kdprune.sources import authors, embedded, hub, local, npm
+from kdprune.sources.transfer import Unreachable
+from kdprune.sources.writing import write
 
 SOURCES = {
     "embedded": embedded.fetch,

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 from kdprune.data.canonical import Spec, Split
-from kdprune.data.sources import archives, layouts
-from kdprune.data.sources.transfer import download
+from kdprune.sources import archives, layouts
+from kdprune.sources.transfer import download
 
 BASE = "https://www.cs.toronto.edu/~kriz"
 VARIABLE = "KDPRUNE_CIFAR_URL"  # the base address of a mirror with the same file names

@@ -10,9 +10,9 @@ import numpy as np
 from tqdm import tqdm
 
 from kdprune.data.canonical import Spec, Split, stratified_split
-from kdprune.data.sources import pictures
-from kdprune.data.sources.writing import canonical, digest, write
 from kdprune.errors import KdpruneError
+from kdprune.sources import pictures
+from kdprune.sources.writing import canonical, digest, write
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 TEST, SEED = 0.2, 0  # the share of each class that is tested on, where the folder does not say

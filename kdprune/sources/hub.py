@@ -10,9 +10,9 @@ import pyarrow.parquet
 from PIL import Image, UnidentifiedImageError
 
 from kdprune.data.canonical import Spec, Split
-from kdprune.data.sources.archives import LARGEST
-from kdprune.data.sources.transfer import download, shown
 from kdprune.errors import KdpruneError
+from kdprune.sources.archives import LARGEST
+from kdprune.sources.transfer import download, shown
 
 BASE = "https://huggingface.co"
 VARIABLE = "HF_ENDPOINT"  # the Hub's own variable for mirrors

@@ -4,8 +4,8 @@ from functools import partial
 from pathlib import Path
 
 from kdprune.data.canonical import Spec, Split
-from kdprune.data.sources import archives, layouts
 from kdprune.errors import KdpruneError
+from kdprune.sources import archives, layouts
 
 
 def fetch(spec: Spec, *, path: str | Path | None, cache: Path, show: bool) -> dict[str, Split]:

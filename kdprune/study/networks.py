@@ -1,27 +1,14 @@
 """Finds what the study has written: parameters, checkpoints and tables. Never imports torch."""
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kdprune import params
-from kdprune.errors import KdpruneError
-from kdprune.files import read_json
-from kdprune.grid import IDENTITY, nearest, network
+from kdprune.config import params
+from kdprune.errors import KdpruneError, nearest
+from kdprune.records import IDENTITY, network, read_json
 
 SUFFIX = ".safetensors"
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a CSV as text. Raises KdpruneError where it cannot be read."""
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
-    except FileNotFoundError:
-        raise KdpruneError(f"{path}: is not there; run `dvc repro`, which writes it") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise KdpruneError(f"{path}: cannot be read ({error})") from None
 
 
 def key(item: Mapping[str, str]) -> str:
@@ -63,37 +50,6 @@ def checkpoint(project: Path, name: str) -> tuple[Path, str | None]:
     return path, method
 
 
-def breakpoint_level(project: Path, item: Mapping[str, str], method: str) -> float:
-    """Return the level at which a network's curve breaks, from metrics/breakpoints.csv."""
-    path = project / "metrics" / "breakpoints.csv"
-    wanted = {**item, "method": method}
-    for row in rows(path):
-        if all(row.get(part, "") == value for part, value in wanted.items()):
-            return number(row, "level", path)
-    raise KdpruneError(
-        f"{path}: has no breakpoint of {key(item)} under {method}; name a --level, or add this "
-        "sweep to the study and run `dvc repro`"
-    )
-
-
-def swept(
-    project: Path, item: Mapping[str, str], method: str, *, level: float, seed: int
-) -> dict[str, Any] | None:
-    """Return what the sweep recorded of a level and a seed: file, val_accuracy, test_accuracy.
-
-    None where there is no such sweep, or where it has neither this level nor this seed.
-    """
-    path = project / "metrics" / "sweeps" / f"{key(item)}-{method}.csv"
-    if not path.is_file():
-        return None
-    for row in rows(path):
-        if number(row, "level", path) == level and number(row, "seed", path) == seed:
-            accuracies = ("val_accuracy", "test_accuracy")
-            found = {name: number(row, name, path) for name in accuracies}
-            return {"file": path.relative_to(project).as_posix(), "seed": seed, **found}
-    return None
-
-
 def preprocessing(folder: Path, *, classes: int) -> dict[str, Any]:
     """Return class names, and channel mean and std for values in 0..1, from a data set's manifest.
 
@@ -114,13 +70,3 @@ def preprocessing(folder: Path, *, classes: int) -> dict[str, Any]:
             "the folder of the right data set with --data"
         )
     return found
-
-
-def number(row: Mapping[str, str], column: str, path: Path) -> float:
-    """Return a column of a CSV's row as a number. Raises KdpruneError where it is none."""
-    try:
-        return float(row[column])
-    except (KeyError, TypeError, ValueError):
-        raise KdpruneError(
-            f"{path}: column {column} is missing or holds no number; run `dvc repro`"
-        ) from None

@@ -1,16 +1,69 @@
 """Reads for `recommend` the tables that the grid names, never what merely lies in a folder."""
 
+import csv
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kdprune import params
-from kdprune.cli import project
-from kdprune.errors import KdpruneError
-from kdprune.grid import nearest, network
+from kdprune.config import params
+from kdprune.errors import KdpruneError, nearest
+from kdprune.records import network
+from kdprune.study import networks
 
 NUMBERS = "seed level params nonzero_params macs val_accuracy test_accuracy".split()
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV as text. Raises KdpruneError where it cannot be read."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+    except FileNotFoundError:
+        raise KdpruneError(f"{path}: is not there; run `dvc repro`, which writes it") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise KdpruneError(f"{path}: cannot be read ({error})") from None
+
+
+def number(row: Mapping[str, str], column: str, path: Path) -> float:
+    """Return a column of a CSV's row as a number. Raises KdpruneError where it is none."""
+    try:
+        return float(row[column])
+    except (KeyError, TypeError, ValueError):
+        raise KdpruneError(
+            f"{path}: column {column} is missing or holds no number; run `dvc repro`"
+        ) from None
+
+
+def breakpoint_level(project: Path, item: Mapping[str, str], method: str) -> float:
+    """Return the level at which a network's curve breaks, from metrics/breakpoints.csv."""
+    path = project / "metrics" / "breakpoints.csv"
+    wanted = {**item, "method": method}
+    for row in read(path):
+        if all(row.get(part, "") == value for part, value in wanted.items()):
+            return number(row, "level", path)
+    raise KdpruneError(
+        f"{path}: has no breakpoint of {networks.key(item)} under {method}; name a --level, or add "
+        "this sweep to the study and run `dvc repro`"
+    )
+
+
+def swept(
+    project: Path, item: Mapping[str, str], method: str, *, level: float, seed: int
+) -> dict[str, Any] | None:
+    """Return what the sweep recorded of a level and a seed: file, val_accuracy, test_accuracy.
+
+    None where there is no such sweep, or where it has neither this level nor this seed.
+    """
+    path = project / "metrics" / "sweeps" / f"{networks.key(item)}-{method}.csv"
+    if not path.is_file():
+        return None
+    for row in read(path):
+        if number(row, "level", path) == level and number(row, "seed", path) == seed:
+            accuracies = ("val_accuracy", "test_accuracy")
+            found = {name: number(row, name, path) for name in accuracies}
+            return {"file": path.relative_to(project).as_posix(), "seed": seed, **found}
+    return None
 
 
 def sweeps(folder: Path, dataset: str | None) -> tuple[str, list[list[dict[str, Any]]]]:
@@ -35,7 +88,7 @@ def _sweep(folder: Path, key: str, item: Mapping[str, str]) -> list[dict[str, An
     path = folder / "metrics" / "sweeps" / f"{key}.csv"
     named = {name: item[name] for name in ("dataset", "role", "method")}
     named["network"] = network(item)
-    found = [{**named, **_numbers(row, NUMBERS, path)} for row in project.rows(path)]
+    found = [{**named, **_numbers(row, NUMBERS, path)} for row in read(path)]
     if not any(row["level"] == 0 for row in found):
         raise KdpruneError(f"{path}: has no level 0 to compare with; run `dvc repro`")
     return found
@@ -86,7 +139,7 @@ def latencies(
         return {}, None
     found: dict[tuple[str, str, float], float] = {}
     batches, devices = set(), {}
-    for row in project.rows(path):
+    for row in read(path):
         if row.get("dataset") != dataset:
             continue
         numbers = _numbers(row, ("level", "batch", "latency_ms_median"), path)
@@ -103,4 +156,4 @@ def latencies(
 
 
 def _numbers(row: Mapping[str, str], names: tuple[str, ...] | list[str], path: Path) -> dict:
-    return {name: project.number(row, name, path) for name in names}
+    return {name: number(row, name, path) for name in names}

@@ -8,11 +8,10 @@ from typing import Any
 import pandas as pd
 
 from kdprune.analysis import check
+from kdprune.config.params import Params
 from kdprune.errors import KdpruneError
-from kdprune.files import read_json
-from kdprune.grid import IDENTITY
-from kdprune.params import Params
-from stages import paths
+from kdprune.records import IDENTITY, read_json
+from kdprune.study import paths
 
 RIGHT = "val_right"  # a word, even where it looks like a number
 WORDS = [*IDENTITY, RIGHT, "method", "condition", "first", "second", "reason", "layer", "kind"]

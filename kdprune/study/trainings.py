@@ -9,12 +9,13 @@ import pandas as pd
 import torch
 from torch import nn
 
-from kdprune import counts, device, models
+from kdprune import device, models
+from kdprune.config.params import Params
 from kdprune.errors import KdpruneError
-from kdprune.files import write_csv, write_json
-from kdprune.params import Params
-from kdprune.training import Diverged, evaluate, fit
-from stages import paths, resume
+from kdprune.models import counts
+from kdprune.records import write_csv, write_json
+from kdprune.study import paths, unfinished
+from kdprune.training.loop import Diverged, evaluate, fit
 
 
 def network(params: Params, name: str, classes: int, seed: int) -> tuple[nn.Module, dict[str, Any]]:
@@ -45,7 +46,8 @@ def train(
     A recipe of no epochs takes the network as it is: its curve is one row, of epoch 0.
     """
     role = identity["role"]
-    unfinished = resume.unfinished(stage, key, inputs=inputs, parameters=depends)
+    method = identity.get("distill", "none")
+    checkpoint = unfinished.path(stage, key, method, inputs=inputs, parameters=depends)
     task.to(images["train_images"].device)
     device.limit_threads(counts.macs(task.network))
     stats = images["mean"], images["std"]
@@ -58,7 +60,7 @@ def train(
             val_labels=images["val_labels"],
             mean=stats[0],
             std=stats[1],
-            checkpoint=unfinished,
+            checkpoint=checkpoint,
             title=key,
             **recipe,
         )
@@ -89,7 +91,7 @@ def train(
     models.save(paths.checkpoint(role, key), task.network, {**metadata, **identity})
     write_csv(paths.learning(key), pd.DataFrame(rows))
     write_json(paths.training(role, key), result)
-    unfinished.unlink(missing_ok=True)
+    checkpoint.unlink(missing_ok=True)
     print(f"{key}: test {test:.2f} %, {result['params']:,} parameters", file=sys.stderr)
 
 

@@ -3,31 +3,29 @@
 import hashlib
 import platform
 from collections.abc import Iterable
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from kdprune import device
-from stages import paths
+from kdprune import device, versions
+from kdprune.study import paths
+from kdprune.study.code import ROOT, closure
 
-LIBRARIES = ("numpy", "timm", "torch", "torch-pruning", "torchvision")
 
-
-def unfinished(stage: str, key: str, *, inputs: Iterable[Path], parameters: Any) -> Path:
+def path(stage: str, key: str, method: str, *, inputs: Iterable[Path], parameters: Any) -> Path:
     """Return where a stage keeps unfinished work, named by all that its result depends on.
 
-    The name hashes the input files, the parameters, the project's own code, the kind of device and
-    the versions of the libraries that compute, so that work done under another configuration is
-    never taken up.
+    The name hashes the input files, the parameters, the code that the stage runs for its `method`,
+    the kind of device and the versions of the libraries that compute, so that work done under
+    another configuration is never taken up.
     The folder is made; the stage removes the file when its outputs are written, and the file
     before it (kdprune.files.keep) stays until DVC has recorded them.
     """
-    versions = platform.python_version(), *(metadata.version(name) for name in LIBRARIES)
+    libraries = platform.python_version(), versions.installed(versions.COMPUTING)
     kind = device.choose().type
-    digest = hashlib.sha256(repr((stage, key, parameters, versions, kind)).encode())
-    code = sorted([*Path("kdprune").rglob("*.py"), *Path("stages").glob("*.py")])
-    for path in [*inputs, *code]:
-        digest.update(hashlib.file_digest(path.open("rb"), "sha256").digest())
+    digest = hashlib.sha256(repr((stage, key, parameters, libraries, kind)).encode())
+    code = sorted(closure(f"stages/{stage}.py", methods=(method,)))
+    for file in [*inputs, *(ROOT / item for item in code)]:
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
     paths.UNFINISHED.mkdir(parents=True, exist_ok=True)
     _forget_recorded()
     return paths.UNFINISHED / f"{stage}-{key}-{digest.hexdigest()[:16]}.ckpt"

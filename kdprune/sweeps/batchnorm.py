@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from kdprune.augment import normalise, random_crop_flip
+from kdprune.data.augment import normalise, random_crop_flip
 
 BATCH = 256
 

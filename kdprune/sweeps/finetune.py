@@ -9,9 +9,9 @@ from torch import nn
 
 from kdprune.distillation.none import Supervised
 from kdprune.errors import KdpruneError
-from kdprune.pruning.heads import features, tuned_heads
 from kdprune.pruning.pruned import Masks, apply
-from kdprune.training import Diverged, fit, predict
+from kdprune.sweeps.heads import features, tuned_heads
+from kdprune.training.loop import Diverged, fit, predict
 
 
 def tune_head(

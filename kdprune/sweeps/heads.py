@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from kdprune.augment import normalise, random_crop_flip
+from kdprune.data.augment import normalise, random_crop_flip
+from kdprune.device import at_once
 from kdprune.errors import KdpruneError
-from kdprune.layout import at_once
 from kdprune.pruning.pruned import Masks
 
 DRAWN = 500  # views drawn together: never what a device evaluates together, for that differs

@@ -10,13 +10,13 @@ import pandas as pd
 import torch
 from torch import nn
 
-from kdprune import counts
-from kdprune.bits import packed
 from kdprune.files import keep, kept
+from kdprune.models import counts
+from kdprune.outcomes import packed
 from kdprune.pruning import METHODS
-from kdprune.pruning.batchnorm import re_estimate
-from kdprune.pruning.finetune import measure, tune_all, tune_head
 from kdprune.pruning.pruned import Pruned
+from kdprune.sweeps.batchnorm import re_estimate
+from kdprune.sweeps.point import right_by_seed
 
 
 def sweep(
@@ -38,11 +38,11 @@ def sweep(
     `data` holds train_images uint8 [N, 3, H, W], train_labels [N], the same for val and test, and
     mean and std [3], on the model's device. `re_estimate_images`: how many training images
     re-estimate the batch norm (0: none). `finetune`: scope (head, all or none) and the arguments of
-    `kdprune.pruning.finetune.tune_head`. Finished levels are kept in `checkpoint`, from which a
+    `kdprune.sweeps.finetune.tune_head`. Finished levels are kept in `checkpoint`, from which a
     killed sweep goes on. Returns one row per level and seed (seed, level, ratio, sparsity, params,
     nonzero_params, macs, val_accuracy, test_accuracy in percent, and val_right: which validation
-    images are classified rightly, by kdprune.bits) and one row per level and layer (level, layer,
-    kind, params, nonzero_params).
+    images are classified rightly, by kdprune.outcomes) and one row per level and layer (level,
+    layer, kind, params, nonzero_params).
     """
     done = _finished(checkpoint)
     todo = [level for level in levels if str(level) not in done]
@@ -55,7 +55,7 @@ def sweep(
                 data["std"],
                 count=re_estimate_images,
             )
-        right = _tuned(pruned, data, range(seeds), finetune, title)
+        right = right_by_seed(pruned, data, range(seeds), finetune, title)
         done[str(pruned.level)] = _rows(pruned, right, input_size)
         mean = sum(_percent(right["val"])) / seeds
         print(
@@ -75,23 +75,6 @@ def sweep(
 def _finished(checkpoint: Path | None) -> dict[str, Any]:
     content = None if checkpoint is None else kept(checkpoint)
     return {} if content is None else json.loads(content)
-
-
-def _tuned(
-    pruned: Pruned,
-    data: Mapping[str, torch.Tensor],
-    seeds: Sequence[int],
-    finetune: Mapping[str, Any],
-    title: str,
-) -> dict[str, torch.Tensor]:
-    settings = dict(finetune)
-    scope, views = settings.pop("scope"), settings.pop("views")
-    if scope == "none":
-        return measure(pruned.model, data, seeds=seeds)
-    if scope == "all":
-        title = f"{title} {pruned.level:.0%}"
-        return tune_all(pruned.model, pruned.masks, data, seeds=seeds, title=title, **settings)
-    return tune_head(pruned.model, pruned.masks, data, seeds=seeds, views=views, **settings)
 
 
 def _rows(pruned: Pruned, right: Mapping[str, torch.Tensor], input_size: int) -> dict[str, Any]:

@@ -7,13 +7,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from kdprune.augment import normalise, random_crop_flip
-from kdprune.checkpointing import restore, store
+from kdprune.data.augment import normalise, random_crop_flip
+from kdprune.device import arrange, at_once
 from kdprune.errors import KdpruneError
-from kdprune.graphed import training_step
-from kdprune.layout import arrange, at_once
 from kdprune.progress import Progress
-from kdprune.schedules import learning_rate
+from kdprune.training.checkpointing import restore, store
+from kdprune.training.schedules import learning_rate
+from kdprune.training.step import training_step
 
 
 class Diverged(KdpruneError):

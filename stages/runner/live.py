@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kdprune.progress import followed
-from stages import paths
+from kdprune.study import paths
 
 TRAININGS = ("teach", "distill")
 FOLDER = paths.PLOTS / "live"

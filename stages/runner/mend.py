@@ -1,4 +1,4 @@
-"""Mends what DVC leaves of its own files when it is killed: python -m stages.mend.
+"""Mends what DVC leaves of its own files when it is killed: python -m stages.runner.mend.
 
 DVC writes dvc.lock and .dvc/tmp/rwlock in place. Killed meanwhile, it leaves them empty or cut off:
 an empty dvc.lock is to DVC a study that has yet to begin, and a broken rwlock stops it.
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from kdprune.errors import KdpruneError
 from kdprune.files import replacing
-from stages.paths import LOCK
+from kdprune.study.paths import LOCK
 
 COPY = Path(".run/dvc.lock")  # as the stage that ran last found it
 RWLOCK = Path(".dvc/tmp/rwlock")

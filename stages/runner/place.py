@@ -1,6 +1,6 @@
 """Where a stage stands in a long run: which instance of how many, and how long the rest may take.
 
-It reads the grid and the records of .run/log (stages.record), and changes nothing.
+It reads the grid and the records of .run/log (stages.runner.record), and changes nothing.
 """
 
 import sys
@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from kdprune.errors import KdpruneError
-from kdprune.files import read_json
-from stages.record import FOLDER
+from kdprune.records import read_json
+from stages.runner.record import FOLDER
 
 GRID = {"download": "datasets", "teach": "teachers", "distill": "students", "prune": "sweeps"}
 
 
 def announce(stage: str, key: str = "") -> None:
     """Print `told` to stderr, for a stage that has instances and a key that the grid has."""
-    from kdprune.params import load
+    from kdprune.config.params import load
 
     try:
         grid = load().grid

@@ -10,24 +10,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from kdprune.files import read_json, write_json
+from kdprune import versions
+from kdprune.records import read_json, write_json
 
 FOLDER = Path(".run/log")
-LIBRARIES = (
-    "kdprune",
-    "torch",
-    "timm",
-    "torchvision",
-    "torch-pruning",
-    "numpy",
-    "pandas",
-    "scipy",
-    "matplotlib",
-)
 KEPT = 20  # runs in a file
 
 
@@ -41,7 +30,7 @@ def recorded(stage: str, key: str) -> Iterator[None]:
     path = FOLDER / (f"{stage}-{key}.json" if key else f"{stage}.json")
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     run: dict[str, Any] = {"started": now, "ended": "not yet, or killed"}
-    run |= {"resumed": _resumes(stage, key), "versions": versions(), "machine": _machine()}
+    run |= {"resumed": _resumes(stage, key), "versions": _versions(), "machine": _machine()}
     runs = [*_earlier(path), run][-KEPT:]
     _write(path, runs)
     start = time.monotonic()
@@ -62,15 +51,9 @@ def recorded(stage: str, key: str) -> Iterator[None]:
         _write(path, runs)
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the libraries that compute; "" where one is missing."""
-    found = {"python": platform.python_version()}
-    for name in LIBRARIES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = ""
-    return found
+def _versions() -> dict[str, str]:
+    libraries = ("kdprune", *versions.COMPUTING, *versions.TABULATING)
+    return {"python": platform.python_version(), **versions.installed(libraries)}
 
 
 def _machine() -> dict[str, Any]:
@@ -78,7 +61,7 @@ def _machine() -> dict[str, Any]:
 
 
 def _resumes(stage: str, key: str) -> bool:
-    from stages import paths
+    from kdprune.study import paths
 
     return any(paths.UNFINISHED.glob(f"{stage}-{key}-{'?' * 16}.ckpt*"))
 
@@ -99,8 +82,8 @@ def _computed() -> dict[str, Any]:
 
 def _trained(stage: str, key: str, run: dict[str, Any]) -> dict[str, Any]:
     """Return precision, and training images per second of the whole stage if it ran in one go."""
-    from kdprune.params import load
-    from stages import paths, tables
+    from kdprune.config.params import load
+    from kdprune.study import paths, tables
 
     params = load()
     recipe = params.teach if stage == "teach" else params.distill.training

@@ -1,4 +1,4 @@
-"""The process that forks warm stages (see stages.warm): python -m stages.server."""
+"""The process that forks warm stages (see stages.runner.warm): python -m stages.runner.server."""
 
 import ast
 import contextlib
@@ -12,7 +12,7 @@ import time
 import traceback
 from pathlib import Path
 
-from stages.warm import address
+from stages.runner.warm import address
 
 LIBRARIES = (
     "pandas",
@@ -122,7 +122,7 @@ def _become(request: str, handles: list[int], server: int) -> int:
     os.environ.update(environment)
     sys.argv = ["stages", *arguments]
     os.setsid()  # its own group, so that it can be ended with whatever it starts
-    from stages.__main__ import end_with_parent, run
+    from stages.runner.run import end_with_parent, run
 
     end_with_parent(server)
     return run(arguments)

@@ -1,4 +1,4 @@
-"""Check that the committed results are what the tree says they are: python -m stages.verify.
+"""Check that the committed results are what the tree says they are: python -m stages.runner.verify.
 
 Three questions, a line each: does params.yaml follow from conf/, is dvc.lock current, and do the
 figures and pages follow from the tables. Needs neither a GPU nor DVC's cache; exit status 1 where
@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from stages import locked
+from stages.runner import lockfile
 
 # What follows from tables, on any machine
 DERIVED = ("breakpoints", "efficiency", "significance", "summary", "report")
@@ -37,7 +37,7 @@ def composition() -> tuple[str, list[str]]:
 
 def lock() -> tuple[str, list[str]]:
     """Hold dvc.lock against dvc.yaml, params.yaml and the files."""
-    told, compared, missing = locked.differences()
+    told, compared, missing = lockfile.differences()
     fine = f"dvc.lock is current: {compared} files and folders have their hash"
     if missing:
         fine += f"; {len(missing)} are not here (dvc pull brings them)"
@@ -46,11 +46,11 @@ def lock() -> tuple[str, list[str]]:
 
 def derivation() -> tuple[str, list[str]]:
     """Compute again what follows from the tables, elsewhere, and compare byte for byte."""
+    from kdprune.config.params import load
     from kdprune.errors import KdpruneError
-    from kdprune.params import load
 
     load()  # before its errors could be those of a stage
-    described = locked.stages(locked.read("params.yaml"))
+    described = lockfile.stages(lockfile.read("params.yaml"))
     names = [name for name in described if name.partition("@")[0] in DERIVED]
     files = [path for name in names for path in described[name]["outs"]]
     told = []

@@ -32,7 +32,7 @@ def run(arguments: list[str], *, start: bool) -> int:
         return _cold(arguments)
     connection = _connect()
     if connection is None and start:
-        from stages.__main__ import check
+        from stages.runner.run import check
 
         if status := check():
             return status
@@ -58,7 +58,7 @@ def address() -> Path:
 
 
 def _cold(arguments: list[str]) -> int:
-    from stages.__main__ import run as run_here
+    from stages.runner.run import run as run_here
 
     return run_here(arguments)
 
@@ -80,7 +80,7 @@ def _start() -> socket.socket | None:
     except OSError:  # no place for a socket; the stage itself tells of it
         return None
     server = subprocess.Popen(
-        [sys.executable, "-m", "stages.server"],
+        [sys.executable, "-m", "stages.runner.server"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -6,15 +6,15 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError
 
+from kdprune.config.grid import expand
+from kdprune.config.params import validate
 from kdprune.errors import KdpruneError
-from kdprune.grid import expand
-from kdprune.params import validate
 
 CONF = Path(__file__).parents[2]
 
 
 def grid(datasets, pairs, distill, prune, roles, folders, *, _root_) -> DictConfig:
-    """Expand the study into the mappings that dvc.yaml iterates over (kdprune.grid.expand).
+    """Expand the study into the mappings that dvc.yaml iterates over (kdprune.config.grid.expand).
 
     The whole configuration is validated with it: what is refused is never written.
     """

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from kdprune.reporting.formats import MISSING, is_missing
+from kdprune.reporting.document.formats import MISSING, is_missing
 
 Format = Callable[[Any], str]
 

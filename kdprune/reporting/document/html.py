@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from kdprune.reporting.blocks import Section
+from kdprune.reporting.document.blocks import Section
 
 HERE = Path(__file__).parent
 KINDS = {".svg": "image/svg+xml", ".png": "image/png"}

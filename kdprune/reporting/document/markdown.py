@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from kdprune.reporting.blocks import Block, Bullets, Figure, Link, Section, Table, Text
+from kdprune.reporting.document.blocks import Block, Bullets, Figure, Link, Section, Table, Text
 
 SPECIAL = re.compile(r"([\\`*<>|\[\]~$]|(?<!\w)_|_(?!\w))")
 

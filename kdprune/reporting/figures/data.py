@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from kdprune.grid import IDENTITY
-from kdprune.plotting import removed_at_breakpoints, with_network_names
+from kdprune.records import IDENTITY
+from kdprune.reporting.figures.drawing import removed_at_breakpoints, with_network_names
 
 
 def tables(

@@ -6,8 +6,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from kdprune.grid import IDENTITY
-from kdprune.plotstyle import COLOURS, NAMES, STYLE, legend, panels
+from kdprune.records import IDENTITY
+from kdprune.reporting.figures.style import COLOURS, NAMES, STYLE, legend, panels
 
 
 def with_network_names(table: pd.DataFrame) -> pd.DataFrame:

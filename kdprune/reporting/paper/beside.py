@@ -5,8 +5,8 @@ Every difference is ours minus the paper's. Parameters in units of 1e7, accuraci
 
 import pandas as pd
 
-from kdprune import paper
 from kdprune.analysis.efficiency import BEFORE, UNIT
+from kdprune.reporting.paper import published
 
 PAPERS = "simkd"  # the paper's students were distilled by it
 TABLES = {"cifar100": 1, "cifar10": 2}  # the paper's numbers of its tables
@@ -104,7 +104,7 @@ def tables_1_and_2(scored: pd.DataFrame) -> pd.DataFrame:
     Students of another distillation method than the paper's stand alone.
     """
     distill = distilled_by(scored)
-    papers = paper.breakpoints()
+    papers = published.breakpoints()
     return beside(ours(scored, distill), papers if distill == PAPERS else papers.head(0), ROW)
 
 
@@ -114,7 +114,7 @@ def table_3(scored: pd.DataFrame, dataset: str) -> pd.DataFrame:
     The paper has it for CIFAR-100 alone. What we have not run is missing in our row.
     """
     part = scored[scored.dataset == dataset]
-    papers = paper.comparison() if dataset == "cifar100" else paper.comparison().head(0)
+    papers = published.comparison() if dataset == "cifar100" else published.comparison().head(0)
     known = [name for name in papers if name not in ("compression", "reference")]
     teachers = list(dict.fromkeys([*(known if len(papers) else []), *part.teacher]))
     rows = []
@@ -133,7 +133,7 @@ def efficiencies(scored: pd.DataFrame) -> pd.DataFrame:
     """
     distill = distilled_by(scored)
     mine = _by_pair(scored[(scored.role == "student") & (scored.distill == distill)])
-    papers = _by_pair(paper.efficiencies())
+    papers = _by_pair(published.efficiencies())
     return beside(mine, papers if distill == PAPERS else papers.head(0), PAIR)
 
 

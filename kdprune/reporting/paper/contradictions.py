@@ -3,11 +3,18 @@
 import numpy as np
 import pandas as pd
 
-from kdprune import paper
-from kdprune.reporting.blocks import Bullets, Section, Text
-from kdprune.reporting.comparison import TABLES
-from kdprune.reporting.formats import condition, dataset, fixed, listed, probability, signed
-from kdprune.reporting.paired import recomputed
+from kdprune.reporting.document.blocks import Bullets, Section, Text
+from kdprune.reporting.document.formats import (
+    condition,
+    dataset,
+    fixed,
+    listed,
+    probability,
+    signed,
+)
+from kdprune.reporting.paper import published
+from kdprune.reporting.paper.beside import TABLES
+from kdprune.reporting.paper.ttests import recomputed
 
 figure = fixed(2)
 STEPS = np.arange(10) / 10  # the levels that the paper announces
@@ -27,7 +34,7 @@ def on_the_grid(share: float = 0.01) -> tuple[int, int]:
     or, for removed channels, P0 (1 - r)^2.
     """
     fits = total = 0
-    for row in paper.breakpoints().to_dict("records"):
+    for row in published.breakpoints().to_dict("records"):
         for role in ("teacher", "student"):
             before, after = row[f"{role}_params_1e7"], row[f"{role}_breakpoint_params_1e7"]
             steps = before * (1 - STEPS)
@@ -40,17 +47,17 @@ def on_the_grid(share: float = 0.01) -> tuple[int, int]:
 
 def kept() -> pd.Series:
     """Return the printed accuracy at each student's breakpoint minus the distilled one, points."""
-    table = paper.breakpoints()
+    table = published.breakpoints()
     gap = table.student_breakpoint_accuracy - table.distilled_accuracy
     return gap.set_axis(pd.MultiIndex.from_frame(table[["dataset", "method"]]))
 
 
 def _computed() -> list[str]:
-    again = recomputed(paper.efficiencies()).set_index("dataset")
+    again = recomputed(published.efficiencies()).set_index("dataset")
     tests = [
         f"{dataset(row.dataset)} t = {figure(row.t)} (p = {probability(row.p)}) against "
         f"{fixed(4)(again.t[row.dataset])} (p = {probability(again.p[row.dataset])}) recomputed"
-        for row in paper.ttests().itertuples()
+        for row in published.ttests().itertuples()
     ]
     fits, total = on_the_grid()
     gaps = kept().groupby(level=["dataset", "method"], sort=False).agg(["min", "max"])
@@ -72,7 +79,7 @@ def _computed() -> list[str]:
 
 
 def _twice() -> list[str]:
-    groups = paper.breakpoints().groupby(["dataset", "teacher"], sort=False).teacher_accuracy
+    groups = published.breakpoints().groupby(["dataset", "teacher"], sort=False).teacher_accuracy
     return [
         f"{teacher} {listed([figure(value) for value in dict.fromkeys(values)])} "
         f"({dataset(name)}, table {TABLES[name]})"

@@ -2,11 +2,8 @@
 
 import pandas as pd
 
-from kdprune import paper
-from kdprune.reporting import comparison, paired
-from kdprune.reporting.blocks import Section, Table, Text, table
-from kdprune.reporting.comparison import PAPERS, TABLES
-from kdprune.reporting.formats import (
+from kdprune.reporting.document.blocks import Section, Table, Text, table
+from kdprune.reporting.document.formats import (
     condition,
     counted,
     dataset,
@@ -16,6 +13,8 @@ from kdprune.reporting.formats import (
     probability,
     whole,
 )
+from kdprune.reporting.paper import beside, published, ttests
+from kdprune.reporting.paper.beside import PAPERS, TABLES
 
 accuracy = fixed(2)
 QUANTITIES = [
@@ -52,8 +51,8 @@ TESTS = [
 
 def breakpoint_tables(scored: pd.DataFrame, *, count: str) -> Section:
     """Tables 1 and 2: each network before and at its breakpoint, ours and the paper's."""
-    frame = comparison.tables_1_and_2(scored)
-    distill = comparison.distilled_by(scored)
+    frame = beside.tables_1_and_2(scored)
+    distill = beside.distilled_by(scored)
     notes = (
         "t is the teacher, s the student; P are parameters in units of 1e7, accuracies are on the "
         "test images. Each difference is ours minus the paper's; pairs that the paper lacks stand "
@@ -86,9 +85,9 @@ def compression_tables(scored: pd.DataFrame) -> Section:
             "alone; the others are at their breakpoints."
         )
     ]
-    references = paper.comparison().set_index("compression").reference
+    references = published.comparison().set_index("compression").reference
     for name in dict.fromkeys(scored.dataset):
-        frame = comparison.table_3(scored, name)
+        frame = beside.table_3(scored, name)
         teachers = [item for item in frame if item not in ("compression", "source")]
         empty = frame[teachers].isna().all(axis=1) & (frame.source == "ours")
         frame = frame[~((frame.source == "difference") & frame[teachers].isna().all(axis=1))]
@@ -109,7 +108,7 @@ def compression_tables(scored: pd.DataFrame) -> Section:
 
 def paired_tables(scored: pd.DataFrame, tested: pd.DataFrame) -> list[Table]:
     """The paper's paired test, and the efficiencies that it is computed from."""
-    frame = paired.tests(tested, scored)
+    frame = ttests.tests(tested, scored)
     frame = frame.assign(dataset=frame.dataset.map(dataset))
     tests = table(
         frame,
@@ -119,7 +118,7 @@ def paired_tables(scored: pd.DataFrame, tested: pd.DataFrame) -> list[Table]:
         signed=frame.source.str.startswith("ours −"),
         kinds=_kinds(frame.source),
     )
-    scores = comparison.efficiencies(scored)
+    scores = beside.efficiencies(scored)
     scores = scores[scores[["channel", "weight"]].notna().any(axis=1)]
     scores = scores.assign(dataset=scores.dataset.map(dataset))
     columns = [("dataset", "Data set", None), *PAIR, ("source", "Source", None), *EFFICIENCIES]

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from kdprune import paper
 from kdprune.analysis.significance import significance
-from kdprune.reporting.comparison import PAIR, PAPERS, difference, distilled_by
+from kdprune.reporting.paper import published
+from kdprune.reporting.paper.beside import PAIR, PAPERS, difference, distilled_by
 
 FIGURES = ["n", "mean_difference", "t", "df", "p"]
 COMPARED = ["mean_difference", "t"]  # a difference of p-values or of counts of pairs says nothing
@@ -38,11 +38,11 @@ def tests(tested: pd.DataFrame, scored: pd.DataFrame) -> pd.DataFrame:
     recomputed", of mean_difference and t.
     """
     distill = distilled_by(scored)
-    efficiency = paper.efficiencies()
+    efficiency = published.efficiencies()
     pairs = scored.loc[(scored.role == "student") & (scored.distill == distill), PAIR]
     sources = {
         "ours": channel_minus_weight(tested, distill),
-        "paper, printed": paper.ttests().assign(n=lambda table: table.df + 1),
+        "paper, printed": published.ttests().assign(n=lambda table: table.df + 1),
         "paper, recomputed": recomputed(efficiency),
         "paper, our pairs": recomputed(efficiency.merge(pairs.drop_duplicates(), on=PAIR)),
     }

@@ -5,11 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from kdprune import paper
 from kdprune.analysis.efficiency import BEFORE
-from kdprune.reporting.blocks import Bullets, Section, Text
-from kdprune.reporting.comparison import PAIR, PAPERS
-from kdprune.reporting.formats import (
+from kdprune.reporting.document.blocks import Bullets, Section, Text
+from kdprune.reporting.document.formats import (
     condition,
     counted,
     dataset,
@@ -19,8 +17,10 @@ from kdprune.reporting.formats import (
     share,
     signed,
 )
-from kdprune.reporting.paired import recomputed
-from kdprune.reporting.verdict import brief, robust, students, verdict
+from kdprune.reporting.paper import published
+from kdprune.reporting.paper.beside import PAIR, PAPERS
+from kdprune.reporting.paper.ttests import recomputed
+from kdprune.reporting.sections.verdict import brief, robust, students, verdict
 
 TITLE = "Which pruning matches the distilled students best?"
 figure = fixed(2)
@@ -91,7 +91,7 @@ def _papers(row: dict[str, Any]) -> str:
     """Say what the paper finds on this data set, and whether the direction is the same."""
     if (row["first"], row["second"]) != ("channel", "weight") or is_missing(row["mean_difference"]):
         return ""
-    theirs = recomputed(paper.efficiencies()).set_index("dataset")
+    theirs = recomputed(published.efficiencies()).set_index("dataset")
     if row["dataset"] not in theirs.index:
         return ""
     t, n = theirs.t[row["dataset"]], int(theirs.n[row["dataset"]])
@@ -138,7 +138,7 @@ def _without(scored: pd.DataFrame, name: str) -> str:
 def _basis(scored: pd.DataFrame) -> str:
     """Say how far the grid is the paper's."""
     pairs = scored.loc[scored.role == "student", PAIR].drop_duplicates()
-    printed = paper.breakpoints()[PAIR].drop_duplicates()
+    printed = published.breakpoints()[PAIR].drop_duplicates()
     shared = len(pairs.merge(printed, on=PAIR))
     if not shared:
         return (

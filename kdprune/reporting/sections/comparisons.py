@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from kdprune.reporting.blocks import Bullets, Section, Text, table
-from kdprune.reporting.formats import dataset, distiller, fixed, probability, whole
-from kdprune.reporting.papers import paired_tables
+from kdprune.reporting.document.blocks import Bullets, Section, Text, table
+from kdprune.reporting.document.formats import dataset, distiller, fixed, probability, whole
+from kdprune.reporting.paper.tables import paired_tables
 
 figure = fixed(2)
 NAMES = [

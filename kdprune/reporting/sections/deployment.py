@@ -5,9 +5,9 @@ from pathlib import Path
 import pandas as pd
 
 from kdprune.files import replacing
-from kdprune.grid import IDENTITY
-from kdprune.reporting.blocks import Block, Section, Text, table
-from kdprune.reporting.formats import (
+from kdprune.records import IDENTITY
+from kdprune.reporting.document.blocks import Block, Section, Text, table
+from kdprune.reporting.document.formats import (
     counted,
     dataset,
     distiller,
@@ -17,8 +17,8 @@ from kdprune.reporting.formats import (
     share,
     whole,
 )
-from kdprune.reporting.html import render as to_html
-from kdprune.reporting.markdown import render as to_markdown
+from kdprune.reporting.document.html import render as to_html
+from kdprune.reporting.document.markdown import render as to_markdown
 
 TITLE = "kdprune: deployment numbers"
 UNPRUNED = "none"
@@ -63,7 +63,7 @@ TIMES = [
 def write(measured: pd.DataFrame, markdown_path: str | Path, html_path: str | Path) -> None:
     """Write the document as Markdown and as one HTML file.
 
-    `measured` has the rows of kdprune.deployment.compare, and the columns of IDENTITY.
+    `measured` has the rows of kdprune.deployment.measure.compare, and the columns of IDENTITY.
     """
     parts = sections(measured)
     texts = {

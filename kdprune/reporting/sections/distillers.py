@@ -4,10 +4,17 @@ from typing import Any
 
 import pandas as pd
 
+from kdprune.analysis.ranks import critical_difference, friedman, mean_ranks, nemenyi
 from kdprune.analysis.significance import compare, holm
-from kdprune.reporting.blocks import Block, Format, Section, Text, table
-from kdprune.reporting.formats import counted, dataset, distiller, fixed, probability, whole
-from kdprune.reporting.ranks import critical_difference, friedman, mean_ranks, nemenyi
+from kdprune.reporting.document.blocks import Block, Format, Section, Text, table
+from kdprune.reporting.document.formats import (
+    counted,
+    dataset,
+    distiller,
+    fixed,
+    probability,
+    whole,
+)
 
 TITLE = "Distillation methods"
 PAIR = ["teacher", "student"]

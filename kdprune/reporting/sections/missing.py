@@ -5,18 +5,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from kdprune import paper
 from kdprune.analysis.efficiency import BEFORE
-from kdprune.reporting.blocks import Block, Bullets, Section, Text
-from kdprune.reporting.comparison import (
-    PAIR,
-    PAPERS,
-    TABLES,
-    distilled_by,
-    table_3,
+from kdprune.reporting.document.blocks import Block, Bullets, Section, Text
+from kdprune.reporting.document.formats import (
+    condition,
+    counted,
+    dataset,
+    distiller,
+    listed,
+    network,
 )
-from kdprune.reporting.formats import condition, counted, dataset, distiller, listed, network
-from kdprune.reporting.networks import FIGURES
+from kdprune.reporting.paper import published
+from kdprune.reporting.paper.beside import PAIR, PAPERS, TABLES, distilled_by, table_3
+from kdprune.reporting.sections.networks import FIGURES
 
 
 def section(
@@ -46,7 +47,7 @@ def _papers(scored: pd.DataFrame) -> list[str]:
     mine = set(students[PAIR].itertuples(index=False, name=None))
     said = []
     for name in TABLES:
-        printed = paper.breakpoints().query("dataset == @name")[PAIR].drop_duplicates()
+        printed = published.breakpoints().query("dataset == @name")[PAIR].drop_duplicates()
         absent = [pair for pair in printed.itertuples(index=False, name=None) if pair not in mine]
         if len(absent) == len(printed):
             here = "" if name in set(scored.dataset) else ", nor the data set"

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from kdprune.grid import IDENTITY
-from kdprune.reporting.blocks import Figure, Link, Section, Text, table
-from kdprune.reporting.formats import (
+from kdprune.records import IDENTITY
+from kdprune.reporting.document.blocks import Figure, Link, Section, Text, table
+from kdprune.reporting.document.formats import (
     counted,
     dataset,
     distiller,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kdprune.reporting.formats import (
+from kdprune.reporting.document.formats import (
     condition,
     counted,
     dataset,

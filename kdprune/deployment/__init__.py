@@ -1,0 +1,1 @@
+"""Networks as they are shipped: chosen, prepared, measured, written, certified."""

@@ -1,0 +1,6 @@
+"""Networks: built by name, saved to and loaded from one safetensors file."""
+
+from kdprune.models.building import build
+from kdprune.models.checkpoints import load, save
+
+__all__ = ["build", "load", "save"]

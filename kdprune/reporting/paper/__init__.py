@@ -1,0 +1,1 @@
+"""The paper's printed results, and this study beside them."""

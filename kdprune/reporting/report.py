@@ -1,0 +1,101 @@
+"""The study's report: what its tables say, beside the paper's, as Markdown and as HTML."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from kdprune.errors import KdpruneError
+from kdprune.files import replacing
+from kdprune.reporting.document import html, markdown
+from kdprune.reporting.document.blocks import Section
+from kdprune.reporting.paper import contradictions, tables
+from kdprune.reporting.sections import answer, comparisons, distillers, missing, networks
+
+TITLE = "kdprune: pruning after knowledge distillation"
+
+
+def write(
+    markdown_path: str | Path,
+    html_path: str | Path,
+    *,
+    sweeps: pd.DataFrame,
+    breakpoints: pd.DataFrame,
+    efficiency: pd.DataFrame,
+    significance: pd.DataFrame,
+    trained: pd.DataFrame,
+    figures: Mapping[str, str | Path],
+    settings: Mapping[str, Any] | None = None,
+    confidence: float = 0.95,
+    interval: float = 0.95,
+    count: str = "composite",
+) -> None:
+    """Write the report as Markdown and as one self-contained HTML file.
+
+    Tables are those of kdprune.analysis, as it returns them or read from CSV; `trained` holds one
+    row per trained network (the JSON of the trainings). `figures` maps names to SVG or PNG files.
+    `settings` are shown as they are. `confidence` is that of the tests, `interval` that of the
+    breakpoints, `count` says which parameters are scored (kdprune.analysis.efficiency). The same
+    input gives the same bytes. Raises KdpruneError where a figure is missing or neither SVG nor
+    PNG.
+    """
+    paths = {name: _picture(name, Path(path)) for name, path in figures.items()}
+    sections = compose(
+        sweeps=sweeps,
+        breakpoints=breakpoints,
+        efficiency=efficiency,
+        significance=significance,
+        trained=trained,
+        figures=paths,
+        settings=settings,
+        confidence=confidence,
+        interval=interval,
+        count=count,
+    )
+    texts = {
+        Path(markdown_path): markdown.render(TITLE, sections, Path(markdown_path).parent),
+        Path(html_path): html.render(TITLE, sections),
+    }
+    for path, text in texts.items():
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def compose(
+    *,
+    sweeps: pd.DataFrame,
+    breakpoints: pd.DataFrame,
+    efficiency: pd.DataFrame,
+    significance: pd.DataFrame,
+    trained: pd.DataFrame,
+    figures: Mapping[str, Path],
+    settings: Mapping[str, Any] | None = None,
+    confidence: float = 0.95,
+    interval: float = 0.95,
+    count: str = "composite",
+) -> list[Section]:
+    """Return the report's sections, in the order in which they are read; see `write`."""
+    sections = [
+        answer.section(
+            efficiency, significance, breakpoints, confidence=confidence, settings=settings or {}
+        ),
+        tables.breakpoint_tables(efficiency, count=count),
+        tables.compression_tables(efficiency),
+        comparisons.section(efficiency, significance, confidence=confidence),
+        networks.figures(figures, sweeps, breakpoints, efficiency),
+        networks.trained(trained),
+        networks.breakpoints(breakpoints, confidence=interval),
+        distillers.section(trained, confidence=confidence),
+        contradictions.section(),
+        missing.section(efficiency, significance, breakpoints, trained, figures),
+    ]
+    return [section for section in sections if section is not None]
+
+
+def _picture(name: str, path: Path) -> Path:
+    if path.suffix.lower() not in html.KINDS:
+        raise KdpruneError(f"figures.{name}: {path} is no picture; allowed: SVG and PNG")
+    if not path.is_file():
+        raise KdpruneError(f"figures.{name}: {path} is not there; draw it before the report")
+    return path

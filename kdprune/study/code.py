@@ -1,0 +1,54 @@
+"""Which of the project's files a stage imports: what its deps must name and its results hang on."""
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+REGISTRIES = ("kdprune/distillation", "kdprune/pruning")  # a method is the file of its name
+
+
+def closure(script: str, *, methods: tuple[str, ...] = ()) -> set[str]:
+    """Return all files of the project that running `script` imports, `script` among them.
+
+    Paths are relative to the project, with slashes. Of what a registry of methods imports, only
+    the files of `methods` count: an instance of a stage runs those, and imports the others.
+    """
+    seen: set[str] = set()
+    queue = [script]
+    while queue:
+        current = queue.pop()
+        if current not in seen:
+            seen.add(current)
+            queue += [file for file in imported(current) if _runs(current, file, methods)]
+    return seen
+
+
+@cache
+def imported(file: str) -> tuple[str, ...]:
+    """Return the project's own files that `file` imports, at any depth of its code."""
+    names = set(_names(ast.parse((ROOT / file).read_text(encoding="utf-8"))))
+    names |= {name.rsplit(".", count)[0] for name in names for count in range(1, name.count("."))}
+    candidates = (
+        candidate
+        for base in (name.replace(".", "/") for name in names)
+        for candidate in (f"{base}.py", f"{base}/__init__.py")
+    )
+    return tuple(sorted(item for item in candidates if (ROOT / item).is_file()))
+
+
+def _names(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def _runs(importer: str, file: str, methods: tuple[str, ...]) -> bool:
+    folder, _, name = importer.rpartition("/")
+    if name != "__init__.py" or folder not in REGISTRIES:
+        return True
+    return (ROOT / file).stem in methods

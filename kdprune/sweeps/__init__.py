@@ -1,0 +1,1 @@
+"""Sweeps: a network pruned to every level, and each level tuned with every seed."""

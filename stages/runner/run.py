@@ -1,0 +1,56 @@
+"""Runs a stage in this process: checks the parameters, records the run, tells faults in a line."""
+
+import importlib
+import os
+import threading
+import time
+
+from kdprune.errors import status_of
+
+TORCH_STAGES = ("teach", "distill", "prune", "measure")
+ANALYSES = ("breakpoints", "efficiency", "significance", "summary", "report")
+STAGES = ("download", *TORCH_STAGES, *ANALYSES)
+PER_INSTANCE = ("download", "teach", "distill", "prune", "summary")
+
+
+def run(arguments: list[str]) -> int:
+    """Run stage `arguments[0]` for the instance `arguments[1]`; return the exit status.
+
+    2 stands for a fault that the user can mend, told in one line on stderr.
+    """
+    name, *instance = arguments
+
+    def work() -> None:
+        from stages.runner.live import drawn
+        from stages.runner.mend import keep_lock
+        from stages.runner.place import announce
+        from stages.runner.record import recorded
+
+        keep_lock()
+        announce(name, *instance)
+        with recorded(name, "".join(instance)), drawn(name, "".join(instance)):
+            importlib.import_module(f"stages.{name}").main(*instance)
+
+    return check() or status_of(work)
+
+
+def check() -> int:
+    """Validate params.yaml, before torch is imported; return the exit status."""
+    from kdprune.config.params import load
+
+    return status_of(load)
+
+
+def end_with_parent(parent: int | None = None) -> None:
+    """End this process when its parent does: dvc, killed, leaves its stage running otherwise.
+
+    `parent` is the process id to expect, for a parent that may be gone already.
+    """
+    parent = parent or os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.1)
+        os._exit(143)
+
+    threading.Thread(target=watch, daemon=True).start()
