@@ -330,7 +330,7 @@ def test_a_stage_refuses_at_once(root, tmp_path, values, name):
 def test_a_stage_refuses_before_it_imports_torch(root, tmp_path, values):
     values["teach"]["epochs"] = 0
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
-    code = "import sys; from stages.__main__ import run; "
+    code = "import sys; from stages.runner.run import run; "
     code += "print(run(['teach', 'X']), 'torch' in sys.modules)"
     command = [sys.executable, "-c", code]
     environment = {"PYTHONPATH": str(root), "PATH": ""}

@@ -1,6 +1,7 @@
 """Deployment numbers: sizes that can be counted by hand, and times that are times."""
 
 import copy
+from pathlib import Path
 
 import networks
 import pandas as pd
@@ -9,7 +10,6 @@ import torch
 import yaml
 import zstandard
 from safetensors.torch import save as serialise
-from test_conventions import closure
 from torch import nn
 
 from kdprune import device, models
@@ -19,6 +19,7 @@ from kdprune.pruning.pruned import Pruned
 from kdprune.records import write_csv
 from kdprune.reporting.document.markdown import render
 from kdprune.reporting.sections.deployment import related, sections
+from kdprune.study.code import closure
 
 FAST = {"repeats": 3, "least": 3}
 TIMES = ["latency_ms_p25", "latency_ms_median", "latency_ms_p75"]
@@ -161,12 +162,12 @@ def test_the_document_says_what_the_rows_say():
     assert frame.kind["weight", 1] == "weight, masked"
     assert frame.kind["channel", 1] == "channel, removed"
     assert frame.per_second["channel", 1] == pytest.approx(1000 / 6)
-    text = render("numbers", sections(rows), measure.Path())
+    text = render("numbers", sections(rows), Path())
     assert "**Weight, masked:** 1.00 (1.00 to 1.00) times the MACs, 1.00" in text
     assert "0.75 (0.75 to 0.75) times the unpruned time at batch 4" in text
     assert "n = 1 network" in text
     assert device.device_name(torch.device("cpu")) in text.replace("\\", "")
-    alone = render("numbers", sections(rows[rows.method == "none"]), measure.Path())
+    alone = render("numbers", sections(rows[rows.method == "none"]), Path())
     assert "all broke at once" in alone
 
 
@@ -174,7 +175,7 @@ def test_the_stage(root, tmp_path, monkeypatch, values):
     """It prunes as the sweeps do, and leaves out what broke at once."""
     monkeypatch.syspath_prepend(root)
     monkeypatch.chdir(tmp_path)
-    from stages import measure
+    from stages import measure as stage
 
     described = {"timm_name": "resnet18", "classes": 10, "stem": "imagenet"}
     described["kwargs"] = networks.TINY["basic"][1]
@@ -191,7 +192,7 @@ def test_the_stage(root, tmp_path, monkeypatch, values):
     monkeypatch.setattr(measure, "compare", lambda found: quick(found, (1, 2), **FAST))
     threads = torch.get_num_threads()
     try:
-        measure.main()
+        stage.main()
     finally:
         torch.set_num_threads(threads)
     found = pd.read_csv("metrics/measure.csv", keep_default_na=False)
@@ -209,5 +210,5 @@ def test_the_stage(root, tmp_path, monkeypatch, values):
 
 
 def test_the_document_needs_no_torch(root):
-    for file in closure(root / "kdprune/reporting/sections/deployment.py"):
+    for file in closure("kdprune/reporting/sections/deployment.py"):
         assert "import torch" not in (root / file).read_text(), file

@@ -7,11 +7,9 @@ import pytest
 from conftest import ROOT
 
 sys.path.append(str(ROOT / "benchmarks"))
-import faults_disks as disks
-import faults_rows as rows
-import faults_study as study
-from faults_cases import Killed
-from faults_server import SlowServer
+from faults import disks, rows, study
+from faults.cases import Killed
+from faults.server import SlowServer
 
 pytestmark = [
     pytest.mark.slow,

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from kdprune.files import before, keep, kept, replacing
-from kdprune.study import paths, unfinished
+from kdprune.study import code, paths, unfinished
 
 
 def test_what_dead_processes_left_goes(tmp_path):
@@ -71,15 +71,19 @@ def test_unfinished_work_has_a_predecessor(tmp_path, capsys):
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "kdprune").mkdir()
-    (tmp_path / "kdprune/code.py").write_text("1")
+    (tmp_path / "stages").mkdir()
+    for name in ("stages/teach.py", "code.py", "stranger.py"):
+        (tmp_path / name).write_text("import code" if "teach" in name else "1")
+    monkeypatch.setattr(code, "ROOT", tmp_path)
+    monkeypatch.setattr(unfinished, "ROOT", tmp_path)
+    code.imported.cache_clear()
     (tmp_path / "data").write_text("1")
     return tmp_path
 
 
 def name(**changes):
     given = {"inputs": [paths.Path("data")], "parameters": {"lr": 0.1}} | changes
-    return unfinished.unfinished("teach", "net", **given).name
+    return unfinished.path("teach", "net", "none", **given).name
 
 
 @pytest.mark.parametrize("change", ["parameters", "data", "code", "version"])
@@ -90,20 +94,26 @@ def test_another_configuration_has_another_name(change, project, monkeypatch):
     if change == "parameters":
         changes = {"parameters": {"lr": 0.2}}
     elif change == "version":
-        monkeypatch.setattr(unfinished.metadata, "version", lambda library: "0")
+        monkeypatch.setattr(unfinished.versions, "installed", lambda libraries: "0")
     else:
-        (project / {"data": "data", "code": "kdprune/code.py"}[change]).write_text("2")
+        (project / {"data": "data", "code": "code.py"}[change]).write_text("2")
     assert name(**changes) != first
 
 
+def test_code_that_a_stage_does_not_import_leaves_its_work_alone(project):
+    first = name()
+    (project / "stranger.py").write_text("2")
+    assert name() == first
+
+
 def test_what_dvc_has_recorded_is_forgotten(project):
-    path = project / unfinished.unfinished("teach", "net", inputs=[], parameters=1)
+    path = project / unfinished.path("teach", "net", "none", inputs=[], parameters=1)
     keep(path, b"one")
     keep(path, b"two")
     lock = project / "dvc.lock"
 
     def again() -> bytes | None:
-        return kept(unfinished.unfinished("teach", "net", inputs=[], parameters=1))
+        return kept(unfinished.path("teach", "net", "none", inputs=[], parameters=1))
 
     lock.touch()
     assert again() == b"two"  # killed: the stage has not ended

@@ -79,7 +79,7 @@ def test_a_disks_fault_is_one_line(error, told, capsys):
     def work():
         raise error
 
-    assert errors._told(work) == 2
+    assert errors.status_of(work) == 2
     line = capsys.readouterr().err
     assert line.startswith(f"kdprune: {told}")
     assert line.endswith("and run the command again\n")
@@ -91,7 +91,7 @@ def test_other_errors_are_not_hidden():
         raise OSError(9, "bad handle")
 
     with pytest.raises(OSError, match="bad handle"):
-        errors._told(work)
+        errors.status_of(work)
 
 
 @pytest.mark.slow

@@ -18,11 +18,14 @@ import tempfile
 import time
 from pathlib import Path
 
-import faults_disks as disks
-import faults_rows as rows
-import faults_study as study
-from faults_cases import CutLock, Damaged, Fault, Killed
-from faults_server import SlowServer
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from faults import (
+    disks,
+    rows,
+    study,
+)
+from faults.cases import CutLock, Damaged, Fault, Killed
+from faults.server import SlowServer
 
 MARKS = ("<!-- faults: begin -->", "<!-- faults: end -->")
 

@@ -5,8 +5,8 @@ import re
 import signal
 from pathlib import Path
 
-import faults_study as study
-from faults_run import Run
+from faults import study
+from faults.run import Run
 
 KILL, TERM = signal.SIGKILL, signal.SIGTERM
 

@@ -8,9 +8,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import faults_study as study
-from faults_cases import Fault
-from faults_run import Run
+from faults import study
+from faults.cases import Fault
+from faults.run import Run
 
 # In the workspace only: does at the k-th call of a function what a crash or a full disk does.
 FAULTY = """import json, os, pathlib, signal
@@ -39,9 +39,11 @@ for name in ("replace", "fsync"):
 def install(folder: Path) -> None:
     """Let the workspace's stages obey a plan in .run/fault.json."""
     (folder / "stages/faulty.py").write_text(FAULTY)
-    main = folder / "stages/__main__.py"
+    main = folder / "stages/runner/run.py"
     text = main.read_text()
-    main.write_text(text.replace("import errno\n", "import errno\nimport stages.faulty\n", 1))
+    main.write_text(
+        text.replace("import importlib\n", "import importlib\nimport stages.faulty\n", 1)
+    )
     study.workspace.commit(folder, "faulty")
 
 

@@ -6,12 +6,13 @@ import signal
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import faults_study as study
 import workspace
 import yaml
-from faults_cases import Fault
-from faults_run import Run
-from faults_server import RATE, SlowServer
+
+from faults import study
+from faults.cases import Fault
+from faults.run import Run
+from faults.server import RATE, SlowServer
 
 
 @dataclass

@@ -8,7 +8,7 @@ import threading
 import time
 from pathlib import Path
 
-import faults_study as study
+from faults import study
 
 PATIENCE = 120.0  # seconds after which a run counts as stuck
 

@@ -1,0 +1,1 @@
+"""Faults on purpose, against the real pipeline under the real DVC: `make faults`."""
