@@ -85,15 +85,16 @@ def _of_base(section: str, stem: str, definition: ast.ClassDef) -> dict[str, Any
         return {}
     module = _parsed(section, stem)
     for node in module.body:
-        imports = isinstance(node, ast.ImportFrom) and (node.module or "").startswith(package)
-        if imports and any(alias.name == base.id for alias in node.names):
-            return _hyperparameters(section, node.module.removeprefix(package), base.id)
+        if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith(package):
+            continue
+        if any(alias.name == base.id for alias in node.names):
+            return _hyperparameters(section, str(node.module).removeprefix(package), base.id)
     return _hyperparameters(section, stem, base.id) if _named(module, base.id) else {}
 
 
 def _constants(module: ast.Module) -> dict[str, Any]:
     """Return the numbers and words that a file names at its top: a range may be stated by them."""
-    values = {}
+    values: dict[str, Any] = {}
     for node in module.body:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
             names = [target.id for target in node.targets if isinstance(target, ast.Name)]

@@ -13,7 +13,7 @@ from kdprune.errors import KdpruneError
 from kdprune.progress import Progress
 from kdprune.training.checkpointing import restore, store
 from kdprune.training.schedules import learning_rate
-from kdprune.training.step import training_step
+from kdprune.training.step import Task, training_step
 
 
 class Diverged(KdpruneError):
@@ -21,7 +21,7 @@ class Diverged(KdpruneError):
 
 
 def fit(
-    task: nn.Module,
+    task: Task,
     *,
     images: torch.Tensor,
     labels: torch.Tensor,
@@ -57,6 +57,7 @@ def fit(
     Rows hold epoch, step (batches so far), lr (of the epoch's last step), train_loss (the epoch's
     mean) and val_accuracy (percent).
     """
+    assert isinstance(task, nn.Module)  # a type cannot say both that and Task
     device = images.device
     torch.manual_seed(seed)  # for whatever draws inside the networks, such as dropout
     order = torch.Generator().manual_seed(seed)
