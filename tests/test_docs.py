@@ -143,7 +143,13 @@ def stand_ins(folder: Path) -> None:
     teacher, _ = network(params, item["teacher"], 10, 1)
     student, described = network(params, item["student"], 10, 1)
     task = METHODS["simkd"](student, teacher, **params.distill.hyperparameters["simkd"])
-    metadata = {"network": described, "seed": 1, "projector": task.spec, "role": "student", **item}
+    metadata = {
+        "network": described,
+        "seed": 1,
+        "projector": task.projector,
+        "role": "student",
+        **item,
+    }
     models.save(folder / f"models/students/{STUDENT}.safetensors", task.network.cpu(), metadata)
 
 

@@ -37,15 +37,14 @@ class AT(Distillation):
     @checked
     def __init__(
         self,
-        student: nn.Module,
-        teacher: nn.Module,
-        *,
+        *networks: nn.Module,
         feature: Annotated[float, Field(ge=0)] = 1000,
         **shared: Any,
     ) -> None:
-        super().__init__(student, teacher, feature, **shared)
+        super().__init__(feature, *networks, **shared)
         sizes = [
-            aligned(*pair)[0][0, 0].numel() for pair in pairs(probed(student), probed(teacher))
+            aligned(*pair)[0][0, 0].numel()
+            for pair in pairs(probed(self.network), probed(self.teacher))
         ]
         self.chosen = [stage for stage, pixels in enumerate(sizes) if pixels > 1]
         if not self.chosen:

@@ -60,23 +60,21 @@ class CRD(Distillation):
     @checked
     def __init__(
         self,
-        student: nn.Module,
-        teacher: nn.Module,
-        *,
+        *networks: nn.Module,
         labels: torch.Tensor | None = None,
         feature: Annotated[float, Field(ge=0)] = 0.8,
         negatives: Annotated[int, Field(ge=1, lt=10**7)] = 16384,
         **shared: Any,
     ) -> None:
-        super().__init__(student, teacher, feature, **shared)
+        super().__init__(feature, *networks, **shared)
         if labels is None or int(labels.min()) == int(labels.max()):
             raise KdpruneError(
                 "distill.method: crd draws negatives from other classes, and needs labels of two "
                 "classes or more; use another method"
             )
         self.negatives = negatives
-        self.student_embedding = nn.Linear(probed(student, stages=False).pooled.shape[1], DIM)
-        self.teacher_embedding = nn.Linear(probed(teacher, stages=False).pooled.shape[1], DIM)
+        self.student_embedding = nn.Linear(probed(self.network, stages=False).pooled.shape[1], DIM)
+        self.teacher_embedding = nn.Linear(probed(self.teacher, stages=False).pooled.shape[1], DIM)
         bound = (3 / DIM) ** 0.5
         for name in ("student", "teacher"):
             memory = torch.empty(len(labels), DIM).uniform_(-bound, bound)

@@ -51,15 +51,13 @@ class FitNet(Distillation):
     @checked
     def __init__(
         self,
-        student: nn.Module,
-        teacher: nn.Module,
-        *,
+        *networks: nn.Module,
         feature: Annotated[float, Field(ge=0)] = 100,
         layer: Annotated[int, Field(ge=0)] = 1,
         **shared: Any,
     ) -> None:
-        super().__init__(student, teacher, feature, **shared)
-        ours, theirs = probed(student).stages, probed(teacher).stages
+        super().__init__(feature, *networks, **shared)
+        ours, theirs = probed(self.network).stages, probed(self.teacher).stages
         count = min(len(ours), len(theirs))
         if layer >= count:
             raise KdpruneError(

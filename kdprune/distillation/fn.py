@@ -41,15 +41,13 @@ class FN(Distillation):
     @checked
     def __init__(
         self,
-        student: nn.Module,
-        teacher: nn.Module,
-        *,
+        *networks: nn.Module,
         labels: object = None,
         ce: Annotated[float, Field(ge=0)] = 1,
         feature: Annotated[float, Field(ge=0)] = 9,
         cap: Annotated[float, Field(gt=0)] = 2,
     ) -> None:
-        super().__init__(student, teacher, feature, ce=ce, kd=0)
+        super().__init__(feature, *networks, ce=ce, kd=0)
         self.cap = cap
 
     def feature(

@@ -5,6 +5,10 @@ Workshop, arXiv:1503.02531. Its loss is `kdprune.distillation.weighted.kd_loss`,
 methods add it to their own.
 """
 
+from typing import Any
+
+from torch import nn
+
 from kdprune.distillation.weighted import Distillation
 
 
@@ -12,3 +16,6 @@ class KD(Distillation):
     """Cross-entropy and softened logits; nothing is trained but the student."""
 
     stages = False
+
+    def __init__(self, *networks: nn.Module, **shared: Any) -> None:
+        super().__init__(0, *networks, **shared)

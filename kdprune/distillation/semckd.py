@@ -78,20 +78,18 @@ class SemCKD(Distillation):
     @checked
     def __init__(
         self,
-        student: nn.Module,
-        teacher: nn.Module,
-        *,
+        *networks: nn.Module,
         labels: torch.Tensor | None = None,
         feature: Annotated[float, Field(ge=0)] = 400,
         width_cap: Annotated[int, Field(ge=1, lt=10**6)] | None = 512,
         batch_size: Annotated[int, Field(ge=2, lt=10**6)] = 64,
         **shared: Any,
     ) -> None:
-        super().__init__(student, teacher, feature, **shared)
+        super().__init__(feature, *networks, **shared)
         size = batch_size if labels is None else min(batch_size, len(labels))
         self.batch_size = size
-        ours = [maps.shape[1] for maps in probed(student).stages[FIRST:]]
-        theirs = [maps.shape[1] for maps in probed(teacher).stages[FIRST:]]
+        ours = [maps.shape[1] for maps in probed(self.network).stages[FIRST:]]
+        theirs = [maps.shape[1] for maps in probed(self.teacher).stages[FIRST:]]
         self.queries = nn.ModuleList(embedding(size) for _ in ours)
         self.keys = nn.ModuleList(embedding(size) for _ in theirs)
         self.projectors = nn.ModuleList(

@@ -49,7 +49,7 @@ class SimKD(Distillation):
         pooled_maps(student, probe)
         projector = Projector(student.num_features, **described)
         composite = ReusedClassifier(student, projector, frozen(teacher.get_classifier()))
-        super().__init__(composite, teacher, feature, ce=ce, kd=kd, **shared)
+        super().__init__(feature, composite, teacher, ce=ce, kd=kd, **shared)
         self.projector = described
 
     def forward(

@@ -38,13 +38,11 @@ class SP(Distillation):
     @checked
     def __init__(
         self,
-        student: nn.Module,
-        teacher: nn.Module,
-        *,
+        *networks: nn.Module,
         feature: Annotated[float, Field(ge=0)] = 3000,
         **shared: Any,
     ) -> None:
-        super().__init__(student, teacher, feature, **shared)
+        super().__init__(feature, *networks, **shared)
 
     def feature(
         self, seen: Taps, goal: Taps, labels: torch.Tensor, indices: torch.Tensor

@@ -38,15 +38,13 @@ class SRRL(Distillation):
     @checked
     def __init__(
         self,
-        student: nn.Module,
-        teacher: nn.Module,
-        *,
+        *networks: nn.Module,
         feature: Annotated[float, Field(ge=0)] = 1,
         **shared: Any,
     ) -> None:
-        super().__init__(student, teacher, feature, **shared)
-        ours = probed(student, stages=False).pooled
-        theirs = probed(teacher, stages=False).pooled
+        super().__init__(feature, *networks, **shared)
+        ours = probed(self.network, stages=False).pooled
+        theirs = probed(self.teacher, stages=False).pooled
         self.connector = nn.Sequential(
             nn.Linear(ours.shape[1], theirs.shape[1], bias=False),
             nn.BatchNorm1d(theirs.shape[1]),

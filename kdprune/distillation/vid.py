@@ -49,17 +49,15 @@ class VID(Distillation):
     @checked
     def __init__(
         self,
-        student: nn.Module,
-        teacher: nn.Module,
-        *,
+        *networks: nn.Module,
         feature: Annotated[float, Field(ge=0)] = 1,
         variance: Annotated[float, Field(gt=LEAST, le=100)] = 5,
         **shared: Any,
     ) -> None:
-        super().__init__(student, teacher, feature, **shared)
+        super().__init__(feature, *networks, **shared)
         widths = [
             (ours.shape[1], theirs.shape[1])
-            for ours, theirs in pairs(probed(student), probed(teacher))
+            for ours, theirs in pairs(probed(self.network), probed(self.teacher))
         ]
         self.regressors = nn.ModuleList(regressor(*width) for width in widths)
         start = math.log(math.expm1(variance - LEAST))  # inverse of softplus; overflows far above

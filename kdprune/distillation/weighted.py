@@ -89,8 +89,8 @@ class Weights:
 class Distillation(Task):
     """A task with a teacher: a method adds what it trains in `__init__`, and its own `feature`.
 
-    Hyperparameters of all methods stand in the signature here, those of one in its own, with
-    `**shared` for the others.
+    Hyperparameters of all methods stand in the signature here, those of one in its own. It passes
+    on what is not its own: `*networks`, which are student and teacher, and `**shared`.
     """
 
     stages = True  # whether `feature` looks at the stages' maps
@@ -98,9 +98,9 @@ class Distillation(Task):
     @checked
     def __init__(
         self,
+        feature: float,
         student: nn.Module,
         teacher: nn.Module,
-        feature: float = 0,
         /,
         *,
         labels: object = None,
