@@ -13,6 +13,7 @@ import pydantic
 from kdprune.errors import KdpruneError
 from kdprune.methods import PACKAGES, PROTOCOL
 
+ROOT = Path(__file__).parents[2]
 PLAIN = (bool, int, float, str, types.NoneType)
 
 
@@ -132,8 +133,7 @@ def _is_plain(kind: Any) -> bool:
 
 @cache
 def _parsed(section: str, stem: str) -> ast.Module:
-    path = Path(__file__).parents[2] / _file(section, stem)
-    return ast.parse(path.read_text(encoding="utf-8"))
+    return ast.parse((ROOT / _file(section, stem)).read_text(encoding="utf-8"))
 
 
 def _file(section: str, stem: str) -> str:
