@@ -1,4 +1,4 @@
-"""CRD: the student's view of an image is to agree with the teacher's, not with its view of others.
+"""CRD: what two networks see in one image agrees more than what they see in two images.
 
 Tian, Krishnan and Isola, "Contrastive Representation Distillation", ICLR 2020, arXiv:1910.10699.
 Negatives are of other classes, drawn evenly and with replacement on the device of the memories.

@@ -68,7 +68,7 @@ def look(built: Task, teacher: nn.Module | None) -> Network:
 @contextmanager
 def _counted(module: nn.Module | None) -> Iterator[list[int]]:
     """Collect the multiply-adds of all images that go through the layers of `module`."""
-    found: list[int] = []
+    counted: list[int] = []
 
     def count(layer: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
         if isinstance(layer, nn.Linear):
@@ -77,12 +77,12 @@ def _counted(module: nn.Module | None) -> Iterator[list[int]]:
             uses = output.numel() // layer.out_channels
         else:  # transposed: each input position uses every weight
             uses = inputs[0].numel() // layer.in_channels
-        found.append(uses * layer.weight.numel())
+        counted.append(uses * layer.weight.numel())
 
     layers = [item for item in (module.modules() if module else ()) if isinstance(item, LAYERS)]
     hooks = [layer.register_forward_hook(count) for layer in layers]
     try:
-        yield found
+        yield counted
     finally:
         for hook in hooks:
             hook.remove()
