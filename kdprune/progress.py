@@ -25,6 +25,14 @@ def followed(listener: Listener) -> Iterator[None]:
         _LISTENERS.remove(listener)
 
 
+def duration(seconds: float) -> str:
+    """Return seconds as people say them: 48 s, 12 min, 3.4 h, 2.1 d."""
+    for unit, size, digits in (("d", 86_400, 1), ("h", 3_600, 1), ("min", 60, 0)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.{digits}f} {unit}"
+    return f"{seconds:.0f} s"
+
+
 class Progress:
     """Shows images/s, loss, validation accuracy and the time left of one training."""
 

@@ -20,6 +20,7 @@ SOURCES = sorted([*ROOT.glob("kdprune/**/*.py"), *ROOT.glob("stages/**/*.py")])
 
 # Who may import whom. A room is a folder; "ground" are the files of kdprune/ itself.
 BELOW = ("ground", "config", "data", "sources", "models", "training", "distillation", "pruning")
+LAST = ("planning", "running")
 ROOMS = {
     "ground": ("ground",),
     "config": ("ground",),
@@ -35,7 +36,8 @@ ROOMS = {
     "study": (*BELOW, "analysis"),
     "deployment": (*BELOW, "analysis", "sweeps", "study"),
     "planning": (*BELOW, "analysis", "sweeps", "study"),
-    "cli": (*BELOW, "analysis", "sweeps", "study", "reporting", "deployment", "planning"),
+    "running": ("ground", "config", "study", "planning"),
+    "cli": (*BELOW, "analysis", "sweeps", "study", "reporting", "deployment", *LAST),
     "stages": (*BELOW, "analysis", "sweeps", "study", "reporting", "deployment", "planning"),
 }
 GROUND = "__init__ __main__ device errors files methods outcomes progress records versions".split()

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system can
 def folder(tmp_path_factory):
     """A project with one more stage, that does what the tests ask for."""
     made = workspace.make(tmp_path_factory.mktemp("warm"))
-    main = made / "stages/__main__.py"
+    main = made / "stages/runner/run.py"
     text = main.read_text().replace('"download"', '"probe"')  # among the instances, too
     main.write_text(text.replace('TORCH_STAGES = ("teach",', 'TORCH_STAGES = ("probe",'))
     (made / "stages/probe.py").write_text(PROBE)
@@ -117,6 +117,7 @@ def test_a_killed_stage_is_told(folder):
         [*COMMAND, "probe", "sleep"], cwd=folder, stderr=subprocess.PIPE, text=True
     )
     while not (folder / "asleep").exists() or not (folder / "asleep").read_text():
+        assert caller.poll() is None
         time.sleep(0.05)
     os.kill(int((folder / "asleep").read_text()), signal.SIGKILL)
     assert caller.wait(20) == 1

@@ -1,4 +1,4 @@
-"""What is asked for before a study is run: plan; and after: export, predict, inspect, recommend.
+"""What is asked for before a study is run: plan; to run it: run; and after it: the rest.
 
 A command is one file here with `add`, which describes it, and `run`, which does it and returns the
 exit status. No file here imports torch or timm before a command that needs them runs, so that
@@ -8,10 +8,11 @@ help, --version and recommend answer at once.
 import argparse
 
 from kdprune import __version__
-from kdprune.cli import export, inspect, plan, predict, recommend
+from kdprune.cli import export, inspect, plan, predict, recommend, run
 
 EPILOG = """\
-The study itself is run by DVC (`dvc repro`). These commands read what it wrote, in the folder
+The study itself is run by DVC (`dvc repro`, or `kdprune run` for several
+instances at once). The other commands read what it wrote, in the folder
 that --project names (default: here): params.yaml, metrics/, models/ and data/. `kdprune plan`
 tells beforehand what a study costs.
 
@@ -37,6 +38,6 @@ def parser() -> argparse.ArgumentParser:
     )
     whole.add_argument("--version", action="version", version=f"kdprune {__version__}")
     commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (plan, recommend, export, inspect, predict):
+    for command in (plan, run, recommend, export, inspect, predict):
         command.add(commands)
     return whole

@@ -12,6 +12,7 @@ from kdprune.device import arrange, at_once
 from kdprune.errors import KdpruneError
 from kdprune.progress import Progress
 from kdprune.training.checkpointing import restore, store
+from kdprune.training.kernels import guarded
 from kdprune.training.schedules import learning_rate
 from kdprune.training.step import Task, training_step
 
@@ -91,7 +92,8 @@ def fit(
             )
             chosen = permutation[batch * batch_size : (batch + 1) * batch_size]
             inputs = normalise(random_crop_flip(images[chosen], views), mean, std)
-            total += step_on(inputs, labels[chosen], chosen, rate)
+            with guarded(task):
+                total += step_on(inputs, labels[chosen], chosen, rate)
             progress.advance(batch_size)
         loss = total.item() / batches
         if not math.isfinite(loss):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kdprune.errors import KdpruneError
+from kdprune.progress import duration
 from kdprune.records import read_json
 from stages.runner.record import FOLDER
 
@@ -45,14 +46,6 @@ def told(stage: str, key: str, grid: Mapping[str, Mapping[str, Any]], folder: Pa
     after = len(names) - place - 1
     rest = f"this and the {after} after it" if after else "this one"
     return f"{line} (about {duration(left)} for {rest}, as earlier runs took)"
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as people say them: 48 s, 12 min, 3.4 h, 2.1 d."""
-    for unit, size, digits in (("d", 86_400, 1), ("h", 3_600, 1), ("min", 60, 0)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.{digits}f} {unit}"
-    return f"{seconds:.0f} s"
 
 
 def _seconds(path: Path) -> float | None:

@@ -1,0 +1,127 @@
+"""Runs instances in the user's own folder, a few at once: `dvc --wait-for-lock repro -s NAME` each.
+
+DVC itself writes dvc.lock, once an instance, and waits for its own locks.
+"""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from kdprune.files import replacing
+from kdprune.running.scheduler import Done
+
+LOGS = Path(".run/log")
+LAST = 20  # lines of a failed instance that are shown
+ENTRY = re.compile(r"^  (\S.*):$", flags=re.MULTILINE)  # an instance in dvc.lock
+ENDED = re.compile(rb"exited with (-?\d+)")  # DVC's own status says only that a stage failed
+
+
+class Here:
+    """Slots of this machine: each a set of environment variables, such as KDPRUNE_DEVICE."""
+
+    def __init__(self, slots: Sequence[Mapping[str, str]], folder: Path = Path()) -> None:
+        self.slots, self.folder = slots, folder
+        self._pool = ThreadPoolExecutor(max_workers=len(slots))
+        self._running: dict[str, subprocess.Popen] = {}
+
+    def submit(self, slot: int, name: str) -> "Future[Done]":
+        """Start an instance of dvc.yaml, such as prune@KEY, on a slot."""
+        return self._pool.submit(self._run, slot, name)
+
+    def stop(self) -> None:
+        """End whatever runs, with all that it started."""
+        for process in list(self._running.values()):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _run(self, slot: int, name: str) -> Done:
+        log = self.folder / LOGS / f"{name.replace('@', '-')}.txt"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        dvc = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "-s", name]
+        start = time.monotonic()
+        with log.open("wb") as file:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "kdprune.running.child", *dvc],
+                cwd=self.folder,
+                env={**environment(), **self.slots[slot]},
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            self._running[name] = process
+            status = process.wait()
+            del self._running[name]
+        content = log.read_bytes()
+        if status and (told := ENDED.findall(content)):
+            status = int(told[-1])
+        tail = b"\n".join(content.splitlines()[-LAST:]).decode(errors="replace")
+        return Done(status, time.monotonic() - start, tail if status else "")
+
+
+def names_of(lock: Path) -> list[str]:
+    """Return the instances in a lock file, in its order; none where there is no file."""
+    text = lock.read_text(encoding="utf-8") if lock.exists() else ""
+    return ENTRY.findall(text)
+
+
+def in_order(lock: Path, before: Sequence[str]) -> None:
+    """Give a lock file the order of a serial run: what it had `before`, then DVC's own order.
+
+    DVC appends an instance when it ends, and those that run side by side end in any order.
+    """
+    text = lock.read_text(encoding="utf-8")
+    head, *parts = ENTRY.split(text)
+    entries = dict(zip(parts[::2], parts[1::2], strict=True))
+    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--dry", "--force"]
+    told = subprocess.run(command, cwd=lock.parent, capture_output=True, text=True).stdout
+    serial = re.findall(r"^Running stage '([^']+)'", told, flags=re.MULTILINE)
+    known = [name for name in dict.fromkeys([*before, *serial]) if name in entries]
+    order = dict.fromkeys([*known, *entries])
+    whole = head + "".join(f"  {name}:{entries[name]}" for name in order)
+    if whole != text:
+        with replacing(lock) as temporary:
+            temporary.write_text(whole, encoding="utf-8")
+
+
+def environment() -> dict[str, str]:
+    """Return our own, in which `python`, as dvc.yaml calls it, is this interpreter."""
+    own = str(Path(sys.executable).parent)
+    return {**os.environ, "PATH": f"{own}{os.pathsep}{os.environ.get('PATH', '')}"}
+
+
+def slots(count: int | None, per_gpu: int, gpus: int, cores: int) -> list[dict[str, str]]:
+    """Return the slots: `per_gpu` to each GPU, else one to two cores; `count` overrides how many.
+
+    A slot of a machine without GPUs has its share of the cores, unless OMP_NUM_THREADS is set.
+    """
+    if gpus:
+        places = [{"KDPRUNE_DEVICE": f"cuda:{at % gpus}"} for at in range(gpus * per_gpu)]
+        wanted = count or len(places)
+        return [places[at % len(places)] for at in range(wanted)]
+    wanted = count or max(1, cores // 2)
+    if wanted == 1 or "OMP_NUM_THREADS" in os.environ:
+        return [{} for _ in range(wanted)]
+    return [{"OMP_NUM_THREADS": str(max(1, cores // wanted))} for _ in range(wanted)]
+
+
+def stale(names: Sequence[str], needs: Mapping[str, Sequence[str]], folder: Path) -> list[str]:
+    """Return those of `names` that DVC calls changed, and all that depend on them, in order."""
+    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "status", "--json", *names]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip() or "dvc status failed")
+    changed = set(json.loads(done.stdout or "{}"))
+    for name in names:  # in the order of the stages, so that what is needed comes first
+        if changed & set(needs[name]):
+            changed.add(name)
+    return [name for name in names if name in changed]
