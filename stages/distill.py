@@ -25,7 +25,6 @@ def main(key: str) -> None:
     size = counts.parameters(student)
     torch.manual_seed(seed)  # for what the method draws, such as its projector
     task = METHODS[item["distill"]](student, teacher, labels=images["train_labels"], **arguments)
-    projector = getattr(task, "spec", None)  # of methods that deploy more than the student
     metadata = {"network": described, "seed": seed}
     train(
         task,
@@ -36,6 +35,6 @@ def main(key: str) -> None:
         depends=(recipe, described, arguments, params.model, params.data),
         inputs=[paths.data(item["dataset"]) / "manifest.json", teacher_file],
         identity={"role": "student", **item},
-        metadata=metadata | ({"projector": projector} if projector else {}),
+        metadata=metadata | ({"projector": task.projector} if task.projector else {}),
         encoder_params=size,
     )

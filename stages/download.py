@@ -8,8 +8,9 @@ from kdprune.study import paths
 def main(dataset: str) -> None:
     """Prepare `dataset` from its folder, or from the source that the parameters name."""
     params = load()
-    if dataset in params.folders:
-        folder.prepare(dataset, params.folders[dataset].path, paths.data(dataset))
+    folders = params.folders or {}
+    if dataset in folders:
+        folder.prepare(dataset, folders[dataset].path, paths.data(dataset))
         return
     prepare(
         dataset,

@@ -3,7 +3,7 @@
 from kdprune.config.params import load
 from kdprune.distillation.none import Supervised
 from kdprune.models import counts
-from kdprune.models.own_weights import adopt
+from kdprune.models.own_weights import adopt, goes_on
 from kdprune.study import paths
 from kdprune.study.images import tensors
 from kdprune.study.trainings import network, train
@@ -20,8 +20,9 @@ def main(key: str) -> None:
     metadata = {"network": described, "seed": params.teach.seed}
     if given := params.architectures[name].weights:
         adopt(model, given.path, sha256=given.sha256, where=f"architectures.{name}.weights")
-        recipe |= {} if given.train else {"epochs": 0}
-        metadata["weights"] = {"sha256": given.sha256, "train": given.train}
+        trained = goes_on(given.train)
+        recipe |= {} if trained else {"epochs": 0}
+        metadata["weights"] = {"sha256": given.sha256, "train": trained}
     train(
         Supervised(model),
         images,

@@ -11,8 +11,10 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from networks import tiny
+from pydantic import BaseModel, ValidationError
 
 from kdprune import models
+from kdprune.config import schema
 from kdprune.config.grid import PRUNING_ALIASES, expand
 from kdprune.config.params import load, validate
 from kdprune.config.signatures import takes
@@ -215,6 +217,20 @@ def test_a_missing_section_is_named(values, key):
         validate(values)
 
 
+def test_no_key_of_the_parameters_has_a_default_that_decides():
+    """The schema is no dep of any stage: the default of a key would change results unseen."""
+    sections = [
+        item
+        for item in vars(schema).values()
+        if isinstance(item, type) and issubclass(item, BaseModel) and item is not BaseModel
+    ]
+    fields = [(section, *field) for section in sections for field in section.model_fields.items()]
+    assert len(fields) > 50
+    for section, name, field in fields:
+        default = None if field.is_required() else field.get_default(call_default_factory=True)
+        assert default is None, f"{section.__name__}.{name}"
+
+
 FILES = {
     "no YAML": (b"teach: [1,", r"is no YAML: .*line 2"),
     "a tab": (b"teach:\n\tlr: 1", r"is no YAML"),
@@ -272,17 +288,52 @@ def test_timm_is_asked_for_the_nearest_name():
         models.build("resnett18", classes=10)
 
 
+HYPERPARAMETERS = [
+    (section, method, name)
+    for section, registry in (("distill", DISTILLERS), ("prune", PRUNERS))
+    for method in registry
+    for name in takes(section, method).model_fields
+]
+
+
+@pytest.mark.parametrize(("section", "method", "name"), HYPERPARAMETERS)
+def test_a_method_checks_what_its_signature_states(section, method, name):
+    """Called without the parameters' validation, each refuses what that would refuse."""
+    networks = (tiny(), tiny()) if section == "distill" else (tiny(), [0.5])
+    registry = DISTILLERS if section == "distill" else PRUNERS
+    with pytest.raises(KdpruneError, match=rf"^{section}\.{method}\.{name} = 'many': must be"):
+        registry[method](*networks, **{name: "many"})
+
+
+def test_every_method_was_asked():
+    assert {method for _, method, _ in HYPERPARAMETERS} == {*DISTILLERS, *PRUNERS} - {"none"}
+
+
+@pytest.mark.parametrize(("variance", "fits"), [(1e-5, False), (1.1e-5, True), (101, False)])
+def test_a_range_may_be_stated_by_a_constant_of_the_file(variance, fits):
+    """VID's range begins at the least variance, which its loss adds."""
+    try:
+        takes("distill", "vid").model_validate({"variance": variance})
+        DISTILLERS["vid"](tiny(), tiny(), variance=variance)
+    except (ValidationError, KdpruneError):
+        assert not fits
+    else:
+        assert fits
+
+
 @pytest.mark.parametrize(
     ("method", "given"),
     [("weight", {"floor": 2}), ("weight", {"scope": "foo"}), ("channel", {"mode": 1})],
 )
 def test_a_pruning_method_guards_itself(method, given):
-    with pytest.raises(KdpruneError, match=rf"prune\.{method}\.{next(iter(given))} = .*allowed"):
+    with pytest.raises(KdpruneError, match=rf"prune\.{method}\.{next(iter(given))} = .*: must be "):
         next(PRUNERS[method](tiny(), [0.5], **given))
 
 
 def test_simkd_guards_itself():
-    with pytest.raises(KdpruneError, match=r"distill\.simkd\.factor = 0: allowed"):
+    with pytest.raises(
+        KdpruneError, match=r"distill\.simkd\.factor = 0: must be greater than or equal to 0\.1"
+    ):
         DISTILLERS["simkd"](tiny(), tiny(), factor=0)
 
 

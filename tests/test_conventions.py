@@ -1,12 +1,18 @@
 """The tree keeps its own rules: rooms, sizes, docstrings, deps that cover imports."""
 
 import ast
+import importlib
 import itertools
 from pathlib import Path
 
 import pytest
 import yaml
 
+from kdprune import distillation
+from kdprune.distillation.task import Task
+from kdprune.errors import KdpruneError
+from kdprune.methods import demand_own_files
+from kdprune.pruning import weight
 from kdprune.study.code import closure, imported
 
 ROOT = Path(__file__).parents[1]
@@ -34,7 +40,7 @@ ROOMS = {
     "cli": (*BELOW, "analysis", "sweeps", "study", "reporting", "deployment", *LAST),
     "stages": (*BELOW, "analysis", "sweeps", "study", "reporting", "deployment", "planning"),
 }
-GROUND = "__init__ __main__ device errors files outcomes progress records versions".split()
+GROUND = "__init__ __main__ device errors files methods outcomes progress records versions".split()
 TORCHLESS = ("analysis", "reporting")
 
 # A change here cannot change a result: these refuse, name, place, follow or write whole
@@ -42,6 +48,7 @@ NEUTRAL = {
     "kdprune/__init__.py",
     "kdprune/errors.py",
     "kdprune/files.py",
+    "kdprune/methods.py",
     "kdprune/progress.py",
     "kdprune/versions.py",
     "kdprune/study/__init__.py",
@@ -199,6 +206,37 @@ def test_every_method_has_its_yaml_and_its_file():
         described = {path.stem for path in (ROOT / "conf" / conf).glob("*.yaml")}
         files = {path.stem for path in (ROOT / "kdprune" / package).glob("*.py")}
         assert described <= files
+
+
+REMAPPED = {"distillation": ('"kd": KD', '"kd": AT'), "pruning": ("weight.prune", "channel.prune")}
+
+
+@pytest.mark.parametrize("package", REMAPPED)
+def test_a_method_is_what_the_file_of_its_name_holds(package):
+    """So the dep of a stage on the file of its method covers what its instance runs."""
+    source = (ROOT / "kdprune" / package / "__init__.py").read_text()
+    whole = {"__name__": f"kdprune.{package}"}
+    exec(source, whole)  # as an import of it does
+    for name, method in some(whole["METHODS"].items()):
+        assert method.__module__ == f"kdprune.{package}.{name}"
+    old, new = REMAPPED[package]
+    assert source.count(old) == 1
+    with pytest.raises(KdpruneError, match=rf"^kdprune\.{package}: METHODS\['(kd|weight)'\] is "):
+        exec(source.replace(old, new), {"__name__": f"kdprune.{package}"})
+
+
+def test_a_registry_names_no_other_function_of_a_file():
+    with pytest.raises(KdpruneError, match=r"pruning\.weight\.ranking; it must be .* prune, of"):
+        demand_own_files("kdprune.pruning", {"weight": weight.ranking})
+
+
+@pytest.mark.parametrize("method", some(distillation.METHODS))
+def test_a_distillation_file_holds_one_task_class(method):
+    """Which class of a file a registry names could otherwise change a result unseen."""
+    module = importlib.import_module(f"kdprune.distillation.{method}")
+    classes = [item for item in vars(module).values() if isinstance(item, type)]
+    own = [item for item in classes if item.__module__ == module.__name__]
+    assert [item for item in own if issubclass(item, Task)] == [distillation.METHODS[method]]
 
 
 def test_nothing_of_a_machine_or_a_registry_is_named():

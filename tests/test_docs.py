@@ -143,7 +143,13 @@ def stand_ins(folder: Path) -> None:
     teacher, _ = network(params, item["teacher"], 10, 1)
     student, described = network(params, item["student"], 10, 1)
     task = METHODS["simkd"](student, teacher, **params.distill.hyperparameters["simkd"])
-    metadata = {"network": described, "seed": 1, "projector": task.spec, "role": "student", **item}
+    metadata = {
+        "network": described,
+        "seed": 1,
+        "projector": task.projector,
+        "role": "student",
+        **item,
+    }
     models.save(folder / f"models/students/{STUDENT}.safetensors", task.network.cpu(), metadata)
 
 
@@ -447,7 +453,8 @@ def test_the_example_of_a_distillation_method_learns(extended):
     assert module.cosine_loss(ours, theirs).item() == pytest.approx(0.5)
     task = module.Cosine(tiny("basic"), tiny("dense"))
     parts = task(torch.randn(4, 3, 32, 32), torch.arange(4), torch.arange(4))
-    assert parts["loss"].item() == pytest.approx((parts["ce"] + parts["feature"]).item())
+    terms = parts["ce"] + parts["kd"] + parts["feature"]
+    assert parts["loss"].item() == pytest.approx(terms.item())
     parts["loss"].backward()
     assert task.connector.weight.grad.abs().sum() > 0
     assert not any(value.grad is not None for value in task._teacher[0].parameters())

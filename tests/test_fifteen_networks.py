@@ -317,7 +317,7 @@ def test_simkd_composites(pair, tmp_path):
     assert expected.isfinite().all()
     described = ARCHITECTURES[student]
     built = {"timm_name": described["timm"], "classes": 100, "stem": "imagenet", "kwargs": {}}
-    models.save(file, composite, {"network": built, "projector": task.spec})
+    models.save(file, composite, {"network": built, "projector": task.projector})
     loaded, _ = models.load(file)
     file.unlink()  # pytest keeps its folders, and this is a large file
     assert torch.equal(logits(loaded), expected)

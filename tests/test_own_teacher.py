@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from kdprune import models
 from kdprune.config.params import validate
 from kdprune.errors import KdpruneError
-from kdprune.models.own_weights import adopt
+from kdprune.models.own_weights import adopt, goes_on
 from kdprune.records import read_json
 
 WHERE = "architectures.mine.weights"
@@ -145,7 +145,7 @@ def test_nothing_in_a_file_is_executed(tmp_path, save):
 @pytest.mark.parametrize(
     ("weights", "said"),
     [
-        ({"path": "x"}, r"sha256 = '': must be the 64 digits that `sha256sum FILE` prints"),
+        ({"path": "x"}, r"sha256 = None: must be the 64 digits that `sha256sum FILE` prints"),
         ({"path": "x", "sha256": "ABC"}, r"sha256 = 'ABC': must be the 64 digits"),
         ({"path": "x", "sha256": "0" * 64, "tain": 1}, r"tain: is unknown; did you mean train"),
         ({"path": "x", "sha256": "0" * 64, "train": "no"}, r"train = 'no': .*boolean"),
@@ -163,7 +163,9 @@ def test_parameters_are_checked(values, weights, said):
 
 def test_weights_are_trained_on_unless_told_otherwise(values):
     values["architectures"]["resnet10_24"]["weights"] = {"path": "x", "sha256": "0" * 64}
-    assert validate(values).architectures["resnet10_24"].weights.train
+    assert goes_on(validate(values).architectures["resnet10_24"].weights.train)
+    assert goes_on(True)
+    assert not goes_on(False)
     assert validate(values).architectures["resnet10_16"].weights is None
 
 

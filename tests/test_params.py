@@ -8,6 +8,7 @@ import yaml
 
 from kdprune.config.params import load, validate
 from kdprune.errors import KdpruneError
+from kdprune.study.trainings import network
 
 
 def set_at(values: dict, path: str, value) -> None:
@@ -97,3 +98,12 @@ def test_a_stage_reports_a_fault_in_one_line_and_exits_2(root, tmp_path, values)
     assert result.stderr.count("\n") == 1
     assert "prune.seeds = -1" in result.stderr
     assert list(tmp_path.iterdir()) == [tmp_path / "params.yaml"]
+
+
+def test_what_a_missing_key_means_is_decided_where_it_is_used(values):
+    del values["architectures"]["resnet10_16"]["kwargs"], values["folders"]
+    values["architectures"]["resnet10_16"]["timm"] = "mobilenetv1_100"
+    params = validate(values)
+    assert (params.folders, params.architectures["resnet10_16"].kwargs) == (None, None)
+    _, described = network(params, "resnet10_16", 10, 1)
+    assert described["kwargs"] == {}  # as a network's file has it, with or without the key

@@ -61,7 +61,7 @@ def test_logits_are_the_teachers_where_features_are():
 @pytest.mark.parametrize(("teacher", "last"), [("dense", "relu"), ("squeeze", "identity")])
 def test_the_projector_can_represent_the_teachers_features(teacher, last):
     method = task(teacher=teacher)
-    assert method.spec["last"] == last
+    assert method.projector["last"] == last
     with torch.no_grad():
         goal = method._teacher[0].forward_features(images())
         projected = method.network.eval().forward_features(images())
@@ -82,7 +82,9 @@ def test_the_composite_is_saved_and_deployed_alone(tmp_path):
     method = task("basic", "squeeze")
     name, kwargs = TINY["basic"]
     described = {"timm_name": name, "classes": 10, "stem": "imagenet", "kwargs": kwargs}
-    models.save(tmp_path / "s", method.network, {"network": described, "projector": method.spec})
+    models.save(
+        tmp_path / "s", method.network, {"network": described, "projector": method.projector}
+    )
     loaded, _ = models.load(tmp_path / "s")
     with torch.no_grad():
         assert torch.equal(loaded(images()), method.network.eval()(images()))

@@ -1,4 +1,4 @@
-"""What one parameter's validity owes to another: recipes, names, pairs, sources and the grid."""
+"""Checks that involve several parameters: recipes, names, pairs, sources and the grid."""
 
 import math
 import os
@@ -49,9 +49,9 @@ def check_path(path: str) -> str:
     return path
 
 
-def check_sha256(text: str) -> str:
+def check_sha256(text: Any) -> Any:
     """Check a SHA-256 as hexadecimal digits. Raises ValueError."""
-    if not re.fullmatch(r"[0-9a-f]{64}", text):
+    if not isinstance(text, str) or not re.fullmatch(r"[0-9a-f]{64}", text):
         raise ValueError("must be the 64 digits that `sha256sum FILE` prints")
     return text
 
@@ -83,7 +83,8 @@ def check(params: Any) -> None:
         for value in values:
             if values.count(value) > 1:
                 raise ValueError(f"{key}: {value!r} is there twice; name each once")
-    _check_folders(params.datasets, params.folders)
+    folders = params.folders or {}
+    _check_folders(params.datasets, folders)
     for pair in params.pairs:
         _check_pair(pair, params.architectures)
     _check_methods("distill.method", params.distill.method, params.distill.hyperparameters)
@@ -95,7 +96,7 @@ def check(params: Any) -> None:
         distill=params.distill.method,
         prune=params.prune.method,
         roles=params.prune.roles,
-        folders={name: folder.model_dump() for name, folder in params.folders.items()},
+        folders={name: folder.model_dump() for name, folder in folders.items()},
     )
     if params.grid != expected:
         raise ValueError(
@@ -111,13 +112,13 @@ def _rise(values: Sequence[float]) -> bool:
 def _difference(grid: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
     """Say where the grid first differs from what it must be."""
     for stage in dict.fromkeys([*expected, *grid]):
-        found, wanted = grid.get(stage, {}), expected.get(stage, {})
-        for key in dict.fromkeys([*wanted, *found]):
-            if key not in found:
+        given, wanted = grid.get(stage, {}), expected.get(stage, {})
+        for key in dict.fromkeys([*wanted, *given]):
+            if key not in given:
                 return f"{stage}.{key} is missing"
             if key not in wanted:
                 return f"{stage}.{key} does not belong there"
-            if found[key] != wanted[key]:
+            if given[key] != wanted[key]:
                 return f"{stage}.{key} is not what it must be"
     return f"allowed are {', '.join(expected)}, not {', '.join(grid)}"
 

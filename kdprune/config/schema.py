@@ -1,10 +1,15 @@
-"""What params.yaml may hold: one pydantic model, a section per class."""
+"""What params.yaml may hold: one pydantic model, a section per class.
+
+No key has a default other than None: this file is no dep of any stage, so what an absent key means
+is decided where it is used.
+"""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -37,10 +42,10 @@ class Weights(Section):
     """A file that a teacher's weights come from, pinned: what a study is run on must not change."""
 
     path: Annotated[str, Field(min_length=1)]
-    sha256: Annotated[str, AfterValidator(consistency.check_sha256)] = Field(
-        "", validate_default=True
+    sha256: Annotated[str, BeforeValidator(consistency.check_sha256)] = Field(
+        None, validate_default=True
     )
-    train: bool = True
+    train: bool | None = None
 
 
 class Folder(Section):
@@ -53,7 +58,7 @@ class Architecture(Section):
     """A network: a timm constructor and the keyword arguments that differ from its defaults."""
 
     timm: Annotated[str, Field(min_length=1, max_length=100)]
-    kwargs: dict[str, Plain] = {}
+    kwargs: dict[str, Plain] | None = None
     weights: Weights | None = None
 
 
@@ -175,7 +180,7 @@ class Params(Section):
 
     profile: Name
     datasets: Annotated[list[Name], Field(min_length=1)]
-    folders: dict[Name, Folder] = {}
+    folders: dict[Name, Folder] | None = None
     pairs: Annotated[list[str], Field(min_length=1, max_length=1000)]
     architectures: dict[Name, Architecture]
     data: Data

@@ -12,6 +12,7 @@ from torch import nn
 from kdprune.data.augment import normalise
 from kdprune.errors import KdpruneError
 from kdprune.models import counts
+from kdprune.models.composite import ReusedClassifier
 from kdprune.pruning.pruned import Pruned
 
 TOLERANCE = 1e-4  # of the largest logit; float32 arithmetic in another order stays far below
@@ -79,8 +80,8 @@ def parameters(dense: nn.Module, pruned: Pruned) -> dict[str, int]:
 
     SimKD's projector, which published counts leave out, is counted in these and apart as well.
     """
-    projector = getattr(pruned.model, "projector", None)
-    inside = counts.parameters(projector) if projector is not None else 0
+    reused = isinstance(pruned.model, ReusedClassifier)
+    inside = counts.parameters(pruned.model.projector) if reused else 0
     masked = sum(
         int((~mask).sum()) for name, mask in pruned.masks.items() if name.startswith("projector.")
     )

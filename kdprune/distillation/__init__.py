@@ -1,8 +1,10 @@
-"""Distillation methods: an nn.Module each, that owns whatever is trained beside the student.
+"""Distillation methods, each in the file of its name.
 
-`METHODS[name](student, teacher, labels=…, **hyperparameters)` makes a task for training.loop.fit:
-`task(images, labels, indices)` returns a mapping with "loss"; `task.network` is what is deployed.
+`METHODS[name](student, teacher, labels=…, **hyperparameters)` makes a `kdprune.distillation.task`
+for `kdprune.training.loop.fit`. It owns whatever is trained beside the student.
 """
+
+from collections.abc import Callable
 
 from kdprune.distillation.at import AT
 from kdprune.distillation.crd import CRD
@@ -14,9 +16,11 @@ from kdprune.distillation.semckd import SemCKD
 from kdprune.distillation.simkd import SimKD
 from kdprune.distillation.sp import SP
 from kdprune.distillation.srrl import SRRL
+from kdprune.distillation.task import Task
 from kdprune.distillation.vid import VID
+from kdprune.methods import demand_own_files
 
-METHODS = {
+METHODS: dict[str, Callable[..., Task]] = {
     "none": Supervised,
     "simkd": SimKD,
     "kd": KD,
@@ -29,3 +33,5 @@ METHODS = {
     "fn": FN,
     "semckd": SemCKD,
 }
+
+demand_own_files(__name__, METHODS)

@@ -3,16 +3,17 @@
 Zagoruyko and Komodakis, "Paying More Attention to Attention", ICLR 2017, arXiv:1612.03928.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
 from torch import nn
 from torch.nn import functional
 
-from kdprune.distillation.taps import aligned, pairs, probed, taps
-from kdprune.distillation.weighted import Weights, full_precision
+from kdprune.distillation.taps import Taps, aligned, pairs, probed
+from kdprune.distillation.weighted import Distillation, full_precision
 from kdprune.errors import KdpruneError
+from kdprune.methods import checked
 
 
 def attention(maps: torch.Tensor) -> torch.Tensor:
@@ -30,24 +31,20 @@ def at_loss(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
     return functional.mse_loss(attention(student), attention(teacher))
 
 
-class AT(nn.Module):
+class AT(Distillation):
     """Sums over the stages whose maps are larger than one pixel: there, all attention is 1."""
 
+    @checked
     def __init__(
         self,
-        student: nn.Module,
-        teacher: nn.Module,
-        *,
-        labels: object = None,
-        ce: Annotated[float, Field(ge=0)] = 1,
-        kd: Annotated[float, Field(ge=0)] = 1,
+        *networks: nn.Module,
         feature: Annotated[float, Field(ge=0)] = 1000,
-        temperature: Annotated[float, Field(gt=0)] = 4,
+        **shared: Any,
     ) -> None:
-        super().__init__()
-        self.weights = Weights("at", ce=ce, kd=kd, feature=feature, temperature=temperature)
+        super().__init__(feature, *networks, **shared)
         sizes = [
-            aligned(*pair)[0][0, 0].numel() for pair in pairs(probed(student), probed(teacher))
+            aligned(*pair)[0][0, 0].numel()
+            for pair in pairs(probed(self.network), probed(self.teacher))
         ]
         self.chosen = [stage for stage, pixels in enumerate(sizes) if pixels > 1]
         if not self.chosen:
@@ -55,19 +52,10 @@ class AT(nn.Module):
                 "distill.method: at compares where maps are active, and all maps of this pair are "
                 "1x1; use model.stem: cifar, or another method"
             )
-        self.network = student
-        self._teacher = [teacher.eval()]  # in a list: neither trained, nor moved, nor saved
 
-    def forward(
-        self, images: torch.Tensor, labels: torch.Tensor, indices: torch.Tensor
-    ) -> dict[str, torch.Tensor]:
-        """[B, 3, H, W], [B], [B] -> {"loss": scalar, "ce", "kd", "feature"}."""
-        with torch.no_grad():
-            goal = taps(self._teacher[0], images)
-        seen = taps(self.network, images)
-
-        def feature() -> torch.Tensor:
-            both = pairs(seen, goal)
-            return torch.stack([at_loss(*both[stage]) for stage in self.chosen]).sum()
-
-        return self.weights.total(seen.logits, goal.logits, labels, feature)
+    def feature(
+        self, seen: Taps, goal: Taps, labels: torch.Tensor, indices: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the sum of `at_loss` over the chosen stages."""
+        both = pairs(seen, goal)
+        return torch.stack([at_loss(*both[stage]) for stage in self.chosen]).sum()

@@ -1,19 +1,20 @@
-"""CRD: the student's view of an image is to agree with the teacher's, not with its view of others.
+"""CRD: what two networks see in one image agrees more than what they see in two images.
 
 Tian, Krishnan and Isola, "Contrastive Representation Distillation", ICLR 2020, arXiv:1910.10699.
 Negatives are of other classes, drawn evenly and with replacement on the device of the memories.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
 from torch import nn
 from torch.nn import functional
 
-from kdprune.distillation.taps import probed, taps
-from kdprune.distillation.weighted import Weights, check, full_precision
+from kdprune.distillation.taps import Taps, probed
+from kdprune.distillation.weighted import Distillation, full_precision
 from kdprune.errors import KdpruneError
+from kdprune.methods import checked
 
 DIM, TEMPERATURE, MOMENTUM = 128, 0.07, 0.5  # of embeddings, contrasts and memories: the authors'
 EPSILON = 1e-7
@@ -47,39 +48,33 @@ def crd_loss(ratios: torch.Tensor, *, noise: float) -> torch.Tensor:
     return -(kept + refused).mean()
 
 
-class CRD(nn.Module):
+class CRD(Distillation):
     """Student and two embeddings are trained; `labels` [N] are those of all training images.
 
     Keeps for each network a memory of N embedded views, and the constant that normalises its
     contrasts, which the first batch sets.
     """
 
+    stages = False
+
+    @checked
     def __init__(
         self,
-        student: nn.Module,
-        teacher: nn.Module,
-        *,
+        *networks: nn.Module,
         labels: torch.Tensor | None = None,
-        ce: Annotated[float, Field(ge=0)] = 1,
-        kd: Annotated[float, Field(ge=0)] = 1,
         feature: Annotated[float, Field(ge=0)] = 0.8,
-        temperature: Annotated[float, Field(gt=0)] = 4,
         negatives: Annotated[int, Field(ge=1, lt=10**7)] = 16384,
+        **shared: Any,
     ) -> None:
-        super().__init__()
-        self.weights = Weights("crd", ce=ce, kd=kd, feature=feature, temperature=temperature)
-        allowed = "a whole number above 0; 16384 is the authors'"
-        check("crd.negatives", negatives, allowed, lambda number: number in range(1, 10**7))
+        super().__init__(feature, *networks, **shared)
         if labels is None or int(labels.min()) == int(labels.max()):
             raise KdpruneError(
                 "distill.method: crd draws negatives from other classes, and needs labels of two "
                 "classes or more; use another method"
             )
-        self.negatives = int(negatives)
-        self.network = student
-        self.student_embedding = nn.Linear(probed(student, stages=False).pooled.shape[1], DIM)
-        self.teacher_embedding = nn.Linear(probed(teacher, stages=False).pooled.shape[1], DIM)
-        self._teacher = [teacher.eval()]  # in a list: neither trained, nor moved, nor saved
+        self.negatives = negatives
+        self.student_embedding = nn.Linear(probed(self.network, stages=False).pooled.shape[1], DIM)
+        self.teacher_embedding = nn.Linear(probed(self.teacher, stages=False).pooled.shape[1], DIM)
         bound = (3 / DIM) ** 0.5
         for name in ("student", "teacher"):
             memory = torch.empty(len(labels), DIM).uniform_(-bound, bound)
@@ -108,27 +103,17 @@ class CRD(nn.Module):
             constant.copy_(torch.where(constant > 0, constant, estimate))
         return crd_loss(ratios / constant.clone(), noise=self.negatives / len(held))
 
-    def forward(
-        self, images: torch.Tensor, labels: torch.Tensor, indices: torch.Tensor
-    ) -> dict[str, torch.Tensor]:
-        """[B, 3, H, W], [B], [B] -> {"loss": scalar, "ce", "kd", "feature"}.
-
-        `indices` are the images' places among the training images.
-        """
-        with torch.no_grad():
-            goal = taps(self._teacher[0], images, stages=False)
-        seen = taps(self.network, images, stages=False)
-
-        def feature() -> torch.Tensor:
-            ours = _directions(self.student_embedding(seen.pooled))
-            theirs = _directions(self.teacher_embedding(goal.pooled))
-            rows = torch.cat([indices[:, None], self.draw(labels)], 1)
-            loss = self.contrasted(ours, "teacher", rows) + self.contrasted(theirs, "student", rows)
-            self._update(self.student_memory, ours, indices)
-            self._update(self.teacher_memory, theirs, indices)
-            return loss
-
-        return self.weights.total(seen.logits, goal.logits, labels, feature)
+    def feature(
+        self, seen: Taps, goal: Taps, labels: torch.Tensor, indices: torch.Tensor
+    ) -> torch.Tensor:
+        """Return both networks' contrasts with the memory of the other, and update the memories."""
+        ours = _directions(self.student_embedding(seen.pooled))
+        theirs = _directions(self.teacher_embedding(goal.pooled))
+        rows = torch.cat([indices[:, None], self.draw(labels)], 1)
+        loss = self.contrasted(ours, "teacher", rows) + self.contrasted(theirs, "student", rows)
+        self._update(self.student_memory, ours, indices)
+        self._update(self.teacher_memory, theirs, indices)
+        return loss
 
     @torch.no_grad()
     def _update(self, memory: torch.Tensor, views: torch.Tensor, indices: torch.Tensor) -> None:

@@ -4,15 +4,17 @@ Romero et al., "FitNets: Hints for Thin Deep Nets", ICLR 2015, arXiv:1412.6550. 
 stage together with the rest, as today's toolboxes do; the paper trains up to the hint first.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
 from torch import nn
 from torch.nn import functional
 
-from kdprune.distillation.taps import last_activation, probed, taps
-from kdprune.distillation.weighted import Weights, check, full_precision
+from kdprune.distillation.taps import Taps, last_activation, probed
+from kdprune.distillation.weighted import Distillation, full_precision
+from kdprune.errors import KdpruneError
+from kdprune.methods import checked
 
 
 @full_precision
@@ -43,41 +45,30 @@ def regressor(student: torch.Tensor, teacher: torch.Tensor) -> nn.Sequential:
     return nn.Sequential(layer, nn.BatchNorm2d(outputs), last_activation(teacher))
 
 
-class FitNet(nn.Module):
+class FitNet(Distillation):
     """Student and regressor are trained; `layer` counts the stem as 0 and the first stage as 1."""
 
+    @checked
     def __init__(
         self,
-        student: nn.Module,
-        teacher: nn.Module,
-        *,
-        labels: object = None,
-        ce: Annotated[float, Field(ge=0)] = 1,
-        kd: Annotated[float, Field(ge=0)] = 1,
+        *networks: nn.Module,
         feature: Annotated[float, Field(ge=0)] = 100,
-        temperature: Annotated[float, Field(gt=0)] = 4,
         layer: Annotated[int, Field(ge=0)] = 1,
+        **shared: Any,
     ) -> None:
-        super().__init__()
-        self.weights = Weights("fitnet", ce=ce, kd=kd, feature=feature, temperature=temperature)
-        ours, theirs = probed(student).stages, probed(teacher).stages
+        super().__init__(feature, *networks, **shared)
+        ours, theirs = probed(self.network).stages, probed(self.teacher).stages
         count = min(len(ours), len(theirs))
-        allowed = f"a layer that both networks have: 0 (the stem) to {count - 1}"
-        check("fitnet.layer", layer, allowed, lambda number: number in range(count))
+        if layer >= count:
+            raise KdpruneError(
+                f"distill.fitnet.layer = {layer}: must be a layer that both networks have: 0 (the "
+                f"stem) to {count - 1}"
+            )
         self.layer = layer
-        self.network = student
         self.regressor = regressor(ours[layer], theirs[layer])
-        self._teacher = [teacher.eval()]  # in a list: neither trained, nor moved, nor saved
 
-    def forward(
-        self, images: torch.Tensor, labels: torch.Tensor, indices: torch.Tensor
-    ) -> dict[str, torch.Tensor]:
-        """[B, 3, H, W], [B], [B] -> {"loss": scalar, "ce", "kd", "feature"}."""
-        with torch.no_grad():
-            goal = taps(self._teacher[0], images)
-        seen = taps(self.network, images)
-
-        def feature() -> torch.Tensor:
-            return fitnet_loss(self.regressor(seen.stages[self.layer]), goal.stages[self.layer])
-
-        return self.weights.total(seen.logits, goal.logits, labels, feature)
+    def feature(
+        self, seen: Taps, goal: Taps, labels: torch.Tensor, indices: torch.Tensor
+    ) -> torch.Tensor:
+        """Return `fitnet_loss` at the chosen layer."""
+        return fitnet_loss(self.regressor(seen.stages[self.layer]), goal.stages[self.layer])

@@ -11,8 +11,9 @@ from pydantic import Field
 from torch import nn
 from torch.nn import functional
 
-from kdprune.distillation.taps import taps
-from kdprune.distillation.weighted import Weights, check, cross_entropy, full_precision
+from kdprune.distillation.taps import Taps
+from kdprune.distillation.weighted import Distillation, full_precision
+from kdprune.methods import checked
 
 
 @full_precision
@@ -28,45 +29,32 @@ def fn_loss(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
     return functional.cross_entropy(student, teacher.softmax(1))
 
 
-class FN(nn.Module):
-    """ce · cross-entropy + feature · L; nothing is trained but the student.
+class FN(Distillation):
+    """ce · cross-entropy + feature · L, without a kd term; nothing is trained but the student.
 
     The student's classifier makes both of its logits: those of its features for the labels, and
     those of the normalised ones for the teacher. Biases are not scaled.
     """
 
+    stages = False
+
+    @checked
     def __init__(
         self,
-        student: nn.Module,
-        teacher: nn.Module,
-        *,
+        *networks: nn.Module,
         labels: object = None,
         ce: Annotated[float, Field(ge=0)] = 1,
         feature: Annotated[float, Field(ge=0)] = 9,
         cap: Annotated[float, Field(gt=0)] = 2,
     ) -> None:
-        super().__init__()
-        Weights("fn", ce=ce, kd=0, feature=feature)  # for its checks: there is no kd term
-        check("fn.cap", cap, "a number above 0; 2 is the authors'", lambda number: number > 0)
-        self.ce, self.feature, self.cap = ce, feature, cap
-        self.network = student
-        self._teacher = [teacher.eval()]  # in a list: neither trained, nor moved, nor saved
+        super().__init__(feature, *networks, ce=ce, kd=0)
+        self.cap = cap
 
-    def forward(
-        self, images: torch.Tensor, labels: torch.Tensor, indices: torch.Tensor
-    ) -> dict[str, torch.Tensor]:
-        """[B, 3, H, W], [B], [B] -> {"loss": scalar, "ce", "feature"}; no part of weight 0."""
-        parts = {}
-        seen = taps(self.network, images, stages=False)
-        if self.ce:
-            parts["ce"] = cross_entropy(seen.logits, labels)
-        if self.feature:
-            with torch.no_grad():
-                goal = self._normalised_logits(self._teacher[0], images)
-            classify = self.network.get_classifier()
-            parts["feature"] = fn_loss(classify(normalised(seen.pooled, cap=self.cap)), goal)
-        return {"loss": sum(getattr(self, name) * part for name, part in parts.items()), **parts}
-
-    def _normalised_logits(self, teacher: nn.Module, images: torch.Tensor) -> torch.Tensor:
-        pooled = teacher.forward_head(teacher.forward_features(images), pre_logits=True)
-        return teacher.get_classifier()(normalised(pooled, cap=self.cap))
+    def feature(
+        self, seen: Taps, goal: Taps, labels: torch.Tensor, indices: torch.Tensor
+    ) -> torch.Tensor:
+        """Return `fn_loss` of the logits that both classifiers make of normalised features."""
+        with torch.no_grad():
+            wanted = self.teacher.get_classifier()(normalised(goal.pooled, cap=self.cap))
+        classify = self.network.get_classifier()
+        return fn_loss(classify(normalised(seen.pooled, cap=self.cap)), wanted)

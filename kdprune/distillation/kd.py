@@ -5,39 +5,17 @@ Workshop, arXiv:1503.02531. Its loss is `kdprune.distillation.weighted.kd_loss`,
 methods add it to their own.
 """
 
-from typing import Annotated
+from typing import Any
 
-import torch
-from pydantic import Field
 from torch import nn
 
-from kdprune.distillation.taps import taps
-from kdprune.distillation.weighted import Weights
+from kdprune.distillation.weighted import Distillation
 
 
-class KD(nn.Module):
+class KD(Distillation):
     """Cross-entropy and softened logits; nothing is trained but the student."""
 
-    def __init__(
-        self,
-        student: nn.Module,
-        teacher: nn.Module,
-        *,
-        labels: object = None,
-        ce: Annotated[float, Field(ge=0)] = 1,
-        kd: Annotated[float, Field(ge=0)] = 1,
-        temperature: Annotated[float, Field(gt=0)] = 4,
-    ) -> None:
-        super().__init__()
-        self.weights = Weights("kd", ce=ce, kd=kd, feature=0, temperature=temperature)
-        self.network = student
-        self._teacher = [teacher.eval()]  # in a list: neither trained, nor moved, nor saved
+    stages = False
 
-    def forward(
-        self, images: torch.Tensor, labels: torch.Tensor, indices: torch.Tensor
-    ) -> dict[str, torch.Tensor]:
-        """[B, 3, H, W], [B], [B] -> {"loss": scalar, "ce", "kd"}."""
-        with torch.no_grad():
-            goal = taps(self._teacher[0], images, stages=False)
-        seen = taps(self.network, images, stages=False)
-        return self.weights.total(seen.logits, goal.logits, labels)
+    def __init__(self, *networks: nn.Module, **shared: Any) -> None:
+        super().__init__(0, *networks, **shared)

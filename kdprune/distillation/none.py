@@ -4,8 +4,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from kdprune.distillation.task import Task
 
-class Supervised(nn.Module):
+
+class Supervised(Task):
     """A network trained on labels alone."""
 
     def __init__(

@@ -5,16 +5,17 @@ Unlike the authors' code, projectors are at most `width_cap` channels wide: for 
 would have hundreds of millions of parameters.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
 from torch import nn
 from torch.nn import functional
 
-from kdprune.distillation.taps import FIRST, aligned, probed, taps
-from kdprune.distillation.weighted import Weights, check, full_precision
+from kdprune.distillation.taps import FIRST, Taps, aligned, probed
+from kdprune.distillation.weighted import Distillation, full_precision
 from kdprune.errors import KdpruneError
+from kdprune.methods import checked
 
 
 @full_precision
@@ -67,41 +68,30 @@ def embedding(batch_size: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-class SemCKD(nn.Module):
+class SemCKD(Distillation):
     """Student, projectors for all pairs of stages, queries and keys are trained.
 
     An image is described by its products with the others, so every batch must hold `batch_size`
     images, or all N of `labels` [N] where they are fewer.
     """
 
+    @checked
     def __init__(
         self,
-        student: nn.Module,
-        teacher: nn.Module,
-        *,
+        *networks: nn.Module,
         labels: torch.Tensor | None = None,
-        ce: Annotated[float, Field(ge=0)] = 1,
-        kd: Annotated[float, Field(ge=0)] = 1,
         feature: Annotated[float, Field(ge=0)] = 400,
-        temperature: Annotated[float, Field(gt=0)] = 4,
-        width_cap: Annotated[int, Field(ge=1)] | None = 512,
-        batch_size: Annotated[int, Field(ge=2)] = 64,
+        width_cap: Annotated[int, Field(ge=1, lt=10**6)] | None = 512,
+        batch_size: Annotated[int, Field(ge=2, lt=10**6)] = 64,
+        **shared: Any,
     ) -> None:
-        super().__init__()
-        self.weights = Weights("semckd", ce=ce, kd=kd, feature=feature, temperature=temperature)
-        widths, sizes = range(1, 10**6), range(2, 10**6)
-        if width_cap is not None:
-            allowed = "a whole number above 0, or null for no cap"
-            check("semckd.width_cap", width_cap, allowed, lambda number: number in widths)
-        allowed = "2 or more, and distill.training.batch_size"
-        check("semckd.batch_size", batch_size, allowed, lambda number: number in sizes)
-        self.batch_size = int(batch_size if labels is None else min(batch_size, len(labels)))
-        self.network = student
-        self._teacher = [teacher.eval()]  # in a list: neither trained, nor moved, nor saved
-        ours = [maps.shape[1] for maps in probed(student).stages[FIRST:]]
-        theirs = [maps.shape[1] for maps in probed(teacher).stages[FIRST:]]
-        self.queries = nn.ModuleList(embedding(self.batch_size) for _ in ours)
-        self.keys = nn.ModuleList(embedding(self.batch_size) for _ in theirs)
+        super().__init__(feature, *networks, **shared)
+        size = batch_size if labels is None else min(batch_size, len(labels))
+        self.batch_size = size
+        ours = [maps.shape[1] for maps in probed(self.network).stages[FIRST:]]
+        theirs = [maps.shape[1] for maps in probed(self.teacher).stages[FIRST:]]
+        self.queries = nn.ModuleList(embedding(size) for _ in ours)
+        self.keys = nn.ModuleList(embedding(size) for _ in theirs)
         self.projectors = nn.ModuleList(
             nn.ModuleList(projector(inputs, outputs, width_cap) for outputs in theirs)
             for inputs in ours
@@ -119,20 +109,19 @@ class SemCKD(nn.Module):
                 f"distill.semckd.batch_size = {self.batch_size}: a batch holds {len(images)} "
                 "images; set it to the batch size of the training"
             )
-        with torch.no_grad():
-            goal = taps(self._teacher[0], images)
-        seen = taps(self.network, images)
+        return super().forward(images, labels, indices)
 
-        def feature() -> torch.Tensor:
-            ours, theirs = seen.stages[FIRST:], goal.stages[FIRST:]
-            differences = [
-                self._differences(maps, theirs, row)
-                for maps, row in zip(ours, self.projectors, strict=True)
-            ]
-            weights = attention(_embedded(self.queries, ours), _embedded(self.keys, theirs))
-            return semckd_loss(torch.stack(differences, 1), weights)
-
-        return self.weights.total(seen.logits, goal.logits, labels, feature)
+    def feature(
+        self, seen: Taps, goal: Taps, labels: torch.Tensor, indices: torch.Tensor
+    ) -> torch.Tensor:
+        """Return `semckd_loss` over all pairs of stages."""
+        ours, theirs = seen.stages[FIRST:], goal.stages[FIRST:]
+        differences = [
+            self._differences(maps, theirs, row)
+            for maps, row in zip(ours, self.projectors, strict=True)
+        ]
+        heed = attention(_embedded(self.queries, ours), _embedded(self.keys, theirs))
+        return semckd_loss(torch.stack(differences, 1), heed)
 
     def _differences(
         self, maps: torch.Tensor, theirs: list[torch.Tensor], projectors: nn.ModuleList

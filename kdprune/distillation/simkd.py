@@ -4,15 +4,15 @@ Chen et al., "Knowledge Distillation with the Reused Teacher Classifier", CVPR 2
 arXiv:2203.14001.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
 from torch import nn
 from torch.nn import functional
 
-from kdprune.distillation.weighted import Weights, full_precision
-from kdprune.errors import KdpruneError
+from kdprune.distillation.weighted import Distillation, full_precision
+from kdprune.methods import checked
 from kdprune.models.composite import Projector, ReusedClassifier, describe, frozen, pooled_maps
 
 
@@ -28,41 +28,38 @@ def simkd_loss(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
     return functional.mse_loss(student, teacher)
 
 
-class SimKD(nn.Module):
+class SimKD(Distillation):
     """Encoder and projector are trained; the teacher's classifier is copied and stays as it is."""
 
+    @checked
     def __init__(
         self,
         student: nn.Module,
         teacher: nn.Module,
         *,
-        labels: object = None,
         factor: Annotated[float, Field(ge=0.1, le=1000)] = 2,
         ce: Annotated[float, Field(ge=0)] = 0,
         kd: Annotated[float, Field(ge=0)] = 0,
         feature: Annotated[float, Field(ge=0)] = 1,
-        temperature: Annotated[float, Field(gt=0)] = 4,
+        **shared: Any,
     ) -> None:
-        super().__init__()
-        if not 0.1 <= factor <= 1000:
-            raise KdpruneError(f"distill.simkd.factor = {factor!r}: allowed are 0.1 to 1000")
-        self.weights = Weights("simkd", ce, kd, feature, temperature)
         probe = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-        device = next(teacher.parameters()).device
-        self.spec = describe(teacher, factor, probe.to(device))
-        pooled_maps(student, probe.to(device))
-        projector = Projector(student.num_features, **self.spec)
-        self.network = ReusedClassifier(student, projector, frozen(teacher.get_classifier()))
-        self._teacher = [teacher.eval()]  # in a list: neither trained, nor moved, nor saved
+        probe = probe.to(next(teacher.parameters()).device)
+        described = describe(teacher, factor, probe)
+        pooled_maps(student, probe)
+        projector = Projector(student.num_features, **described)
+        composite = ReusedClassifier(student, projector, frozen(teacher.get_classifier()))
+        super().__init__(feature, composite, teacher, ce=ce, kd=kd, **shared)
+        self.projector = described
 
     def forward(
         self, images: torch.Tensor, labels: torch.Tensor, indices: torch.Tensor
     ) -> dict[str, torch.Tensor]:
         """[B, 3, H, W], [B], [B] -> {"loss": scalar, …}. Labels are used where `ce` is."""
-        teacher, weights = self._teacher[0], self.weights
+        weights = self.weights
         with torch.no_grad():
-            goal = teacher.forward_features(images)
-            soft = teacher.forward_head(goal) if weights.kd else None
+            goal = self.teacher.forward_features(images)
+            soft = self.teacher.forward_head(goal) if weights.kd else None
         maps = self.network.forward_features(images)
         logits = self.network.forward_head(maps) if weights.kd or weights.ce else None
         return weights.total(logits, soft, labels, lambda: simkd_loss(maps, goal))

@@ -3,15 +3,16 @@
 Tung and Mori, "Similarity-Preserving Knowledge Distillation", ICCV 2019, arXiv:1907.09682.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
 from torch import nn
 from torch.nn import functional
 
-from kdprune.distillation.taps import taps
-from kdprune.distillation.weighted import Weights, full_precision
+from kdprune.distillation.taps import Taps
+from kdprune.distillation.weighted import Distillation, full_precision
+from kdprune.methods import checked
 
 
 def similarities(maps: torch.Tensor) -> torch.Tensor:
@@ -29,34 +30,22 @@ def sp_loss(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
     return functional.mse_loss(similarities(student), similarities(teacher))
 
 
-class SP(nn.Module):
+class SP(Distillation):
     """Compares the maps that the classifiers pool; nothing is trained but the student."""
 
+    stages = False
+
+    @checked
     def __init__(
         self,
-        student: nn.Module,
-        teacher: nn.Module,
-        *,
-        labels: object = None,
-        ce: Annotated[float, Field(ge=0)] = 1,
-        kd: Annotated[float, Field(ge=0)] = 1,
+        *networks: nn.Module,
         feature: Annotated[float, Field(ge=0)] = 3000,
-        temperature: Annotated[float, Field(gt=0)] = 4,
+        **shared: Any,
     ) -> None:
-        super().__init__()
-        self.weights = Weights("sp", ce=ce, kd=kd, feature=feature, temperature=temperature)
-        self.network = student
-        self._teacher = [teacher.eval()]  # in a list: neither trained, nor moved, nor saved
+        super().__init__(feature, *networks, **shared)
 
-    def forward(
-        self, images: torch.Tensor, labels: torch.Tensor, indices: torch.Tensor
-    ) -> dict[str, torch.Tensor]:
-        """[B, 3, H, W], [B], [B] -> {"loss": scalar, "ce", "kd", "feature"}."""
-        with torch.no_grad():
-            goal = taps(self._teacher[0], images, stages=False)
-        seen = taps(self.network, images, stages=False)
-
-        def feature() -> torch.Tensor:
-            return sp_loss(seen.last, goal.last)
-
-        return self.weights.total(seen.logits, goal.logits, labels, feature)
+    def feature(
+        self, seen: Taps, goal: Taps, labels: torch.Tensor, indices: torch.Tensor
+    ) -> torch.Tensor:
+        """Return `sp_loss` of the maps that the classifiers pool."""
+        return sp_loss(seen.last, goal.last)

@@ -6,15 +6,16 @@ connector acts on pooled features and Hinton's term is added. The authors' own c
 maps before pooling and has no such term.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
 from torch import nn
 from torch.nn import functional
 
-from kdprune.distillation.taps import last_activation, probed, taps
-from kdprune.distillation.weighted import Weights, full_precision
+from kdprune.distillation.taps import Taps, last_activation, probed
+from kdprune.distillation.weighted import Distillation, full_precision
+from kdprune.methods import checked
 
 
 @full_precision
@@ -29,45 +30,32 @@ def srrl_loss(
     return functional.mse_loss(connected, pooled) + functional.mse_loss(regressed, logits)
 
 
-class SRRL(nn.Module):
+class SRRL(Distillation):
     """Student and connector are trained; the teacher's classifier is used as it is."""
 
+    stages = False
+
+    @checked
     def __init__(
         self,
-        student: nn.Module,
-        teacher: nn.Module,
-        *,
-        labels: object = None,
-        ce: Annotated[float, Field(ge=0)] = 1,
-        kd: Annotated[float, Field(ge=0)] = 1,
+        *networks: nn.Module,
         feature: Annotated[float, Field(ge=0)] = 1,
-        temperature: Annotated[float, Field(gt=0)] = 4,
+        **shared: Any,
     ) -> None:
-        super().__init__()
-        self.weights = Weights("srrl", ce=ce, kd=kd, feature=feature, temperature=temperature)
-        ours = probed(student, stages=False).pooled
-        theirs = probed(teacher, stages=False).pooled
-        self.network = student
+        super().__init__(feature, *networks, **shared)
+        ours = probed(self.network, stages=False).pooled
+        theirs = probed(self.teacher, stages=False).pooled
         self.connector = nn.Sequential(
             nn.Linear(ours.shape[1], theirs.shape[1], bias=False),
             nn.BatchNorm1d(theirs.shape[1]),
             last_activation(theirs),
         )
-        self._teacher = [teacher.eval()]  # in a list: neither trained, nor moved, nor saved
 
-    def forward(
-        self, images: torch.Tensor, labels: torch.Tensor, indices: torch.Tensor
-    ) -> dict[str, torch.Tensor]:
-        """[B, 3, H, W], [B], [B] -> {"loss": scalar, "ce", "kd", "feature"}."""
-        teacher = self._teacher[0]
-        with torch.no_grad():
-            goal = taps(teacher, images, stages=False)
-        seen = taps(self.network, images, stages=False)
-
-        def feature() -> torch.Tensor:
-            connected = self.connector(seen.pooled)
-            judge = teacher.get_classifier()  # detached: the gradient passes it, and stays out
-            regressed = functional.linear(connected, judge.weight.detach(), judge.bias.detach())
-            return srrl_loss(connected, goal.pooled, regressed, goal.logits)
-
-        return self.weights.total(seen.logits, goal.logits, labels, feature)
+    def feature(
+        self, seen: Taps, goal: Taps, labels: torch.Tensor, indices: torch.Tensor
+    ) -> torch.Tensor:
+        """Return `srrl_loss` of the connected features and what the teacher makes of them."""
+        connected = self.connector(seen.pooled)
+        judge = self.teacher.get_classifier()  # detached: the gradient passes it, and stays out
+        regressed = functional.linear(connected, judge.weight.detach(), judge.bias.detach())
+        return srrl_loss(connected, goal.pooled, regressed, goal.logits)

@@ -5,15 +5,16 @@ arXiv:1904.05835.
 """
 
 import math
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
 from torch import nn
 from torch.nn import functional
 
-from kdprune.distillation.taps import aligned, pairs, probed, taps
-from kdprune.distillation.weighted import Weights, check, full_precision
+from kdprune.distillation.taps import Taps, aligned, pairs, probed
+from kdprune.distillation.weighted import Distillation, full_precision
+from kdprune.methods import checked
 
 LEAST = 1e-5  # variance, so that its logarithm stays finite
 
@@ -42,51 +43,35 @@ def regressor(inputs: int, outputs: int) -> nn.Sequential:
     )
 
 
-class VID(nn.Module):
+class VID(Distillation):
     """Student, a regressor for each stage and the channels' variances are trained."""
 
+    @checked
     def __init__(
         self,
-        student: nn.Module,
-        teacher: nn.Module,
-        *,
-        labels: object = None,
-        ce: Annotated[float, Field(ge=0)] = 1,
-        kd: Annotated[float, Field(ge=0)] = 1,
+        *networks: nn.Module,
         feature: Annotated[float, Field(ge=0)] = 1,
-        temperature: Annotated[float, Field(gt=0)] = 4,
-        variance: Annotated[float, Field(gt=1e-5, le=100)] = 5,
+        variance: Annotated[float, Field(gt=LEAST, le=100)] = 5,
+        **shared: Any,
     ) -> None:
-        super().__init__()
-        self.weights = Weights("vid", ce=ce, kd=kd, feature=feature, temperature=temperature)
-        allowed = f"a number above {LEAST} and up to 100; 5 is usual"  # exp must not overflow
-        check("vid.variance", variance, allowed, lambda number: LEAST < number <= 100)
-        self.network = student
+        super().__init__(feature, *networks, **shared)
         widths = [
             (ours.shape[1], theirs.shape[1])
-            for ours, theirs in pairs(probed(student), probed(teacher))
+            for ours, theirs in pairs(probed(self.network), probed(self.teacher))
         ]
         self.regressors = nn.ModuleList(regressor(*width) for width in widths)
-        start = math.log(math.expm1(variance - LEAST))  # the inverse of softplus
+        start = math.log(math.expm1(variance - LEAST))  # inverse of softplus; overflows far above
         self.scales = nn.ParameterList(torch.full((width,), start) for _, width in widths)
-        self._teacher = [teacher.eval()]  # in a list: neither trained, nor moved, nor saved
 
-    def forward(
-        self, images: torch.Tensor, labels: torch.Tensor, indices: torch.Tensor
-    ) -> dict[str, torch.Tensor]:
-        """[B, 3, H, W], [B], [B] -> {"loss": scalar, "ce", "kd", "feature"}."""
-        with torch.no_grad():
-            goal = taps(self._teacher[0], images)
-        seen = taps(self.network, images)
-
-        def feature() -> torch.Tensor:
-            losses = []
-            for pair, predict, scale in zip(
-                pairs(seen, goal), self.regressors, self.scales, strict=True
-            ):
-                ours, theirs = aligned(*pair)
-                variance = functional.softplus(scale) + LEAST
-                losses.append(vid_loss(predict(ours), theirs, variance))
-            return torch.stack(losses).sum()
-
-        return self.weights.total(seen.logits, goal.logits, labels, feature)
+    def feature(
+        self, seen: Taps, goal: Taps, labels: torch.Tensor, indices: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the sum of `vid_loss` over the stages."""
+        losses = []
+        for pair, predict, scale in zip(
+            pairs(seen, goal), self.regressors, self.scales, strict=True
+        ):
+            ours, theirs = aligned(*pair)
+            variance = functional.softplus(scale) + LEAST
+            losses.append(vid_loss(predict(ours), theirs, variance))
+        return torch.stack(losses).sum()

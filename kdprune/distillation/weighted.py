@@ -1,4 +1,4 @@
-"""What the methods share: Hinton's loss, the weighted sum of three terms, full precision.
+"""What the methods share: teacher and student, three weighted terms, Hinton's loss, full precision.
 
 Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", NIPS 2014 Deep Learning
 Workshop, arXiv:1503.02531.
@@ -7,11 +7,17 @@ Workshop, arXiv:1503.02531.
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+from pydantic import Field
+from torch import nn
 from torch.nn import functional
 
+from kdprune.distillation.taps import Taps, taps
+from kdprune.distillation.task import Task
 from kdprune.errors import KdpruneError
+from kdprune.methods import checked, key
 
 Loss = Callable[..., torch.Tensor]
 
@@ -50,45 +56,21 @@ def kd_loss(student: torch.Tensor, teacher: torch.Tensor, *, temperature: float)
     return divergence * temperature**2
 
 
-def check(key: str, value: object, allowed: str, fits: Callable[[float], bool]) -> None:
-    """Check the hyperparameter distill.`key`, a number (not one word or a truth value).
-
-    Raises KdpruneError, which says what is `allowed`, where `value` is none or does not fit.
-    """
-    if not isinstance(value, int | float) or isinstance(value, bool) or not fits(value):
-        raise KdpruneError(f"distill.{key} = {value!r}: must be {allowed}")
-
-
 @dataclass(frozen=True)
 class Weights:
-    """The total loss of most methods: ce · cross-entropy + kd · KD + feature · the method's own.
+    """The total loss: ce · cross-entropy + kd · KD + feature · the method's own."""
 
-    `method` is named in faults. Raises KdpruneError for weights below 0, for all being 0, and for a
-    temperature that is not positive.
-    """
-
-    method: str
     ce: float
     kd: float
     feature: float
-    temperature: float = 4
-
-    def __post_init__(self) -> None:
-        terms = {"ce": self.ce, "kd": self.kd, "feature": self.feature}
-        for key, value in terms.items():
-            allowed = "0 (which leaves the term out) or a number above"
-            check(f"{self.method}.{key}", value, allowed, lambda number: number >= 0)
-        if not any(terms.values()):
-            raise KdpruneError(f"distill.{self.method}: all weights are 0; give one of them more")
-        key, allowed = f"{self.method}.temperature", "a number above 0; 4 is usual"
-        check(key, self.temperature, allowed, lambda number: number > 0)
+    temperature: float
 
     def total(
         self,
         student: torch.Tensor,
         teacher: torch.Tensor,
         labels: torch.Tensor,
-        feature: Callable[[], torch.Tensor] | None = None,
+        feature: Callable[[], torch.Tensor],
     ) -> dict[str, torch.Tensor]:
         """Return "loss" and its unweighted parts "ce", "kd", "feature" for logits [B, classes].
 
@@ -99,6 +81,62 @@ class Weights:
             parts["ce"] = cross_entropy(student, labels)
         if self.kd:
             parts["kd"] = kd_loss(student, teacher, temperature=self.temperature)
-        if feature and self.feature:
+        if self.feature:
             parts["feature"] = feature()
         return {"loss": sum(getattr(self, name) * part for name, part in parts.items()), **parts}
+
+
+class Distillation(Task):
+    """A task with a teacher: a method adds what it trains in `__init__`, and its own `feature`.
+
+    Hyperparameters of all methods stand in the signature here, those of one in its own. It passes
+    on what is not its own: `*networks`, which are student and teacher, and `**shared`.
+    """
+
+    stages = True  # whether `feature` looks at the stages' maps
+
+    @checked
+    def __init__(
+        self,
+        feature: float,
+        student: nn.Module,
+        teacher: nn.Module,
+        /,
+        *,
+        labels: object = None,
+        ce: Annotated[float, Field(ge=0)] = 1,
+        kd: Annotated[float, Field(ge=0)] = 1,
+        temperature: Annotated[float, Field(gt=0)] = 4,
+    ) -> None:
+        """`feature` is the weight of the method's own term, `labels` [N] are the training images'.
+
+        Raises KdpruneError where all weights are 0.
+        """
+        super().__init__()
+        self.weights = Weights(ce, kd, feature, temperature)
+        if not (ce or kd or feature):
+            raise KdpruneError(f"{key(type(self))}: all weights are 0; give one of them more")
+        self.network = student
+        self._teacher = [teacher.eval()]  # in a list: neither trained, nor moved, nor saved
+
+    @property
+    def teacher(self) -> nn.Module:
+        """The network that is learned from, in evaluation mode."""
+        return self._teacher[0]
+
+    def forward(
+        self, images: torch.Tensor, labels: torch.Tensor, indices: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        """[B, 3, H, W], [B], [B] -> {"loss": scalar, "ce", "kd", "feature"}; none of weight 0."""
+        with torch.no_grad():
+            goal = taps(self.teacher, images, stages=self.stages)
+        seen = taps(self.network, images, stages=self.stages)
+        return self.weights.total(
+            seen.logits, goal.logits, labels, lambda: self.feature(seen, goal, labels, indices)
+        )
+
+    def feature(
+        self, seen: Taps, goal: Taps, labels: torch.Tensor, indices: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the method's own term, a scalar, of what student and teacher make of B images."""
+        raise NotImplementedError

@@ -43,10 +43,8 @@ class ReusedClassifier(nn.Module):
     """Encoder + projector + average pooling + the teacher's linear classifier.
 
     Offers timm's API. The encoder's own classifier is removed: nothing trains it and nothing
-    uses it.
+    uses it. Pruning leaves the channels that enter the classifier alone.
     """
-
-    fixed_features = True  # pruning leaves the channels that enter the classifier alone
 
     def __init__(self, encoder: nn.Module, projector: Projector, classifier: nn.Linear) -> None:
         super().__init__()

@@ -27,11 +27,11 @@ def adopt(model: nn.Module, path: str | Path, *, sha256: str, where: str) -> Non
     path = Path(path).expanduser()
     try:
         with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise KdpruneError(f"{where}.path: {path} cannot be read ({error.strerror})") from None
-    if found != sha256:
-        raise KdpruneError(f"{where}.sha256: {path} has {found}; write that, if the file is right")
+    if digest != sha256:
+        raise KdpruneError(f"{where}.sha256: {path} has {digest}; write that, if the file is right")
     state = _state(path, where)
     if differences := _differences(model.state_dict(), state):
         told = "; ".join(differences[:SHOWN])
@@ -44,6 +44,11 @@ def adopt(model: nn.Module, path: str | Path, *, sha256: str, where: str) -> Non
         if not value.isfinite().all():
             raise KdpruneError(f"{where}.path: {path} holds a NaN or an infinity in {name}")
     model.load_state_dict(state)
+
+
+def goes_on(told: bool | None) -> bool:
+    """Whether a network of such a file is trained on: unless the parameters say that it is not."""
+    return told is not False
 
 
 def _state(path: Path, where: str) -> dict[str, torch.Tensor]:

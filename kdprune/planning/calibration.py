@@ -14,6 +14,7 @@ from kdprune.data.augment import normalise, random_crop_flip
 from kdprune.device import arrange, at_once, limit_threads
 from kdprune.distillation import METHODS
 from kdprune.distillation.none import Supervised
+from kdprune.distillation.task import Task
 from kdprune.models import counts
 from kdprune.planning.cost import Network
 from kdprune.sweeps.heads import train_heads
@@ -31,7 +32,7 @@ def task(
     method: str,
     hyperparameters: Mapping[str, Any],
     images: int,
-) -> tuple[nn.Module, nn.Module | None]:
+) -> tuple[Task, nn.Module | None]:
     """Build what a stage trains, with random weights, and the teacher of it.
 
     `student` and `teacher` hold the arguments of `kdprune.models.build`; `images` is the size of
@@ -46,9 +47,9 @@ def task(
     return METHODS[method](network, teaching, labels=labels, **hyperparameters), teaching
 
 
-def look(built: nn.Module, teacher: nn.Module | None) -> Network:
+def look(built: Task, teacher: nn.Module | None) -> Network:
     """Count the operations of one training step's image, and of a deployed one."""
-    size = getattr(built, "batch_size", PROBE)  # of a method that compares within a whole batch
+    size = built.batch_size or PROBE
     inputs, indices = torch.randn(size, 3, 32, 32), torch.arange(size)
     labels = indices % built.network.get_classifier().out_features
     with torch.no_grad(), _counted(teacher) as theirs, _counted(built) as ours:
@@ -67,7 +68,7 @@ def look(built: nn.Module, teacher: nn.Module | None) -> Network:
 @contextmanager
 def _counted(module: nn.Module | None) -> Iterator[list[int]]:
     """Collect the multiply-adds of all images that go through the layers of `module`."""
-    found: list[int] = []
+    counted: list[int] = []
 
     def count(layer: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
         if isinstance(layer, nn.Linear):
@@ -76,19 +77,19 @@ def _counted(module: nn.Module | None) -> Iterator[list[int]]:
             uses = output.numel() // layer.out_channels
         else:  # transposed: each input position uses every weight
             uses = inputs[0].numel() // layer.in_channels
-        found.append(uses * layer.weight.numel())
+        counted.append(uses * layer.weight.numel())
 
     layers = [item for item in (module.modules() if module else ()) if isinstance(item, LAYERS)]
     hooks = [layer.register_forward_hook(count) for layer in layers]
     try:
-        yield found
+        yield counted
     finally:
         for hook in hooks:
             hook.remove()
 
 
 def step_seconds(
-    built: nn.Module,
+    built: Task,
     *,
     batch_size: int,
     precision: str,

@@ -16,7 +16,9 @@ from kdprune import device
 from kdprune.config.params import Params
 from kdprune.data.canonical import DATASETS, EMBEDDED
 from kdprune.distillation.none import Supervised
+from kdprune.distillation.task import Task
 from kdprune.errors import KdpruneError
+from kdprune.models.own_weights import goes_on
 from kdprune.planning import calibration, cost
 from kdprune.planning.cost import Images, Network, Speed
 from kdprune.records import read_json
@@ -52,9 +54,8 @@ def plan(params: Params, project: Path, *, seconds: float | None) -> dict[str, A
         task, teacher = _task(params, one, classes, images.train)
         networks[key] = calibration.look(task, teacher)
         if place is not None and one not in speeds:
-            task.to(place)
-            if teacher is not None:
-                teacher.to(place)
+            for module in filter(None, (task, teacher)):
+                module.to(place)
             since = time.perf_counter(), time.process_time()
             with calibration.threads_of(networks[key].macs) as threads:
                 speeds[one] = _speed(params, task, images, place, float(seconds or 0))
@@ -104,9 +105,7 @@ def _sizes(params: Params, dataset: str, project: Path) -> tuple[Images, int]:
     return Images(train, val, counts["test"]), classes
 
 
-def _task(
-    params: Params, one: Subject, classes: int, images: int
-) -> tuple[nn.Module, nn.Module | None]:
+def _task(params: Params, one: Subject, classes: int, images: int) -> tuple[Task, nn.Module | None]:
     teacher, student, method = one
 
     def described(name: str) -> dict[str, Any]:
@@ -124,7 +123,7 @@ def _task(
 
 
 def _speed(
-    params: Params, task: nn.Module, images: Images, place: torch.device, seconds: float
+    params: Params, task: Task, images: Images, place: torch.device, seconds: float
 ) -> Speed:
     """Measure all that the stages do with a network."""
     tuning, network = params.prune.finetune, task.network
@@ -166,11 +165,10 @@ def _row(
         kind, made = f"prune {item['method']}", (0, 0)  # tables, no network
         work = _sweep(params, item["method"], network, images)
     else:
-        given = params.architectures[item["teacher"]].weights
-        kind, recipe = ("teach", params.teach)
+        given, kind, recipe = params.architectures[item["teacher"]].weights, "teach", params.teach
         if stage == "students":
-            kind, recipe, given = "distill", params.distill.training, None
-        epochs = 0 if given and not given.train else recipe.epochs
+            given, kind, recipe = None, "distill", params.distill.training
+        epochs = 0 if given and not goes_on(given.train) else recipe.epochs
         work = cost.training(network, images, epochs=epochs, batch_size=recipe.batch_size)
         made = network.params, network.bytes
     taken = cost.seconds(work, speed, tuning=stage == "sweeps") if speed else 0.0

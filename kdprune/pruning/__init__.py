@@ -1,4 +1,4 @@
-"""Pruning methods.
+"""Pruning methods, each in the file of its name.
 
 `METHODS[name](model, levels, input_size=…, **hyperparameters)` yields one `Pruned` per level, each
 from a fresh copy of the dense model, never from the level before.
@@ -6,6 +6,7 @@ from a fresh copy of the dense model, never from the level before.
 
 from collections.abc import Callable, Iterator
 
+from kdprune.methods import demand_own_files
 from kdprune.pruning import channel, weight
 from kdprune.pruning.pruned import Pruned
 
@@ -13,3 +14,5 @@ METHODS: dict[str, Callable[..., Iterator[Pruned]]] = {
     "weight": weight.prune,
     "channel": channel.prune,
 }
+
+demand_own_files(__name__, METHODS)

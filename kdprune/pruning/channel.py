@@ -15,6 +15,7 @@ from torch import nn
 
 from kdprune.device import arrange
 from kdprune.errors import KdpruneError
+from kdprune.methods import checked
 from kdprune.models import counts
 from kdprune.pruning import groups
 from kdprune.pruning.groups import IN, OUT, Group
@@ -23,6 +24,7 @@ from kdprune.pruning.pruned import Pruned, apply
 Kept = dict[tuple[str, str], np.ndarray]  # (layer, side) -> True per index that stays
 
 
+@checked
 def prune(
     model: nn.Module,
     levels: Sequence[float],
@@ -42,8 +44,6 @@ def prune(
     networks that cannot be followed, and for levels out of reach with one channel left in every
     group.
     """
-    if mode not in ("remove", "mask"):
-        raise KdpruneError(f"prune.channel.mode = {mode!r}: allowed are remove and mask")
     found = groups.find(model, input_size)
     ranked = [ranking(model, group) for group in found]
     order = removal_order([group.size for group in found])

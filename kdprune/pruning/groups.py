@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from kdprune.errors import KdpruneError
+from kdprune.models.composite import ReusedClassifier
 
 OUT, IN = "out", "in"
 
@@ -50,7 +51,7 @@ def find(model: nn.Module, input_size: int = 32) -> list[Group]:
     """Return the groups of channels that may be pruned.
 
     Left alone are the classifier's outputs and, where the classifier is a reused one
-    (`model.fixed_features`), the features that enter it. Raises KdpruneError for networks whose
+    (`ReusedClassifier`), the features that enter it. Raises KdpruneError for networks whose
     structure Torch-Pruning cannot follow, and for grouped convolutions that are not depthwise:
     their channels would have to go by as many in every group.
     """
@@ -88,7 +89,7 @@ def find(model: nn.Module, input_size: int = 32) -> list[Group]:
             parameter.requires_grad_(False)
         model.train(training)
     classifier = names[model.get_classifier()]
-    keep_features = getattr(model, "fixed_features", False)
+    keep_features = isinstance(model, ReusedClassifier)
     return [
         group
         for group in groups

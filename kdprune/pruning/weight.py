@@ -14,10 +14,12 @@ from pydantic import Field
 from torch import nn
 
 from kdprune.errors import KdpruneError
+from kdprune.methods import checked
 from kdprune.models import counts
 from kdprune.pruning.pruned import Pruned, apply
 
 
+@checked
 def prune(
     model: nn.Module,
     levels: Sequence[float],
@@ -35,10 +37,6 @@ def prune(
     for an unknown scope or floor, and where `floor` leaves too few weights to remove.
     """
     weights = {name: layer.weight.detach() for name, layer in counts.prunable(model).items()}
-    if scope not in ("layer", "global"):
-        raise KdpruneError(f"prune.weight.scope = {scope!r}: allowed are layer and global")
-    if not 0 <= floor < 1:
-        raise KdpruneError(f"prune.weight.floor = {floor!r}: allowed are 0 and above, below 1")
     ranked = {name: ranking(weight) for name, weight in weights.items()}
     joint = _joint_ranking(weights, ranked, floor) if scope == "global" else None
     total = sum(weight.numel() for weight in weights.values())

@@ -11,6 +11,7 @@ from torch import nn
 
 from kdprune import device, models
 from kdprune.config.params import Params
+from kdprune.distillation.task import Task
 from kdprune.errors import KdpruneError
 from kdprune.models import counts
 from kdprune.records import write_csv, write_json
@@ -22,14 +23,14 @@ def network(params: Params, name: str, classes: int, seed: int) -> tuple[nn.Modu
     """Build the network `name` of the parameters, on the device; return it and what rebuilds it."""
     architecture = params.architectures[name]
     built: dict[str, Any] = {"timm_name": architecture.timm, "classes": classes}
-    built |= {"stem": params.model.stem, "kwargs": architecture.kwargs}
+    built |= {"stem": params.model.stem, "kwargs": architecture.kwargs or {}}
     model = models.build(**built, pretrained=params.model.pretrained, seed=seed)
     counts.macs(model)  # refuses a network that does not take such images, before any work
     return model.to(device.choose()), built
 
 
 def train(
-    task: nn.Module,
+    task: Task,
     images: Mapping[str, torch.Tensor],
     *,
     stage: str,

@@ -14,7 +14,7 @@ from kdprune.progress import Progress
 from kdprune.training.checkpointing import restore, store
 from kdprune.training.kernels import guarded
 from kdprune.training.schedules import learning_rate
-from kdprune.training.step import training_step
+from kdprune.training.step import Task, training_step
 
 
 class Diverged(KdpruneError):
@@ -22,7 +22,7 @@ class Diverged(KdpruneError):
 
 
 def fit(
-    task: nn.Module,
+    task: Task,
     *,
     images: torch.Tensor,
     labels: torch.Tensor,
@@ -58,6 +58,7 @@ def fit(
     Rows hold epoch, step (batches so far), lr (of the epoch's last step), train_loss (the epoch's
     mean) and val_accuracy (percent).
     """
+    assert isinstance(task, nn.Module)  # a type cannot say both that and Task
     device = images.device
     torch.manual_seed(seed)  # for whatever draws inside the networks, such as dropout
     order = torch.Generator().manual_seed(seed)

@@ -4,7 +4,8 @@ A slim network's step on a fast GPU is bound by the launching of its kernels; a 
 of them at once. Everything else in training is the same on every device.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import torch
 from torch import nn
@@ -13,8 +14,20 @@ Step = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, float], torch.Tensor]
 WARM_UP = 3  # eager steps before the capture, as libraries choose algorithms in their first calls
 
 
+class Task(Protocol):
+    """What a training reads of an nn.Module that it trains; its methods are not told anew."""
+
+    network: nn.Module  # what is evaluated
+    capturable: bool  # whether one step may be recorded and replayed for every batch
+
+    def __call__(
+        self, images: torch.Tensor, labels: torch.Tensor, indices: torch.Tensor, /
+    ) -> Mapping[str, torch.Tensor]:
+        """[B, 3, H, W], [B], [B] -> {"loss": scalar, …}."""
+
+
 def training_step(
-    task: nn.Module,
+    task: Task,
     optimiser: torch.optim.Optimizer,
     *,
     precision: str,
@@ -45,7 +58,7 @@ def training_step(
         optimiser.step()
         return loss.detach()
 
-    if device.type != "cuda" or not getattr(task, "capturable", True):
+    if device.type != "cuda" or not task.capturable:
         return eager
     for group in optimiser.param_groups:
         group["lr"] = torch.tensor(float(group["lr"]), device=device)
