@@ -58,6 +58,7 @@ def measure(name: str, batch: int) -> dict[str, int]:
 
     from kdprune.distillation.none import Supervised
     from kdprune.training.loop import fit
+    from kdprune.training.recipe import Recipe
 
     found = {"imports": peak()}
     data = networks.images(IMAGES)
@@ -66,17 +67,13 @@ def measure(name: str, batch: int) -> dict[str, int]:
     found |= {"after_network": peak(), "network": bytes_of(task.state_dict().values())}
     fit(
         task,
+        Recipe(epochs=1, batch_size=batch, lr=0.01, **networks.RECIPE),
         images=data["train_images"][: STEPS * batch],
         labels=data["train_labels"][: STEPS * batch],
         val_images=data["test_images"][:1],
         val_labels=data["test_labels"][:1],
         mean=data["mean"],
         std=data["std"],
-        epochs=1,
-        batch_size=batch,
-        lr=0.01,
-        schedule="constant",
-        **networks.RECIPE,
     )
     found["after_fit"] = peak()
     found["optimiser"] = bytes_of(task.parameters())  # SGD's momentum: one value per weight

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from kdprune.data.augment import normalise, random_crop_flip
 from kdprune.pruning import METHODS
+from kdprune.sweeps.finetune import FineTune
 from kdprune.sweeps.heads import DRAWN
 from kdprune.sweeps.sweep import sweep
 from kdprune.training.loop import evaluate
@@ -77,7 +78,7 @@ def main(levels: int = 2, seeds: int = 10) -> None:
             levels=chosen,
             seeds=seeds,
             re_estimate_images=0,
-            finetune={"scope": "head", "views": VIEWS, **TUNE},
+            finetune=FineTune(scope="head", views=VIEWS, **TUNE),
             hyperparameters={},
         )[0]
 

@@ -16,6 +16,7 @@ from kdprune.data.augment import normalise
 from kdprune.device import arrange
 from kdprune.distillation.none import Supervised
 from kdprune.training.loop import fit
+from kdprune.training.recipe import Recipe
 
 BATCH = 64
 EPOCHS = {"resnet10_24": 1920, "resnet18": 384, "mobilenetv1": 512}  # images of an epoch
@@ -48,17 +49,13 @@ def epoch(task: Supervised, data: dict[str, torch.Tensor]) -> None:
     """Train an epoch with `fit`: views, order and transfers are part of it."""
     fit(
         task,
+        Recipe(epochs=1, batch_size=BATCH, lr=0.01, **networks.RECIPE),
         images=data["train_images"],
         labels=data["train_labels"],
         val_images=data["test_images"][:1],
         val_labels=data["test_labels"][:1],
         mean=data["mean"],
         std=data["std"],
-        epochs=1,
-        batch_size=BATCH,
-        lr=0.01,
-        schedule="constant",
-        **networks.RECIPE,
     )
 
 

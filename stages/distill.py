@@ -9,6 +9,7 @@ from kdprune.models import counts
 from kdprune.study import paths
 from kdprune.study.images import tensors
 from kdprune.study.trainings import network, train
+from kdprune.training.recipe import Recipe
 
 
 def main(key: str) -> None:
@@ -18,8 +19,8 @@ def main(key: str) -> None:
     images = tensors(item["dataset"], params)
     teacher_file = paths.checkpoint("teacher", f"{item['dataset']}-{item['teacher']}")
     teacher, trained = models.load(teacher_file, images["train_images"].device)
-    recipe = params.distill.training.model_dump()
-    classes, seed = trained["network"]["classes"], recipe["seed"]
+    recipe = Recipe(**params.distill.training.model_dump())
+    classes, seed = trained["network"]["classes"], recipe.seed
     student, described = network(params, item["student"], classes, seed)
     arguments = params.distill.hyperparameters[item["distill"]]
     size = counts.parameters(student)

@@ -1,5 +1,7 @@
 """Train one teacher on labels."""
 
+from dataclasses import replace
+
 from kdprune.config.params import load
 from kdprune.distillation.none import Supervised
 from kdprune.models import counts
@@ -7,13 +9,14 @@ from kdprune.models.own_weights import adopt, goes_on
 from kdprune.study import paths
 from kdprune.study.images import tensors
 from kdprune.study.trainings import network, train
+from kdprune.training.recipe import Recipe
 
 
 def main(key: str) -> None:
     """Train the teacher that the grid names `key`, or take it as its weights' file has it."""
     params = load()
     item = params.grid["teachers"][key]
-    name, recipe = item["teacher"], params.teach.model_dump()
+    name, recipe = item["teacher"], Recipe(**params.teach.model_dump())
     images = tensors(item["dataset"], params)
     classes = int(images["train_labels"].max()) + 1
     model, described = network(params, name, classes, params.teach.seed)
@@ -21,7 +24,7 @@ def main(key: str) -> None:
     if given := params.architectures[name].weights:
         adopt(model, given.path, sha256=given.sha256, where=f"architectures.{name}.weights")
         trained = goes_on(given.train)
-        recipe |= {} if trained else {"epochs": 0}
+        recipe = recipe if trained else replace(recipe, epochs=0)
         metadata["weights"] = {"sha256": given.sha256, "train": trained}
     train(
         Supervised(model),

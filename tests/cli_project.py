@@ -11,6 +11,7 @@ from torch import nn
 from kdprune import models
 from kdprune.data.tensors import load_tensors
 from kdprune.records import write_csv
+from kdprune.sweeps.finetune import FineTune
 from kdprune.sweeps.sweep import sweep
 
 KEY = "cifar10-resnet10_24"
@@ -69,7 +70,7 @@ def run_sweep(folder: Path, values: dict, method: str) -> None:
         levels=prune["levels"],
         seeds=prune["seeds"],
         re_estimate_images=prune["batchnorm"]["images"],
-        finetune=prune["finetune"],
+        finetune=FineTune(**prune["finetune"]),
         hyperparameters=prune[method],
     )
     rows = rows.assign(**WHO, method=method)

@@ -18,6 +18,7 @@ from kdprune.models import checkpoints, counts
 from kdprune.models.composite import Projector, ReusedClassifier
 from kdprune.pruning import METHODS
 from kdprune.records import write_csv
+from kdprune.sweeps.finetune import FineTune
 from kdprune.sweeps.point import prune_and_tune
 from kdprune.sweeps.sweep import sweep
 
@@ -101,7 +102,7 @@ def test_files_that_do_not_fit_are_refused(tmp_path):
 @pytest.mark.parametrize("method", ["weight", "channel", "mask"])
 def test_the_network_is_the_one_that_the_sweep_measured(method, scope):
     model, data = tiny(), dataset(count=200)
-    settings = {"re_estimate_images": 64, "finetune": {"scope": scope, **FINETUNE}}
+    settings = {"re_estimate_images": 64, "finetune": FineTune(scope=scope, **FINETUNE)}
     settings |= {"hyperparameters": HYPER[method], "seeds": 3}
     settings["method"] = "channel" if method == "mask" else method
     rows, _ = sweep(model, data, levels=[0.0, LEVEL], **settings)

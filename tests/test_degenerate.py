@@ -27,8 +27,10 @@ from kdprune.models import counts
 from kdprune.outcomes import packed
 from kdprune.pruning import METHODS, channel, groups
 from kdprune.records import write_json
+from kdprune.sweeps.finetune import FineTune
 from kdprune.sweeps.sweep import sweep
 from kdprune.training.loop import evaluate, fit
+from kdprune.training.recipe import Recipe
 
 NAMED = {"dataset": "cifar10", "role": "student", "teacher": "t", "student": "s", "distill": "kd"}
 FINETUNE = {
@@ -271,7 +273,7 @@ def test_layers_pruned_to_nothing(scope):
     assert torch.isfinite(pruned.model(images())).all()
     rows, layers = sweep(
         model, data, method="weight", levels=[0.0, 0.99], seeds=2, re_estimate_images=32,
-        finetune=FINETUNE, hyperparameters=options,
+        finetune=FineTune(**FINETUNE), hyperparameters=options,
     )  # fmt: skip
     assert np.isfinite(rows.select_dtypes("number")).all(axis=None)
     assert (layers.nonzero_params >= 0).all()
@@ -319,7 +321,7 @@ def test_what_cannot_be_removed_is_refused():
 def test_one_level_and_one_seed_make_a_sweep():
     rows, layers = sweep(
         tiny("basic"), dataset(), method="weight", levels=[0.0], seeds=1, re_estimate_images=2,
-        finetune=FINETUNE, hyperparameters={},
+        finetune=FineTune(**FINETUNE), hyperparameters={},
     )  # fmt: skip
     assert len(rows) == 1
     assert (layers.level == 0).all()
@@ -335,10 +337,10 @@ def test_a_class_that_no_image_has():
     data["val_labels"] = data["val_labels"].clamp(max=3)
     task = Supervised(tiny("basic"))
     keys = ("val_images", "val_labels", "mean", "std")
+    recipe = Recipe(epochs=1, batch_size=8, lr=0.01, momentum=0.9, nesterov=True, weight_decay=0.0)
     rows = fit(
-        task, images=data["train_images"], labels=data["train_labels"],
-        **{key: data[key] for key in keys}, epochs=1, batch_size=8, lr=0.01, momentum=0.9,
-        nesterov=True, weight_decay=0.0, schedule="constant",
+        task, recipe, images=data["train_images"], labels=data["train_labels"],
+        **{key: data[key] for key in keys},
     )  # fmt: skip
     assert math.isfinite(rows[0]["train_loss"])
     assert 0 <= rows[0]["val_accuracy"] <= 100

@@ -9,6 +9,7 @@ from kdprune import device
 from kdprune.distillation import METHODS
 from kdprune.distillation.none import Supervised
 from kdprune.errors import KdpruneError
+from kdprune.sweeps.finetune import FineTune
 from kdprune.sweeps.sweep import sweep
 from kdprune.training.step import training_step
 
@@ -74,7 +75,7 @@ def test_a_sweep_on_a_gpu_equals_the_cpus(method):
             levels=[0.0, 0.5],
             seeds=2,
             re_estimate_images=64,
-            finetune=tune,
+            finetune=FineTune(**tune),
             hyperparameters={},
         )[0]
     same = ["level", "seed", "params", "nonzero_params", "macs"]

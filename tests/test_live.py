@@ -12,6 +12,7 @@ from networks import dataset, tiny
 from kdprune.distillation.none import Supervised
 from kdprune.progress import followed
 from kdprune.training.loop import fit
+from kdprune.training.recipe import Recipe
 from stages.runner import live
 
 KEY = "cifar10-tiny"
@@ -39,7 +40,10 @@ def train(**changes):
     data = {name.removeprefix("train_"): value for name, value in data.items()}
     data = {name: value for name, value in data.items() if not name.startswith("test_")}
     recipe = {"epochs": 3, "batch_size": 16, "lr": 0.05, "momentum": 0.9, "nesterov": True}
-    rows = fit(task, **data, **recipe, weight_decay=5e-4, schedule="onecycle", title=KEY, **changes)
+    recipe |= {"weight_decay": 5e-4, "schedule": "onecycle"}
+    checkpoint = changes.pop("checkpoint", None)
+    recipe = Recipe(**recipe | changes)
+    rows = fit(task, recipe, **data, checkpoint=checkpoint, title=KEY)
     return rows, task.state_dict()
 
 

@@ -19,9 +19,11 @@ from kdprune.pruning import METHODS, channel, groups
 from kdprune.pruning.pruned import apply
 from kdprune.sweeps import heads
 from kdprune.sweeps.batchnorm import re_estimate
+from kdprune.sweeps.finetune import FineTune
 from kdprune.sweeps.heads import features, train_heads
 from kdprune.sweeps.sweep import sweep
 from kdprune.training.loop import fit
+from kdprune.training.recipe import Recipe
 
 LEVELS = [0.0, 0.1, 0.3, 0.5, 0.7, 0.9]
 FAMILIES = [*TINY, *(f"{family}+projector" for family in TINY)]
@@ -209,21 +211,16 @@ def test_masked_weights_stay_zero_through_training():
     model = pruned.model.requires_grad_(True)
     apply(model, pruned.masks)
     before = copy.deepcopy(model)
+    recipe = Recipe(epochs=2, batch_size=16, lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
     fit(
         Supervised(model),
+        recipe,
         images=data["train_images"],
         labels=data["train_labels"],
         val_images=data["val_images"],
         val_labels=data["val_labels"],
         mean=data["mean"],
         std=data["std"],
-        epochs=2,
-        batch_size=16,
-        lr=0.1,
-        momentum=0.9,
-        nesterov=True,
-        weight_decay=5e-4,
-        schedule="constant",
     )
     assert not same_state(model, before)
     for name, mask in pruned.masks.items():
@@ -241,7 +238,7 @@ def test_heads_trained_together_equal_heads_trained_alone(nesterov):
     seeds, epochs, size = [0, 3, 4], 4, 16
     together, biases = train_heads(
         views, labels, start.weight, start.bias,
-        seeds=seeds, mask=mask, epochs=epochs, batch_size=size, **recipe,
+        Recipe(epochs=epochs, batch_size=size, **recipe), seeds=seeds, mask=mask,
     )  # fmt: skip
     for index, seed in enumerate(seeds):
         head = copy.deepcopy(start)
@@ -276,7 +273,7 @@ def run(method: str, *, seeds: int = 2, scope: str = "head", checkpoint=None, le
         levels=levels,
         seeds=seeds,
         re_estimate_images=32,
-        finetune=FINETUNE | {"scope": scope},
+        finetune=FineTune(**FINETUNE | {"scope": scope}),
         hyperparameters={},
         checkpoint=checkpoint,
     )

@@ -8,6 +8,7 @@ from kdprune.distillation import METHODS
 from kdprune.errors import KdpruneError
 from kdprune.files import before
 from kdprune.training.loop import evaluate, fit
+from kdprune.training.recipe import Recipe
 
 RECIPE = {
     "epochs": 3,
@@ -22,17 +23,21 @@ RECIPE = {
 }
 
 
+OTHER = ("checkpoint", "title")  # arguments that are no part of the recipe
+
+
 def train(task, data=None, **changes):
     data = data or dataset()
     rows = fit(
         task,
+        Recipe(**{key: value for key, value in (RECIPE | changes).items() if key not in OTHER}),
         images=data["train_images"],
         labels=data["train_labels"],
         val_images=data["val_images"],
         val_labels=data["val_labels"],
         mean=data["mean"],
         std=data["std"],
-        **(RECIPE | changes),
+        **{key: value for key, value in changes.items() if key in OTHER},
     )
     return rows
 

@@ -118,6 +118,11 @@ class BatchNorm(Section):
     re_estimate: bool
     images: Annotated[int, Field(ge=2, le=1_000_000)]
 
+    @property
+    def used(self) -> int:
+        """How many images re-estimate the statistics; none where that is switched off."""
+        return self.images if self.re_estimate else 0
+
 
 class FineTune(Section):
     """Fine-tuning after pruning."""

@@ -17,6 +17,7 @@ from kdprune.models import checkpoints, counts
 from kdprune.pruning import METHODS
 from kdprune.pruning.pruned import Pruned
 from kdprune.study import networks, rows
+from kdprune.sweeps.finetune import FineTune
 from kdprune.sweeps.point import prune_and_tune
 
 INPUT = {"shape": [3, 32, 32], "colour": "RGB", "values": "(byte / 255 - mean) / std"}
@@ -104,7 +105,7 @@ def _pruned(
         seed=how["seed"],
         seeds=seeds,
         re_estimate_images=batchnorm["images"] if batchnorm["re_estimate"] else 0,
-        finetune=how["finetune"],
+        finetune=FineTune(**how["finetune"]),
         hyperparameters=how["hyperparameters"],
     )
     pruned.model.cpu()

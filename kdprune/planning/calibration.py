@@ -19,6 +19,7 @@ from kdprune.models import counts
 from kdprune.planning.cost import Network
 from kdprune.sweeps.heads import train_heads
 from kdprune.training.loop import predict
+from kdprune.training.recipe import Recipe
 from kdprune.training.step import WARM_UP, training_step
 
 PROBE = 4  # images: batch norm of 1x1 maps needs several
@@ -143,9 +144,14 @@ def head_seconds(
     views = torch.randn(1, count, features, device=device)
     labels = torch.arange(count, device=device) % classes
     weight, bias = torch.zeros(classes, features, device=device), torch.zeros(classes).to(device)
-    recipe: dict[str, Any] = {"lr": 1e-3, "momentum": 0.9, "nesterov": True, "weight_decay": 0.0}
-    recipe |= {"epochs": 1, "batch_size": batch_size, "seeds": range(seeds), "mask": None}
-    whole = _timed(lambda: train_heads(views, labels, weight, bias, **recipe), seconds / 4, device)
+    recipe = Recipe(
+        epochs=1, batch_size=batch_size, lr=1e-3, momentum=0.9, nesterov=True, weight_decay=0.0
+    )
+
+    def epoch() -> None:
+        train_heads(views, labels, weight, bias, recipe, seeds=range(seeds), mask=None)
+
+    whole = _timed(epoch, seconds / 4, device)
     return whole / 16
 
 

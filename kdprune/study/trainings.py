@@ -17,6 +17,7 @@ from kdprune.models import counts
 from kdprune.records import write_csv, write_json
 from kdprune.study import paths, unfinished
 from kdprune.training.loop import Diverged, evaluate, fit
+from kdprune.training.recipe import Recipe
 
 
 def network(params: Params, name: str, classes: int, seed: int) -> tuple[nn.Module, dict[str, Any]]:
@@ -35,7 +36,7 @@ def train(
     *,
     stage: str,
     key: str,
-    recipe: Mapping[str, Any],
+    recipe: Recipe,
     depends: Any,
     inputs: list,
     identity: Mapping[str, str],
@@ -55,6 +56,7 @@ def train(
     try:
         rows = fit(
             task,
+            recipe,
             images=images["train_images"],
             labels=images["train_labels"],
             val_images=images["val_images"],
@@ -63,13 +65,12 @@ def train(
             std=stats[1],
             checkpoint=checkpoint,
             title=key,
-            **recipe,
         )
     except Diverged as error:
         where = "teach" if stage == "teach" else "distill.training"
         hints = [f"lower {where}.lr"]
-        hints += [f"raise {where}.warmup"] * (recipe["schedule"] in ("cosine", "onecycle"))
-        hints += [f"set {where}.precision: fp32"] * (recipe["precision"] == "bf16")
+        hints += [f"raise {where}.warmup"] * (recipe.schedule in ("cosine", "onecycle"))
+        hints += [f"set {where}.precision: fp32"] * (recipe.precision == "bf16")
         raise KdpruneError(f"{error}; {', or '.join(hints)}") from None
     val, test = (  # in float32, as the sweeps have it, whatever the precision of the training
         evaluate(task.network, images[f"{part}_images"], images[f"{part}_labels"], *stats)

@@ -1,100 +1,71 @@
-"""Fine-tuning of pruned networks: of the last layer, of all layers, or not at all."""
+"""Fine-tuning of pruned networks: what it is told, and the tuning of all layers."""
 
 import copy
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import nn
 
 from kdprune.distillation.none import Supervised
 from kdprune.errors import KdpruneError
-from kdprune.pruning.pruned import Masks, apply
-from kdprune.sweeps.heads import features, tuned_heads
-from kdprune.training.loop import Diverged, fit, predict
+from kdprune.pruning.pruned import Pruned, apply
+from kdprune.training.loop import Diverged, fit
+from kdprune.training.recipe import Recipe
 
 
-def tune_head(
-    model: nn.Module,
-    masks: Masks,
-    data: Mapping[str, torch.Tensor],
-    *,
-    seeds: Sequence[int],
-    **settings: Any,
-) -> dict[str, torch.Tensor]:
-    """Tune the classifier once per seed; return which images each classifies rightly.
+@dataclass(frozen=True)
+class FineTune:
+    """Which layers are tuned after pruning, and how (prune.finetune in params.yaml).
 
-    That is {"val": bool [S, N], "test": bool [S, N]}. `data` holds train_images, train_labels,
-    val_…, test_…, mean and std; `settings` go to `tuned_heads`, which see.
+    `views` counts the augmented views of each image on whose features a head is tuned.
     """
-    weights, biases = tuned_heads(model, masks, data, seeds=seeds, **settings)
-    right = {}
-    for split in ("val", "test"):
-        inputs = features(model, data[f"{split}_images"], data["mean"], data["std"])
-        logits = torch.einsum("nd,skd->snk", inputs, weights) + biases.unsqueeze(1)
-        right[split] = logits.argmax(2) == data[f"{split}_labels"]
-    return right
+
+    scope: Literal["head", "all", "none"]
+    epochs: int
+    batch_size: int
+    lr: float
+    momentum: float
+    nesterov: bool
+    weight_decay: float
+    views: int
+
+    def recipe(self, seed: int = 0) -> Recipe:
+        """Return the training of one seed, at a constant rate."""
+        return Recipe(
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            lr=self.lr,
+            momentum=self.momentum,
+            nesterov=self.nesterov,
+            weight_decay=self.weight_decay,
+            seed=seed,
+        )
 
 
 def tuned_copy(
-    model: nn.Module,
-    masks: Masks,
-    data: Mapping[str, torch.Tensor],
-    *,
-    seed: int,
-    title: str = "",
-    **training: Any,
+    pruned: Pruned, data: Mapping[str, torch.Tensor], recipe: Recipe, *, title: str = ""
 ) -> nn.Module:
-    """Return a copy of the network whose weights that are left have all been tuned, by `fit`.
+    """Return a copy of a pruned network whose weights that are left have all been tuned.
 
-    Raises KdpruneError where the tuning diverges.
+    `data` holds train_images, train_labels, val_…, mean and std. Raises KdpruneError where the
+    tuning diverges.
     """
-    tuned = copy.deepcopy(model).requires_grad_(True)
-    apply(tuned, masks)
+    network = copy.deepcopy(pruned.model).requires_grad_(True)
+    apply(network, pruned.masks)
     try:
         fit(
-            Supervised(tuned),
+            Supervised(network),
+            recipe,
             images=data["train_images"],
             labels=data["train_labels"],
             val_images=data["val_images"],
             val_labels=data["val_labels"],
             mean=data["mean"],
             std=data["std"],
-            schedule="constant",
-            seed=seed,
             title=title,
-            **training,
         )
     except Diverged as error:
-        raise KdpruneError(f"prune.finetune.lr = {training['lr']}: {error}; lower it") from None
-    return tuned
-
-
-def tune_all(
-    model: nn.Module,
-    masks: Masks,
-    data: Mapping[str, torch.Tensor],
-    *,
-    seeds: Sequence[int],
-    title: str = "",
-    **training: Any,
-) -> dict[str, torch.Tensor]:
-    """Tune all weights that are left, a copy of the network per seed; the rest as `tune_head`."""
-    found = []
-    for seed in seeds:
-        name = f"{title} seed {seed}"
-        tuned = tuned_copy(model, masks, data, seed=seed, title=name, **training)
-        found.append(measure(tuned, data, seeds=[seed]))
-    return {split: torch.cat([item[split] for item in found]) for split in ("val", "test")}
-
-
-def measure(
-    model: nn.Module, data: Mapping[str, torch.Tensor], *, seeds: Sequence[int]
-) -> dict[str, torch.Tensor]:
-    """Evaluate without tuning, every seed alike; returns what `tune_head` does."""
-    right = {}
-    for split in ("val", "test"):
-        logits = predict(model, data[f"{split}_images"], data["mean"], data["std"])
-        alike = logits.argmax(1) == data[f"{split}_labels"]
-        right[split] = alike.expand(len(seeds), -1)
-    return right
+        raise KdpruneError(f"prune.finetune.lr = {recipe.lr}: {error}; lower it") from None
+    return network

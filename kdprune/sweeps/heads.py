@@ -1,7 +1,6 @@
 """Classifiers of pruned networks, tuned with many seeds at once on features computed once."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import nn
@@ -10,7 +9,9 @@ from torch.nn import functional
 from kdprune.data.augment import normalise, random_crop_flip
 from kdprune.device import at_once
 from kdprune.errors import KdpruneError
-from kdprune.pruning.pruned import Masks
+from kdprune.pruning.pruned import Pruned
+from kdprune.sweeps.finetune import FineTune
+from kdprune.training.recipe import Recipe
 
 DRAWN = 500  # views drawn together: never what a device evaluates together, for that differs
 
@@ -42,15 +43,10 @@ def train_heads(
     labels: torch.Tensor,
     weight: torch.Tensor,
     bias: torch.Tensor,
+    recipe: Recipe,
     *,
     seeds: Sequence[int],
     mask: torch.Tensor | None,
-    epochs: int,
-    batch_size: int,
-    lr: float,
-    momentum: float,
-    nesterov: bool,
-    weight_decay: float,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Train one copy of a linear classifier per seed, all together.
 
@@ -59,53 +55,65 @@ def train_heads(
     order, and the view of each image. Cross-entropy, SGD as torch.optim.SGD has it, whole batches
     only. Returns weights [S, K, d] and biases [S, K]; masked weights are exactly zero.
     """
+    # Sizes: S seeds, V views, N images, B of a batch, K classes, d features
     device = views.device
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     count, classes = len(labels), len(bias)
-    batch_size = min(batch_size, count)
-    weights = weight.detach().float().expand(len(seeds), -1, -1).clone()
-    biases = bias.detach().float().expand(len(seeds), -1).clone()
-    keep = torch.ones_like(weight) if mask is None else mask.to(weight.dtype)
-    weights *= keep
-    moving = [torch.zeros_like(weights), torch.zeros_like(biases)]
-    for _ in range(epochs):
-        order = torch.stack([torch.randperm(count, generator=item) for item in generators])
-        chosen = torch.stack(
+    batch_size = min(recipe.batch_size, count)
+
+    # One copy of the classifier per seed
+    weights_skd = weight.detach().float().expand(len(seeds), -1, -1).clone()
+    biases_sk = bias.detach().float().expand(len(seeds), -1).clone()
+    keep_kd = torch.ones_like(weight) if mask is None else mask.to(weight.dtype)
+    weights_skd *= keep_kd
+    momenta = [torch.zeros_like(weights_skd), torch.zeros_like(biases_sk)]
+
+    for _ in range(recipe.epochs):
+        # Each seed's order of images, and its view of each
+        order_sn = torch.stack([torch.randperm(count, generator=item) for item in generators])
+        view_sn = torch.stack(
             [torch.randint(len(views), (count,), generator=item) for item in generators]
         )
-        order, chosen = order.to(device), chosen.to(device)
+        order_sn, view_sn = order_sn.to(device), view_sn.to(device)
+
         for batch in range(count // batch_size):
+            # The gradient of the mean cross-entropy
             at = slice(batch * batch_size, (batch + 1) * batch_size)
-            inputs = views[chosen[:, at], order[:, at]]  # [S, B, d]
-            logits = torch.baddbmm(biases.unsqueeze(1), inputs, weights.transpose(1, 2))
-            errors = logits.softmax(2) - functional.one_hot(labels[order[:, at]], classes)
-            errors /= batch_size  # the gradient of the mean cross-entropy
-            gradients = [torch.bmm(errors.transpose(1, 2), inputs) * keep, errors.sum(1)]
-            for value, gradient, buffer in zip((weights, biases), gradients, moving, strict=True):
-                gradient.add_(value, alpha=weight_decay)
-                buffer.mul_(momentum).add_(gradient)
-                value.sub_(gradient.add_(buffer, alpha=momentum) if nesterov else buffer, alpha=lr)
-    return weights, biases
+            inputs_sbd = views[view_sn[:, at], order_sn[:, at]]
+            logits_sbk = torch.baddbmm(
+                biases_sk.unsqueeze(1), inputs_sbd, weights_skd.transpose(1, 2)
+            )
+            goals_sbk = functional.one_hot(labels[order_sn[:, at]], classes)
+            errors_sbk = logits_sbk.softmax(2) - goals_sbk
+            errors_sbk /= batch_size
+            gradient_skd = torch.bmm(errors_sbk.transpose(1, 2), inputs_sbd) * keep_kd
+            gradients = [gradient_skd, errors_sbk.sum(1)]
+
+            # SGD
+            values = weights_skd, biases_sk
+            for value, gradient, momentum in zip(values, gradients, momenta, strict=True):
+                gradient.add_(value, alpha=recipe.weight_decay)
+                momentum.mul_(recipe.momentum).add_(gradient)
+                step = gradient.add_(momentum, alpha=recipe.momentum)
+                value.sub_(step if recipe.nesterov else momentum, alpha=recipe.lr)
+    return weights_skd, biases_sk
 
 
 def tuned_heads(
-    model: nn.Module,
-    masks: Masks,
+    pruned: Pruned,
     data: Mapping[str, torch.Tensor],
+    finetune: FineTune,
     *,
     seeds: Sequence[int],
-    views: int,
-    **training: Any,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Tune the classifier once per seed; return its weights [S, K, d] and biases [S, K].
 
     The network's features are computed once for all seeds. `data` holds train_images,
-    train_labels, mean and std; `training` goes to `train_heads`. Raises KdpruneError where the
-    tuning diverges.
+    train_labels, mean and std. Raises KdpruneError where the tuning diverges.
     """
     generator = torch.Generator().manual_seed(0)  # the same views at every level
-    images, stats = data["train_images"], (data["mean"], data["std"])
-    seen = [features(model, images, *stats, views=generator) for _ in range(views)]
+    model, images, stats = pruned.model, data["train_images"], (data["mean"], data["std"])
+    seen = [features(model, images, *stats, views=generator) for _ in range(finetune.views)]
     head = model.get_classifier()
     name = next(name for name, module in model.named_modules() if module is head)
     weights, biases = train_heads(
@@ -113,12 +121,12 @@ def tuned_heads(
         data["train_labels"],
         head.weight.detach(),
         head.bias.detach(),
+        finetune.recipe(),
         seeds=seeds,
-        mask=masks.get(f"{name}.weight"),
-        **training,
+        mask=pruned.masks.get(f"{name}.weight"),
     )
     if not (weights.isfinite().all() and biases.isfinite().all()):
         raise KdpruneError(
-            f"prune.finetune.lr = {training['lr']}: the tuning of the classifier diverges; lower it"
+            f"prune.finetune.lr = {finetune.lr}: the tuning of the classifier diverges; lower it"
         )
     return weights, biases

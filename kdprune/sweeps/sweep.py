@@ -16,6 +16,7 @@ from kdprune.outcomes import packed
 from kdprune.pruning import METHODS
 from kdprune.pruning.pruned import Pruned
 from kdprune.sweeps.batchnorm import re_estimate
+from kdprune.sweeps.finetune import FineTune
 from kdprune.sweeps.point import right_by_seed
 
 
@@ -27,7 +28,7 @@ def sweep(
     levels: Sequence[float],
     seeds: int,
     re_estimate_images: int,
-    finetune: Mapping[str, Any],
+    finetune: FineTune,
     hyperparameters: Mapping[str, Any],
     input_size: int = 32,
     checkpoint: Path | None = None,
@@ -37,12 +38,11 @@ def sweep(
 
     `data` holds train_images uint8 [N, 3, H, W], train_labels [N], the same for val and test, and
     mean and std [3], on the model's device. `re_estimate_images`: how many training images
-    re-estimate the batch norm (0: none). `finetune`: scope (head, all or none) and the arguments of
-    `kdprune.sweeps.finetune.tune_head`. Finished levels are kept in `checkpoint`, from which a
-    killed sweep goes on. Returns one row per level and seed (seed, level, ratio, sparsity, params,
-    nonzero_params, macs, val_accuracy, test_accuracy in percent, and val_right: which validation
-    images are classified rightly, by kdprune.outcomes) and one row per level and layer (level,
-    layer, kind, params, nonzero_params).
+    re-estimate the batch norm (0: none). `finetune` says how each level is tuned. Finished levels
+    are kept in `checkpoint`, from which a killed sweep goes on. Returns one row per level and seed
+    (seed, level, ratio, sparsity, params, nonzero_params, macs, val_accuracy, test_accuracy in
+    percent, and val_right: which validation images are classified rightly, by kdprune.outcomes)
+    and one row per level and layer (level, layer, kind, params, nonzero_params).
     """
     done = _finished(checkpoint)
     todo = [level for level in levels if str(level) not in done]

@@ -1,7 +1,6 @@
 """The one training loop, for teachers and students alike."""
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -13,6 +12,7 @@ from kdprune.errors import KdpruneError
 from kdprune.progress import Progress
 from kdprune.training.checkpointing import restore, store
 from kdprune.training.kernels import guarded
+from kdprune.training.recipe import Recipe
 from kdprune.training.schedules import learning_rate
 from kdprune.training.step import Task, training_step
 
@@ -23,6 +23,7 @@ class Diverged(KdpruneError):
 
 def fit(
     task: Task,
+    recipe: Recipe,
     *,
     images: torch.Tensor,
     labels: torch.Tensor,
@@ -30,18 +31,6 @@ def fit(
     val_labels: torch.Tensor,
     mean: torch.Tensor,
     std: torch.Tensor,
-    epochs: int,
-    batch_size: int,
-    lr: float,
-    momentum: float,
-    nesterov: bool,
-    weight_decay: float,
-    schedule: str,
-    warmup: float = 0.0,
-    milestones: Sequence[float] = (),
-    gamma: float = 0.1,
-    precision: str = "fp32",
-    seed: int = 0,
     checkpoint: Path | None = None,
     title: str = "",
 ) -> list[dict[str, float]]:
@@ -59,46 +48,60 @@ def fit(
     mean) and val_accuracy (percent).
     """
     assert isinstance(task, nn.Module)  # a type cannot say both that and Task
+    # Generators: networks draw from the global one, the loop from two of its own
     device = images.device
-    torch.manual_seed(seed)  # for whatever draws inside the networks, such as dropout
-    order = torch.Generator().manual_seed(seed)
-    views = torch.Generator(device if device.type == "cuda" else "cpu").manual_seed(seed + 1)
+    torch.manual_seed(recipe.seed)
+    order = torch.Generator().manual_seed(recipe.seed)
+    views = torch.Generator(device if device.type == "cuda" else "cpu").manual_seed(recipe.seed + 1)
+
+    # Batches, and the optimiser of whatever is trained
     arrange(task)
-    batch_size = min(batch_size, len(images))
+    batch_size = min(recipe.batch_size, len(images))
     batches = len(images) // batch_size
     trained = [parameter for parameter in task.parameters() if parameter.requires_grad]
     optimiser = torch.optim.SGD(
-        trained, lr, momentum, nesterov=nesterov, weight_decay=weight_decay, fused=True
+        trained,
+        recipe.lr,
+        recipe.momentum,
+        nesterov=recipe.nesterov,
+        weight_decay=recipe.weight_decay,
+        fused=True,
     )
+
+    # Go on from the last whole epoch
     generators = {"order": order, "views": views}
     rows = restore(checkpoint, task=task, optimiser=optimiser, generators=generators)
-    step_on = training_step(task, optimiser, precision=precision, device=device)
-    progress = Progress(title, epochs=epochs, rows=rows, images=batches * batch_size)
+    step_on = training_step(task, optimiser, precision=recipe.precision, device=device)
+    progress = Progress(title, epochs=recipe.epochs, rows=rows, images=batches * batch_size)
 
-    for epoch in range(len(rows) + 1, epochs + 1):
+    for epoch in range(len(rows) + 1, recipe.epochs + 1):
         task.train()
         total = torch.zeros((), device=device)  # read once an epoch: no waiting for the device
         permutation = torch.randperm(len(images), generator=order).to(device)
         for batch in range(batches):
             step = (epoch - 1) * batches + batch
             rate = learning_rate(
-                schedule,
+                recipe.schedule,
                 step,
-                epochs * batches,
-                lr=lr,
-                warmup=warmup,
-                milestones=milestones,
-                gamma=gamma,
+                recipe.epochs * batches,
+                lr=recipe.lr,
+                warmup=recipe.warmup,
+                milestones=recipe.milestones,
+                gamma=recipe.gamma,
             )
             chosen = permutation[batch * batch_size : (batch + 1) * batch_size]
             inputs = normalise(random_crop_flip(images[chosen], views), mean, std)
             with guarded(task):
                 total += step_on(inputs, labels[chosen], chosen, rate)
             progress.advance(batch_size)
+
+        # The epoch's end: told, and stored
         loss = total.item() / batches
         if not math.isfinite(loss):
             raise Diverged(f"{title}: the loss of epoch {epoch} is {loss} (last rate {rate:.3g})")
-        accuracy = evaluate(task.network, val_images, val_labels, mean, std, precision=precision)
+        accuracy = evaluate(
+            task.network, val_images, val_labels, mean, std, precision=recipe.precision
+        )
         rows.append(
             {
                 "epoch": epoch,
