@@ -17,7 +17,6 @@ from kdprune.sources.writing import counted
 
 BASE = "https://huggingface.co"
 VARIABLE = "HF_ENDPOINT"  # the Hub's own variable for mirrors
-ROWS = 64  # decoded at a time
 LARGEST_IMAGE = 2**16  # bytes of one PNG; 32 x 32 x 3 uncompressed are 3,072
 PLACES = {  # repository, folder, label column
     "cifar10": ("uoft-cs/cifar10", "plain_text", "label"),
@@ -45,7 +44,7 @@ def fetch(spec: Spec, *, path: object, cache: Path, show: bool) -> dict[str, Spl
 
 
 def _read(spec: Spec, split: str, file: Path, column: str, where: str) -> Split:
-    """Decode a parquet file, some rows at a time: many rows may share one long value."""
+    """Decode a parquet file row by row: many rows may share one long value."""
     with pyarrow.parquet.ParquetFile(
         file, thrift_string_size_limit=2**24, thrift_container_size_limit=2**20
     ) as parquet:
@@ -54,7 +53,7 @@ def _read(spec: Spec, split: str, file: Path, column: str, where: str) -> Split:
         rows = parquet.metadata.num_rows
         images, labels = np.empty((rows, 32, 32, 3), np.uint8), np.empty(rows, np.int64)
         row = 0
-        for part in parquet.iter_batches(ROWS, columns=["img.bytes", column], use_threads=False):
+        for part in parquet.iter_batches(1, columns=["img.bytes", column], use_threads=False):
             if row + len(part) > rows:
                 raise ValueError(f"it holds more rows than the {rows} that it says")
             labels[row : row + len(part)] = part[column].to_numpy()
@@ -87,12 +86,11 @@ def _require_plain(parquet: pyarrow.parquet.ParquetFile, column: str, size: int)
 
 def _image(content: pyarrow.Scalar, row: int) -> np.ndarray:
     """Decode one PNG image of 32 x 32. Raises ValueError for anything else, naming the row."""
-    held = content.as_py()
-    if held is None or len(held) > LARGEST_IMAGE:
-        size = "no" if held is None else f"{len(held):,}"
-        raise ValueError(f"row {row} has {size} bytes; an image has up to {LARGEST_IMAGE:,}")
+    length = content.as_buffer().size if content.is_valid else 0
+    if not 0 < length <= LARGEST_IMAGE:
+        raise ValueError(f"row {row} has {length:,} bytes; an image has up to {LARGEST_IMAGE:,}")
     try:
-        with Image.open(io.BytesIO(held), formats=["PNG"]) as image:
+        with Image.open(io.BytesIO(content.as_py()), formats=["PNG"]) as image:
             if image.size == (32, 32):
                 return np.asarray(image.convert("RGB"))
             shape = image.size

@@ -1,5 +1,6 @@
 """An image file as the networks see it: upright, RGB, 32 x 32."""
 
+import functools
 import os
 import re
 import stat
@@ -14,12 +15,11 @@ from kdprune.errors import KdpruneError
 
 SIZE = 32
 BACKGROUND = (255, 255, 255)  # what shows through transparency: white, as paper and most pages
-MOST = 2**26  # pixels of a file, 67 million; Pillow takes four bytes for each
+MOST = 50_000_000  # pixels of a file; Pillow takes four bytes for each, and some copies are made
 MANY = 2**24  # pixels beyond which a file is read alone
 DIM = 2**14  # a 16-bit image all below this has fewer bits than its file says, or hardly any light
-# Readers that are let at a file: those of the endings, and what phones put into .jpg. Pillow's
-# others (some call other programs) are never tried.
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "DIB", "GIF", "TIFF", "PPM", "AVIF")
+# Readers that are let at a file. Pillow's others (some call other programs) are never tried.
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "GIF", "TIFF", "PPM", "AVIF")
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -54,7 +54,7 @@ def read(path: str | Path) -> np.ndarray:
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for without end
             raise Unusable("it is no regular file")
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(path, formats=_formats()) as image:
             if image.width * image.height <= MANY:
                 return _small(image)
             if image.width * image.height > MOST:
@@ -64,6 +64,13 @@ def read(path: str | Path) -> np.ndarray:
                 return _small(image)
     except Exception as error:  # damage makes Pillow's readers raise anything, even AttributeError
         raise KdpruneError(f"{shown(path)}: cannot be read ({_reason(error)})") from None
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    """Return those of FORMATS that this Pillow was built with."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def shown(path: str | Path) -> str:
@@ -84,7 +91,7 @@ def _reason(error: Exception) -> str:
         return "memory is too short for it"
     if isinstance(error, EOFError) or CUT.search(str(error)):
         return "it is cut short or damaged"
-    return "no image that Pillow reads"
+    return "no image that is read here: " + ", ".join(_formats())
 
 
 def _small(image: Image.Image) -> np.ndarray:
@@ -114,7 +121,7 @@ def _rgb(image: Image.Image, packed: str) -> Image.Image:
         return image
     if not image.has_transparency_data:
         return image.convert("RGB")
-    layered = image.convert("RGBA")
+    layered = image if image.mode == "RGBA" else image.convert("RGBA")
     flat = Image.new("RGB", layered.size, BACKGROUND)
     flat.paste(layered, mask=layered.getchannel("A"))
     return flat
@@ -128,7 +135,8 @@ def _grey(image: Image.Image, packed: str) -> Image.Image:
         raise Unusable(f"its values go from {low} to {high}, and its white is unknown; use 8 bits")
     stated = _stated(image)
     if stated and high <= stated < 65_535:
-        scaled = np.round(values * (255 / stated)).astype(np.uint8)
+        floats = np.multiply(values, np.float32(255 / stated), dtype=np.float32)
+        scaled = np.rint(floats, out=floats).astype(np.uint8)
     else:
         if not SCALED.search(packed):
             _require_bright(high)
