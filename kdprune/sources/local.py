@@ -6,6 +6,7 @@ from pathlib import Path
 from kdprune.data.canonical import Spec, Split
 from kdprune.errors import KdpruneError
 from kdprune.sources import archives, layouts
+from kdprune.sources.archives import LARGEST_MEMBER
 
 
 def fetch(spec: Spec, *, path: str | Path | None, cache: Path, show: bool) -> dict[str, Split]:
@@ -32,7 +33,13 @@ def fetch(spec: Spec, *, path: str | Path | None, cache: Path, show: bool) -> di
 
 def _member(folder: Path, name: str) -> bytes:
     file = folder / name
+    if file.exists() and not file.is_file():  # a pipe would be waited for, a device has no end
+        raise KdpruneError(f"{file}: is no regular file; fetch it anew")
     try:
-        return file.read_bytes()
+        with file.open("rb") as opened:
+            content = opened.read(LARGEST_MEMBER + 1)
     except OSError as error:
         raise KdpruneError(f"{file}: cannot be read ({error.strerror})") from None
+    if len(content) > LARGEST_MEMBER:
+        raise KdpruneError(f"{file}: has more than {LARGEST_MEMBER:,} bytes; fetch it anew")
+    return content

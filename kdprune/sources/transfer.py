@@ -1,16 +1,16 @@
-"""One way to download: with resume, time-outs, back-off, a size limit and a progress bar."""
+"""One way to download: with resume, time-outs, back-off, bounds of size and time, and progress."""
 
 import hashlib
 import random
 import sys
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import requests
 from tqdm import tqdm
 
-from kdprune.errors import KdpruneError
+from kdprune.sources.addresses import Unreachable, asking, require_safe, shown
+from kdprune.sources.patience import Patience
 
 ATTEMPTS = 5  # in a row without progress
 TIMEOUT = (10, 30)  # seconds to connect, and between bytes
@@ -19,11 +19,9 @@ LONGEST = 30.0
 PASSING = {408, 425, 429, 500, 502, 503, 504}  # worth another attempt
 CHUNK = 2**14  # bytes; what a cut connection loses at most, for a chunk arrives whole or not at all
 LIMIT = 400 * 2**20  # bytes; the largest file of any source has 170 MB
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-class Unreachable(KdpruneError):
-    """A file that could not be fetched, in contrast to one that holds the wrong things."""
+TOTAL = 3 * 3600.0  # seconds in all; the authors' server takes an hour for its largest file
+SLOWEST = 1000.0  # bytes a second, over each WINDOW; the slowest server is fifty times as fast
+WINDOW = 60.0  # seconds
 
 
 def download(
@@ -35,6 +33,7 @@ def download(
     show: bool = True,
     timeout: tuple[float, float] = TIMEOUT,
     pause: float = PAUSE,
+    patience: tuple[float, float, float] = (TOTAL, SLOWEST, WINDOW),
 ) -> Path:
     """Download `url` to `target`, at most `limit` bytes; return `target`.
 
@@ -42,15 +41,19 @@ def download(
     has arrived is kept in a file beside it, from which a later attempt, or a later call, goes on;
     it becomes `target` once it is complete and matches. Cut connections, time-outs, wrong bytes
     and servers that are busy are met with up to five attempts without progress, `pause` seconds
-    and then ever further apart. Raises Unreachable, a KdpruneError, with the reason.
+    and then ever further apart. `patience` is how many seconds all of it may take (three hours),
+    and the bytes a second below which a server is given up, over how many seconds (1,000; 60).
+    Raises Unreachable, a KdpruneError, with the reason.
     """
-    _require_safe(url)
+    require_safe(url)
     try:
         if target.is_file() and not _mismatch(target, checksum):
             return target
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(target.name + ".partial")
-        reason = _persist(url, partial, checksum, limit, show, timeout, pause)
+        reason = Patience(url, *patience).with_(
+            lambda waiting: _persist(url, partial, checksum, limit, show, timeout, pause, waiting)
+        )
         if reason is None:
             return partial.replace(target)
     except OSError as error:
@@ -58,12 +61,6 @@ def download(
     raise Unreachable(
         f"{shown(url)}: cannot be fetched ({reason}); try again, or use another data.source"
     )
-
-
-def shown(url: str) -> str:
-    """Return `url` without the name and password that a mirror's address may hold."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _persist(
@@ -74,12 +71,13 @@ def _persist(
     show: bool,
     timeout: tuple[float, float],
     pause: float,
+    waiting: Patience,
 ) -> str | None:
     """Try until `partial` is complete (None) or hope is lost (the reason)."""
     failures, most, reason = 0, _size(partial), ""
     while failures < ATTEMPTS:
         try:
-            _attempt(url, partial, limit=limit, show=show, timeout=timeout)
+            _attempt(url, partial, waiting, limit=limit, show=show, timeout=timeout)
             if not (mismatch := _mismatch(partial, checksum)):
                 return None
             partial.unlink()  # perhaps the file changed between two attempts: begin anew
@@ -94,18 +92,23 @@ def _persist(
         most = max(most, _size(partial))
         if failures < ATTEMPTS:
             delay = min(LONGEST, pause * 2 ** (failures - 1))
-            time.sleep(delay * random.uniform(0.75, 1.25))  # many clients, one server
+            with waiting.resting():
+                time.sleep(delay * random.uniform(0.75, 1.25))  # many clients, one server
     return reason
 
 
 def _attempt(
-    url: str, partial: Path, *, limit: int, show: bool, timeout: tuple[float, float]
+    url: str,
+    partial: Path,
+    waiting: Patience,
+    *,
+    limit: int,
+    show: bool,
+    timeout: tuple[float, float],
 ) -> None:
     have = _size(partial)
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
-    with requests.get(url, headers=headers, stream=True, timeout=timeout) as response:
-        for hop in (*response.history, response):
-            _require_safe(hop.url)
+    with asking(url, headers, timeout) as response:
         if response.status_code == 416:  # the partial file is no beginning of what there is
             partial.unlink(missing_ok=True)
             raise requests.ConnectionError("the partial file did not fit and was dropped")
@@ -133,16 +136,11 @@ def _attempt(
                 if have > limit:
                     file.truncate(0)  # no beginning of anything that would be accepted
                     raise Unreachable(f"{shown(url)}: sends more than {limit:,} bytes; stopped")
+                waiting.arrived(len(chunk))
                 file.write(chunk)
                 bar.update(len(chunk))
     if total is not None and have < total:
         raise requests.ConnectionError(f"cut off after {have:,} of {total:,} bytes")
-
-
-def _require_safe(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme != "https" and parts.hostname not in LOOPBACK:
-        raise Unreachable(f"{shown(url)}: only https addresses are fetched")
 
 
 def _mismatch(file: Path, checksum: str | None) -> str | None:
@@ -168,5 +166,7 @@ def _reason(error: requests.RequestException) -> str:
 
 def _is_passing(error: requests.RequestException) -> bool:
     if "CERTIFICATE_VERIFY_FAILED" in str(error):  # no attempt will mend that; a cut TLS is passing
+        return False
+    if isinstance(error, ValueError):  # no address that could be asked
         return False
     return error.response is None or error.response.status_code in PASSING

@@ -28,9 +28,23 @@ def canonical(images: np.ndarray, labels: np.ndarray, where: str = "data") -> Sp
         raise KdpruneError(f"{where}: there is a label {outside[0]}, which fits in no byte")
     records = np.empty((len(images), 3073), np.uint8)
     records[:, 0] = labels
-    records[:, 1:] = images.reshape(len(images), -1)
+    records[:, 1:] = images.reshape(-1, 3072)
     records = np.sort(records.view("V3073").ravel()).view(np.uint8).reshape(-1, 3073)
     return records[:, 1:].reshape(-1, 32, 32, 3), records[:, 0]
+
+
+def counted(spec: Spec, split: str, found: int, where: str, *, whole: bool = True) -> None:
+    """Compare a count of images with the pinned one, before anything is made of them.
+
+    Not `whole`: a part of the split, which may be smaller. Raises KdpruneError naming `where`.
+    """
+    pinned = spec.counts[split]
+    if found > pinned or (whole and found != pinned):
+        more = "" if whole else " so far"
+        raise KdpruneError(
+            f"{where}: {spec.name} {split} has {found} images{more}, not {pinned}; fetch the files "
+            "anew, or use another source"
+        )
 
 
 def check(spec: Spec, split: str, images: np.ndarray, labels: np.ndarray, where: str) -> None:
@@ -38,9 +52,8 @@ def check(spec: Spec, split: str, images: np.ndarray, labels: np.ndarray, where:
     problem = None
     present = set(np.unique(labels).tolist())
     missing = [name for label, name in enumerate(spec.classes) if label not in present]
-    if len(images) != spec.counts[split]:
-        problem = f"has {len(images)} images, not {spec.counts[split]}"
-    elif int(labels.max()) >= len(spec.classes):
+    counted(spec, split, len(images), where)
+    if int(labels.max()) >= len(spec.classes):
         problem = f"has a label {int(labels.max())}; there are {len(spec.classes)} classes"
     elif missing:
         problem = f"has no image of class {missing[0]}"
@@ -54,7 +67,7 @@ def check(spec: Spec, split: str, images: np.ndarray, labels: np.ndarray, where:
 
 def digest(images: np.ndarray, labels: np.ndarray) -> str:
     """Return the SHA-256 of the records of a canonical split."""
-    records = np.concatenate([labels[:, None].astype(np.uint8), images.reshape(len(images), -1)], 1)
+    records = np.concatenate([labels[:, None].astype(np.uint8), images.reshape(-1, 3072)], 1)
     return hashlib.sha256(records.data).hexdigest()
 
 

@@ -96,13 +96,20 @@ def settings(params: Params) -> dict[str, Any]:
     """Return the parameters that a reader of the report needs."""
     return {
         "profile": params.profile,
-        "images": params.data.source,
+        "images": _images(params),
         "stem": params.model.stem,
         "breakpoint rule": params.breakpoints.rule,
         "tolerance (points)": params.breakpoints.tolerance,
         "fine-tuned": params.prune.finetune.scope,
         "seeds": params.prune.seeds,
     }
+
+
+def _images(params: Params) -> str:
+    """Say where the images come from: the source of the built-in data sets, and one's own."""
+    own = [name for name in params.datasets if name in params.folders]
+    told = [] if len(own) == len(params.datasets) else [str(params.data.source)]
+    return ", ".join([*told, *(f"own folder {name}" for name in own)])
 
 
 def nested(frame: pd.DataFrame, keys: Iterable[str], values: Iterable[str]) -> dict[str, Any]:
