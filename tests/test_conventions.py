@@ -34,7 +34,10 @@ ROOMS = {
     "cli": (*BELOW, "analysis", "sweeps", "study", "reporting", "deployment", *LAST),
     "stages": (*BELOW, "analysis", "sweeps", "study", "reporting", "deployment", "planning"),
 }
-GROUND = "__init__ __main__ device errors files outcomes progress records versions".split()
+GROUND = (
+    "__init__ __main__ device errors files outcomes progress records terminal untrusted versions"
+)
+GROUND = GROUND.split()
 TORCHLESS = ("analysis", "reporting")
 
 # A change here cannot change a result: these refuse, name, place, follow or write whole
@@ -43,6 +46,8 @@ NEUTRAL = {
     "kdprune/errors.py",
     "kdprune/files.py",
     "kdprune/progress.py",
+    "kdprune/terminal.py",
+    "kdprune/untrusted.py",
     "kdprune/versions.py",
     "kdprune/study/__init__.py",
     "kdprune/study/code.py",
