@@ -167,6 +167,8 @@ def _of_shapes(path: Any, described: Mapping[str, Any], shapes: Shapes, device: 
             if projector is not None:
                 model = ReusedClassifier.blank(model, classes=network["classes"], **projector)
         cut_to(model, shapes)
+        if len(model.get_classifier().weight) != network["classes"]:
+            raise ValueError(f"not {network['classes']} outputs")  # no pruning removes these
     except KdpruneError as error:
         told = str(error)
         raise (error if told.startswith(f"{path}: ") else KdpruneError(f"{path}: {told}")) from None
