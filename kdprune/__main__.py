@@ -1,10 +1,9 @@
 """The command line: python -m kdprune COMMAND (see kdprune.cli)."""
 
-import os
 import sys
 from collections.abc import Sequence
 
-from kdprune import cli, versions
+from kdprune import cli, terminal, versions
 from kdprune.errors import status_of
 
 
@@ -15,19 +14,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     that the user can mend, told in one line on stderr. 130: interrupted. What else goes wrong is
     raised, and ends with the versions that an issue needs.
     """
-    given = cli.parser().parse_args(arguments)
 
     def work() -> int:
-        status = given.run(given)
-        sys.stdout.flush()
-        return status
+        try:
+            given = cli.parser().parse_args(arguments)
+            return given.run(given)
+        finally:
+            sys.stdout.flush()
 
+    terminal.ready()
     try:
         with versions.noted():
-            return status_of(work)
+            status = status_of(work)
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+        terminal.abandon()  # for the flush at exit
         return 0
+    try:
+        sys.stdout.flush()
+    except OSError:  # told already, by `status_of`
+        terminal.abandon()
+    return status
 
 
 if __name__ == "__main__":

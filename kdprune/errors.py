@@ -7,6 +7,8 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping
 
+from kdprune.terminal import printable
+
 # What a disk answers, and what to do about it
 REMEDIES = {
     errno.ENOSPC: "make room",
@@ -63,8 +65,13 @@ def nearest(name: str, allowed: Iterable[str] | Mapping[str, object]) -> str:
     return f"allowed: {shown}"
 
 
+def tell(line: str) -> None:
+    """Print a fault on stderr as one line, whatever characters the names in it hold."""
+    print(f"kdprune: {printable(line)}", file=sys.stderr)
+
+
 def _fault(line: str) -> int:
-    print(f"kdprune: {line}", file=sys.stderr)
+    tell(line)
     return 2
 
 

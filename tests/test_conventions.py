@@ -40,7 +40,10 @@ ROOMS = {
     "cli": (*BELOW, "analysis", "sweeps", "study", "reporting", "deployment", *LAST),
     "stages": (*BELOW, "analysis", "sweeps", "study", "reporting", "deployment", "planning"),
 }
-GROUND = "__init__ __main__ device errors files methods outcomes progress records versions".split()
+GROUND = (
+    "__init__ __main__ device errors files methods outcomes progress records terminal untrusted "
+    "versions"
+).split()
 TORCHLESS = ("analysis", "reporting")
 
 # A change here cannot change a result: these refuse, name, place, follow or write whole
@@ -50,6 +53,8 @@ NEUTRAL = {
     "kdprune/files.py",
     "kdprune/methods.py",
     "kdprune/progress.py",
+    "kdprune/terminal.py",
+    "kdprune/untrusted.py",
     "kdprune/versions.py",
     "kdprune/study/__init__.py",
     "kdprune/study/code.py",

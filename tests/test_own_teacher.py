@@ -265,3 +265,76 @@ def replaced(folder: Path) -> str:
     file = folder / "weights/my_teacher.safetensors"
     save_file(models.build("resnet18", classes=3, seed=5).state_dict(), file)
     return digest(file)
+
+
+def named(state, form):
+    """The state dict as wrappers, trainers and older versions of torch would have saved it."""
+    forms = {
+        "compiled": lambda name: f"_orig_mod.{name}",
+        "parallel, compiled": lambda name: f"module._orig_mod.{name}",
+        "compiled, parallel": lambda name: f"_orig_mod.module.{name}",
+        "lightning": lambda name: f"model.{name}",
+        "lightning, compiled": lambda name: f"model._orig_mod.{name}",
+        "a part compiled": lambda name: name.replace("layer1.", "layer1._orig_mod."),
+    }
+    renamed = forms.get(form, str)
+    return {renamed(name): value for name, value in state.items()}
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        *("compiled", "parallel, compiled", "compiled, parallel", "lightning"),
+        *("lightning, compiled", "a part compiled", "no counters", "double", "half"),
+    ],
+)
+def test_what_trainers_put_before_names_is_understood(tmp_path, form):
+    teacher = tiny("basic")
+    state, path = teacher.state_dict(), tmp_path / "weights.pt"
+    if form == "no counters":
+        state = {name: x for name, x in state.items() if not name.endswith("num_batches_tracked")}
+    if form in ("double", "half"):  # the width of a float may differ; its kind may not
+        kind = getattr(torch, form)
+        state = {name: x.to(kind) if x.is_floating_point() else x for name, x in state.items()}
+        teacher.load_state_dict(state)
+    torch.save({"state_dict": named(state, form), "pytorch-lightning_version": "2.5"}, path)
+    batch = images(4)
+    with torch.inference_mode():
+        assert torch.equal(take(path)(batch), teacher.eval()(batch))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda x: x.to_sparse(), r"fc\.weight in a sparse or nested layout; .*to_dense"),
+        (lambda x: x.to_sparse_csr(), r"fc\.weight in a sparse or nested layout"),
+        (lambda x: torch.quantize_per_tensor(x, 0.1, 0, torch.qint8), r"fc\.weight quantised"),
+        (lambda x: x.to("meta"), r"fc\.weight without values, on the meta device"),
+        (lambda x: x.round().int(), r"fc\.weight as whole numbers, not real; nothing is cast"),
+        (lambda x: x > 0, r"fc\.weight as boolean numbers, not real"),
+        (lambda x: x.to(torch.complex64), r"fc\.weight as complex numbers, not real"),
+        (lambda x: x.double() + 1e300, r"NaN or an infinity in fc\.weight"),
+    ],
+)
+def test_tensors_that_would_be_cast_or_have_no_values_are_refused(tmp_path, change, said):
+    state = tiny("basic").state_dict()
+    torch.save(state | {"fc.weight": change(state["fc.weight"])}, tmp_path / "weights.pt")
+    refused(tmp_path / "weights.pt", said)
+
+
+def test_counts_that_are_no_whole_numbers_are_refused(tmp_path):
+    state = tiny("basic").state_dict()
+    torch.save(state | {"bn1.num_batches_tracked": torch.tensor(2.5)}, tmp_path / "weights.pt")
+    refused(tmp_path / "weights.pt", "as real numbers, not whole")
+
+
+def test_an_unknown_prefix_is_named(tmp_path):
+    state, path = tiny("basic").state_dict(), tmp_path / "weights.pt"
+    torch.save({f"backbone.{name}": value for name, value in state.items()}, path)
+    refused(path, r"all names begin with 'backbone\.': save them without it$")
+    torch.save({f"net.{name}": x for name, x in state.items()} | {"loss": torch.ones(1)}, path)
+    refused(path, r"the network's names begin with 'net\.': save them without it$")
+    torch.save(state | {f"module.{name}": value for name, value in state.items()}, path)
+    refused(path, "is unknown")
+    torch.save(state | {"_orig_mod.fc.bias": state["fc.bias"]}, path)
+    refused(path, "two tensors of one name")

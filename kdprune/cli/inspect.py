@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kdprune.study import networks
+from kdprune.terminal import printable
 
 DESCRIPTION = """\
 Tell what a checkpoint is: one of the study's, or one that `kdprune export` wrote.
@@ -50,7 +51,7 @@ def run(given: argparse.Namespace) -> int:
         print(json.dumps(facts, indent=2))
     else:
         for name, text in lines(facts):
-            print(f"{name:13} {text}")
+            print(f"{name:13} {printable(text)}")
     return 0
 
 

@@ -2,10 +2,13 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kdprune.errors import KdpruneError, tell
 from kdprune.study import networks
+from kdprune.terminal import printable
 
 if TYPE_CHECKING:
     import torch
@@ -17,6 +20,8 @@ Any file that Pillow reads is turned upright, converted to RGB, cropped at the m
 resized to 32 x 32 (bicubic with antialiasing) and normalised with the training images' mean and
 standard deviation, as the images of a folder of one's own are. Those, and the class names, are in
 an exported file itself, and in data/DATASET/manifest.json for the study's own checkpoints.
+
+A file that is no image is told in one line, the others are answered, and the exit status is 2.
 """
 EXAMPLE = """\
 example:
@@ -56,35 +61,52 @@ def count(text: str) -> int:
 
 
 def run(given: argparse.Namespace) -> int:
-    """Print each image's most probable classes. Raises KdpruneError for unreadable files."""
+    """Print each image's most probable classes; return 2 where an image could not be read.
+
+    Raises KdpruneError where no image can be answered.
+    """
     import torch
 
     from kdprune.data.augment import normalise
-    from kdprune.models import checkpoints
+    from kdprune.models import checkpoints, counts
 
     path, _ = networks.checkpoint(given.project, given.network)
-    pixels = torch.stack([read(image) for image in given.images])
     model, metadata = checkpoints.load(path)
+    counts.macs(model)  # refuses a network that does not take such images
     prepared = metadata.get("input")
     if prepared is None or given.data:
         dataset = networks.identity(metadata, path)["dataset"]
         folder = given.data or given.project / "data" / dataset
         prepared = networks.preprocessing(folder, classes=metadata["network"]["classes"])
     mean, std = (torch.tensor(prepared[name]) for name in ("mean", "std"))
-    with torch.inference_mode():
-        # one at a time: an image's answer does not depend on what else is asked
-        logits = torch.cat([model(normalise(image, mean, std)) for image in pixels.split(1)])
-    answers: list[dict[str, Any]] = [
-        {"image": str(image), "top": best(row, prepared["classes"], given.top)}
-        for image, row in zip(given.images, logits.softmax(1), strict=True)
-    ]
+    images, bad = readable(given.images)
+    answers: list[dict[str, Any]] = []
+    for image, pixels in images:  # alone: its answer does not depend on what else is asked
+        with torch.inference_mode():
+            row = model(normalise(pixels.unsqueeze(0), mean, std)).softmax(1)[0]
+        if not row.isfinite().all():
+            raise KdpruneError(f"{path}: answers {image} with what is no number; it is damaged")
+        answers.append({"image": str(image), "top": best(row, prepared["classes"], given.top)})
     if given.json:
-        print(json.dumps(answers, indent=2, ensure_ascii=False))
-        return 0
-    for answer in answers:
-        shares = ", ".join(f"{one['class']} {one['probability']:.1%}" for one in answer["top"])
-        print(f"{answer['image']}: {shares}")
-    return 0
+        # ASCII alone, whatever the terminal: JSON has escapes for the rest
+        print(json.dumps(answers, indent=2).replace("\x7f", "\\u007f"))
+    else:
+        for answer in answers:
+            shares = ", ".join(f"{one['class']} {one['probability']:.1%}" for one in answer["top"])
+            print(printable(f"{answer['image']}: {shares}"))
+    return 2 if bad else 0
+
+
+def readable(paths: Sequence[Path]) -> tuple[list[tuple[Path, "torch.Tensor"]], int]:
+    """Return the images that can be read, with their bytes, and how many cannot; tell of these."""
+    found, bad = [], 0
+    for path in paths:
+        try:
+            found.append((path, read(path)))
+        except KdpruneError as error:
+            tell(str(error))
+            bad += 1
+    return found, bad
 
 
 def read(path: Path) -> "torch.Tensor":

@@ -7,6 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kdprune.terminal import printable
+
 if TYPE_CHECKING:
     from kdprune.deployment.recommendation import Candidate, Shortfall
 
@@ -112,7 +114,7 @@ def run(given: argparse.Namespace) -> int:
     for title, one in zip(("winner", "runner-up"), kept, strict=False):
         print(f"\n{title:10} {_name(one)}")
         for line in _numbers(one, given.drop_from, f"at batch {given.batch} on {device}"):
-            print(f"           {line}")
+            print(f"           {printable(line)}")
     return 0
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from kdprune.config.grid import expand, names, split_pair
 from kdprune.errors import KdpruneError, nearest
+from kdprune.untrusted import refusal
 
 BUILT_IN = ("cifar10", "cifar100")
 
@@ -40,6 +41,16 @@ def check_plain(value: Any) -> Any:
     elif isinstance(value, float) and not math.isfinite(value):
         raise ValueError("must be a finite number")
     return value
+
+
+def check_arguments(given: dict[str, Any]) -> dict[str, Any]:
+    """Check the keyword arguments of a network: of its shape alone, and plain. Raises ValueError.
+
+    The same check as for a file's: what a parameter may say, a file may, and nothing else.
+    """
+    if fault := refusal(given):
+        raise ValueError(fault)
+    return given
 
 
 def check_path(path: str) -> str:

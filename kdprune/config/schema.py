@@ -58,7 +58,7 @@ class Architecture(Section):
     """A network: a timm constructor and the keyword arguments that differ from its defaults."""
 
     timm: Annotated[str, Field(min_length=1, max_length=100)]
-    kwargs: dict[str, Plain] | None = None
+    kwargs: Annotated[dict[str, Plain], AfterValidator(consistency.check_arguments)] | None = None
     weights: Weights | None = None
 
 

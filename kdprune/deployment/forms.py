@@ -5,6 +5,7 @@ from float images [B, 3, H, W] to logits [B, classes], as whoever uses the file 
 """
 
 import importlib.util
+import json
 import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ Run = Callable[[torch.Tensor], torch.Tensor]
 FILES = {"safetensors": "network.safetensors", "torch": "network.pt2", "onnx": "network.onnx"}
 NEEDS = {"onnx": ("onnx", "onnxscript", "onnxruntime")}
 INPUT, OUTPUT = "images", "logits"
+DESCRIBED = "kdprune.json"  # within a torch.export program, what the metadata of the others hold
 
 
 def check(names: Sequence[str]) -> None:
@@ -43,14 +45,23 @@ def write_safetensors(path: Path, model: nn.Module, metadata: Mapping[str, Any])
 
 
 def write_torch(path: Path, model: nn.Module, metadata: Mapping[str, Any]) -> None:
-    """Write a torch.export program for batches of any size: one argument, float images."""
+    """Write a torch.export program for batches of any size: one argument, float images.
+
+    Its file `DESCRIBED` within holds, as JSON, how images are prepared and what the classes are.
+    """
     with _quiet("torch"):
         program = torch.export.export(model, (_example(metadata),), dynamic_shapes=(_any_batch(),))
-        torch.export.save(program, path)
+        for module in program.graph_module.modules():
+            for node in module.graph.nodes if isinstance(module, torch.fx.GraphModule) else ():
+                node.meta.pop("stack_trace", None)  # names this machine's folders
+        torch.export.save(program, path, extra_files={DESCRIBED: _described(metadata)})
 
 
 def write_onnx(path: Path, model: nn.Module, metadata: Mapping[str, Any]) -> None:
-    """Write an ONNX model for batches of any size: input `images`, output `logits`."""
+    """Write an ONNX model for batches of any size: input `images`, output `logits`.
+
+    Its metadata hold how images are prepared and what the classes are, each entry as JSON.
+    """
     with _quiet("onnx"):
         torch.onnx.export(
             model,
@@ -63,6 +74,29 @@ def write_onnx(path: Path, model: nn.Module, metadata: Mapping[str, Any]) -> Non
             external_data=False,
             verbose=False,
         )
+        _describe_onnx(path, metadata)
+
+
+def _describe_onnx(path: Path, metadata: Mapping[str, Any]) -> None:
+    """Replace what the exporter noted, among it this machine's folders, by what users need."""
+    import onnx
+
+    model = onnx.load(path)
+    _strip(model)
+    onnx.helper.set_model_props(
+        model, {name: json.dumps(value) for name, value in _entries(metadata).items()}
+    )
+    onnx.save(model, path)
+
+
+def _strip(message: Any) -> None:
+    """Clear the notes of an ONNX message and of all within it; no weight is looked into."""
+    for field, value in message.ListFields():
+        if field.name in ("doc_string", "metadata_props"):
+            message.ClearField(field.name)
+        elif field.type == field.TYPE_MESSAGE:
+            for inner in [value] if hasattr(value, "ListFields") else value:
+                _strip(inner)
 
 
 def read_safetensors(path: Path) -> Run:
@@ -88,6 +122,15 @@ def read_onnx(path: Path) -> Run:
 
 WRITERS = {"safetensors": write_safetensors, "torch": write_torch, "onnx": write_onnx}
 READERS = {"safetensors": read_safetensors, "torch": read_torch, "onnx": read_onnx}
+
+
+def _entries(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what whoever runs a network needs: shape, colour, values, mean, std and classes."""
+    return {"format": "kdprune", **metadata["input"]}
+
+
+def _described(metadata: Mapping[str, Any]) -> str:
+    return json.dumps(_entries(metadata), sort_keys=True)
 
 
 def _example(metadata: Mapping[str, Any]) -> torch.Tensor:

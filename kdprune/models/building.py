@@ -15,6 +15,7 @@ from torch import nn
 from kdprune.device import arrange
 from kdprune.errors import KdpruneError, nearest
 from kdprune.models.stems import cifar_stem
+from kdprune.untrusted import refusal
 
 
 def build(
@@ -31,12 +32,14 @@ def build(
     `stem` "imagenet" leaves the network as timm builds it; "cifar" gives its first convolution
     stride 1 and drops the pool behind it (models.stems). `seed` fixes the initial weights and
     leaves the global generator as it was. Raises KdpruneError for unknown names, arguments that
-    the constructor refuses, networks without a linear classifier that has a bias, and weights out
-    of reach.
+    the constructor or `kdprune.untrusted` refuses, networks without a linear classifier that has a
+    bias, and weights out of reach.
     """
     if timm_name not in timm.list_models():
         hint = nearest(timm_name, timm.list_models())
         raise KdpruneError(f"architectures: timm has no network {timm_name!r}; {hint}")
+    if fault := refusal(kwargs or {}):
+        raise KdpruneError(f"architectures: {timm_name}: kwargs.{fault}")
     with torch.random.fork_rng(devices=[]):
         if seed is not None:
             torch.manual_seed(seed)
@@ -44,6 +47,8 @@ def build(
             model = timm.create_model(
                 timm_name, pretrained=pretrained, num_classes=classes, **dict(kwargs or {})
             )
+        except KdpruneError:  # it grew above a limit (models.limits)
+            raise
         except Exception as error:  # whatever timm's many constructors raise
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             if pretrained and isinstance(error, (OSError, RuntimeError)):

@@ -7,6 +7,7 @@ say all that removal did. Nothing is unpickled.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,22 +20,28 @@ from torch import nn
 from kdprune.device import arrange
 from kdprune.errors import KdpruneError
 from kdprune.files import replacing
+from kdprune.models import metadata
 from kdprune.models.building import build
 from kdprune.models.composite import ReusedClassifier
+from kdprune.models.limits import bounded
+from kdprune.terminal import printable
 
 Shapes = dict[str, tuple[int, ...]]
 KEY = "kdprune"  # the one metadata entry of a checkpoint
+HEADER = 32 << 20  # bytes of the part that names the tensors and holds the metadata
+TENSORS = 20_000
+KINDS = {torch.float32: "F32", torch.int64: "I64"}  # a network's, and its counters'
 
 
-def save(path: str | Path, model: nn.Module, metadata: Mapping[str, Any]) -> None:
+def save(path: str | Path, model: nn.Module, described: Mapping[str, Any]) -> None:
     """Save a network that `load` rebuilds with nothing else: one safetensors file, written whole.
 
-    `metadata` holds the arguments of `build` under "network" (`timm_name`, `classes`, `stem`,
+    `described` holds the arguments of `build` under "network" (`timm_name`, `classes`, `stem`,
     `kwargs`); a SimKD composite has those of its encoder there, and "projector" besides
-    (`ReusedClassifier.describe`). Anything else in it must be JSON too. The same network gives the
-    same bytes.
+    (`composite.describe`). What else it may hold, `models.metadata` says. The same network
+    gives the same bytes.
     """
-    text = json.dumps(dict(metadata), sort_keys=True, allow_nan=False)
+    text = json.dumps(dict(described), sort_keys=True, allow_nan=False)
     state = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
     with replacing(path) as temporary:
         temporary.write_bytes(serialise(state, metadata={KEY: text}))
@@ -43,18 +50,22 @@ def save(path: str | Path, model: nn.Module, metadata: Mapping[str, Any]) -> Non
 def load(path: str | Path, device: str | torch.device = "cpu") -> tuple[nn.Module, dict[str, Any]]:
     """Load a checkpoint, pruned or not; return the network, in evaluation mode, and its metadata.
 
-    Raises KdpruneError where the file is damaged, or is none of ours.
+    Raises KdpruneError where the file is damaged, is none of ours, or holds a NaN or an infinity.
+    The network is first built on the meta device, where it takes no memory, and is compared with
+    the file's own shapes.
     """
-    metadata, shapes = header(path)
-    model = _of_shapes(path, metadata, shapes, "cpu")
+    _, described, shapes = outline(path)
+    model = _of_shapes(path, described, shapes, "cpu")
     try:
         with safe_open(path, framework="pt", device=str(device)) as file:
             state = {name: file.get_tensor(name) for name in shapes}
         model.load_state_dict(state)
     except (OSError, SafetensorError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise KdpruneError(f"{path}: metadata and weights do not fit kdprune: {reason}") from None
-    return arrange(model.to(device)).eval(), metadata
+        raise _unfit(path, error) from None
+    for name, value in state.items():
+        if not value.isfinite().all():
+            raise KdpruneError(f"{path}: holds a NaN or an infinity in {name}; it is damaged")
+    return arrange(model.to(device)).eval(), described
 
 
 def outline(path: str | Path) -> tuple[nn.Module, dict[str, Any], Shapes]:
@@ -62,31 +73,59 @@ def outline(path: str | Path) -> tuple[nn.Module, dict[str, Any], Shapes]:
 
     Reads the header alone. Raises KdpruneError as `load` does.
     """
-    metadata, shapes = header(path)
-    model = _of_shapes(path, metadata, shapes, "meta")
-    if {name: tuple(value.shape) for name, value in model.state_dict().items()} != shapes:
+    described, shapes, kinds = _header(path)
+    model = _of_shapes(path, described, shapes, "meta")
+    state = model.state_dict()
+    if {name: tuple(value.shape) for name, value in state.items()} != shapes:
         raise KdpruneError(f"{path}: does not hold the tensors of the network that it describes")
-    return model.eval(), metadata, shapes
+    for name, value in state.items():
+        kind, wanted = kinds[name], KINDS.get(value.dtype)
+        if kind != wanted:
+            raise KdpruneError(f"{path}: holds {name} as {kind}, not {wanted}; nothing is cast")
+    return model.eval(), described, shapes
 
 
 def header(path: str | Path) -> tuple[dict[str, Any], Shapes]:
-    """Return a checkpoint's metadata and its tensors' shapes without reading any weight."""
+    """Return a checkpoint's metadata and its tensors' shapes without reading any weight.
+
+    The metadata are checked (models.metadata), and nothing is built of them.
+    """
+    return _header(path)[:2]
+
+
+def _header(path: str | Path) -> tuple[dict[str, Any], Shapes, dict[str, str]]:
+    """Return metadata, shapes, and the tensors' types as safetensors names them."""
+    shapes, kinds = {}, {}
     try:
+        _check_length(Path(path))
         with safe_open(path, framework="pt") as file:
-            metadata = json.loads((file.metadata() or {}).get(KEY, "null"))
-            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError, ValueError) as error:
-        raise KdpruneError(f"{path}: is no readable checkpoint ({error})") from None
-    if not isinstance(metadata, dict) or not isinstance(metadata.get("network"), dict):
-        raise KdpruneError(f"{path}: is a safetensors file, but no checkpoint of kdprune")
-    return metadata, shapes
+            text = (file.metadata() or {}).get(KEY, "null")
+            names = list(file.keys())
+            if len(names) > TENSORS:
+                raise ValueError(f"more than {TENSORS} tensors")
+            for name in names:
+                part = file.get_slice(name)
+                shapes[name], kinds[name] = tuple(part.get_shape()), part.get_dtype()
+    except (OSError, SafetensorError, ValueError, OverflowError) as error:
+        told = printable(error)[:200]
+        raise KdpruneError(f"{path}: is no readable checkpoint ({told})") from None
+    return metadata.read(text, path), shapes, kinds
+
+
+def _check_length(path: Path) -> None:
+    """Raise ValueError for a header too long to be read; its length is in the first 8 bytes."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+    if length > HEADER and path.stat().st_size > HEADER:
+        raise ValueError(f"a header of more than {HEADER >> 20} MiB")
 
 
 def cut_to(model: nn.Module, shapes: Mapping[str, tuple[int, ...]]) -> None:
     """Give the parameters and buffers of `model` new `shapes`, with weights undefined.
 
     Channel counts of convolutions, linear layers and batch norms follow; a depthwise convolution
-    stays depthwise. Raises AttributeError for a tensor that the network does not have.
+    stays depthwise. Raises AttributeError for a tensor that the network does not have, ValueError
+    for one that no cut gives.
     """
     changed = set()
     for name, shape in shapes.items():
@@ -95,6 +134,8 @@ def cut_to(model: nn.Module, shapes: Mapping[str, tuple[int, ...]]) -> None:
         tensor = getattr(layer, leaf)
         if tuple(tensor.shape) == tuple(shape):
             continue
+        if not _is_cut(tuple(tensor.shape), tuple(shape)):
+            raise ValueError(f"{name} is {list(shape)}, no cut of {list(tensor.shape)}")
         changed.add(layer)
         empty = torch.empty(shape, dtype=tensor.dtype, device=tensor.device)
         held = isinstance(tensor, nn.Parameter)
@@ -111,15 +152,31 @@ def cut_to(model: nn.Module, shapes: Mapping[str, tuple[int, ...]]) -> None:
             layer.num_features = len(layer.running_mean)
 
 
-def _of_shapes(path: Any, metadata: Mapping[str, Any], shapes: Shapes, device: str) -> nn.Module:
-    described, projector = metadata["network"], metadata.get("projector")
+def _is_cut(whole: tuple[int, ...], left: tuple[int, ...]) -> bool:
+    """Whether channels, the first two dimensions, may have been removed, and nothing else was."""
+    fits = len(whole) == len(left) and whole[2:] == left[2:]
+    return fits and all(0 < size <= most for size, most in zip(left, whole, strict=True))
+
+
+def _of_shapes(path: Any, described: Mapping[str, Any], shapes: Shapes, device: str) -> nn.Module:
+    network, projector = described["network"], described.get("projector")
+    elements = sum(math.prod(shape) for shape in shapes.values())
     try:
-        with torch.device(device):
-            model = build(**described)
+        with torch.device(device), bounded(len(shapes), elements, path):
+            model = build(**network)
             if projector is not None:
-                model = ReusedClassifier.blank(model, classes=described["classes"], **projector)
+                model = ReusedClassifier.blank(model, classes=network["classes"], **projector)
         cut_to(model, shapes)
-    except (AttributeError, TypeError, KeyError, RuntimeError, ValueError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise KdpruneError(f"{path}: metadata and weights do not fit kdprune: {reason}") from None
+        if len(model.get_classifier().weight) != network["classes"]:
+            raise ValueError(f"not {network['classes']} outputs")  # no pruning removes these
+    except KdpruneError as error:
+        told = str(error)
+        raise (error if told.startswith(f"{path}: ") else KdpruneError(f"{path}: {told}")) from None
+    except (AttributeError, TypeError, LookupError, RuntimeError, ValueError) as error:
+        raise _unfit(path, error) from None
     return model
+
+
+def _unfit(path: Any, error: Exception) -> KdpruneError:
+    reason = printable((str(error).splitlines() or [type(error).__name__])[0])[:200]
+    return KdpruneError(f"{path}: metadata and weights do not fit kdprune: {reason}")

@@ -2,7 +2,8 @@
 
 import hashlib
 import pickle
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -13,7 +14,13 @@ from torch import nn
 from kdprune.errors import KdpruneError
 
 NESTED = ("state_dict", "model")  # where training scripts keep the weights among other things
-WRAPPED = "module."  # what nn.DataParallel puts before every name
+# What is put before every name: by nn.DataParallel, by Lightning (its attribute)
+WRAPPED = ("module.", "model.")
+COMPILED = "_orig_mod"  # by torch.compile, around the part that it compiled
+COUNTER = "num_batches_tracked"  # of a batch norm; older files lack it, and nothing here reads it
+# What readers raise of damaged bytes, as if of their own
+DAMAGED: tuple[type[Exception], ...] = (OSError, SafetensorError, RuntimeError, ValueError)
+DAMAGED += (EOFError, LookupError, TypeError, AttributeError, AssertionError)
 SHOWN = 3  # differences named in one line
 
 
@@ -21,8 +28,10 @@ def adopt(model: nn.Module, path: str | Path, *, sha256: str, where: str) -> Non
     """Load the state dict at `path` into `model`, in place.
 
     A .safetensors file, or whatever torch.load reads with `weights_only`: nothing in it is
-    executed. Raises KdpruneError, naming `where`, for a file that is not there, has another
-    SHA-256, is damaged, holds NaN or infinity, or has other names or shapes than the network.
+    executed. What DataParallel, torch.compile and Lightning put before the names is taken off; a
+    missing count of batches stays 0. Raises KdpruneError, naming `where`, for a file that is not
+    there, has another SHA-256, is damaged, holds NaN or infinity, has other names or shapes than
+    the network, or tensors that are sparse, quantised, without values, or no floating point.
     """
     path = Path(path).expanduser()
     try:
@@ -32,16 +41,25 @@ def adopt(model: nn.Module, path: str | Path, *, sha256: str, where: str) -> Non
         raise KdpruneError(f"{where}.path: {path} cannot be read ({error.strerror})") from None
     if digest != sha256:
         raise KdpruneError(f"{where}.sha256: {path} has {digest}; write that, if the file is right")
-    state = _state(path, where)
-    if differences := _differences(model.state_dict(), state):
+    wanted = model.state_dict()
+    state = _unwrapped(_state(path, where), wanted, f"{where}.path: {path}")
+    state |= {
+        name: value
+        for name, value in wanted.items()
+        if name.endswith(COUNTER) and name not in state
+    }
+    if differences := _differences(wanted, state):
         told = "; ".join(differences[:SHOWN])
         more = f"; and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
         raise KdpruneError(
             f"{where}.path: {path} does not fit the network of architectures and model.stem: "
-            f"{told}{more}"
+            f"{told}{more}{_prefix(wanted, state)}"
         )
     for name, value in state.items():
-        if not value.isfinite().all():
+        if fault := _unusable(value, wanted[name]):
+            raise KdpruneError(f"{where}.path: {path} holds {name} {fault}")
+        state[name] = value.to(wanted[name].dtype)  # of floats, the width alone
+        if not state[name].isfinite().all():
             raise KdpruneError(f"{where}.path: {path} holds a NaN or an infinity in {name}")
     model.load_state_dict(state)
 
@@ -51,6 +69,57 @@ def goes_on(told: bool | None) -> bool:
     return told is not False
 
 
+def _unusable(value: torch.Tensor, wanted: torch.Tensor) -> str:
+    """Say why a tensor cannot be taken as it is, "" where it can."""
+    if value.is_quantized:
+        return "quantised; save it as floating point (dequantize())"
+    if value.is_nested or value.layout != torch.strided:
+        return "in a sparse or nested layout; save it dense (to_dense())"
+    if value.is_meta:
+        return "without values, on the meta device; save the network after its weights are loaded"
+    if _kind(value) != _kind(wanted):
+        return f"as {_kind(value)} numbers, not {_kind(wanted)}; nothing is cast, save it as such"
+    return ""
+
+
+def _kind(value: torch.Tensor) -> str:
+    if value.dtype == torch.bool:
+        return "boolean"
+    return "complex" if value.is_complex() else "real" if value.is_floating_point() else "whole"
+
+
+def _unwrapped(
+    state: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor], told: str
+) -> dict[str, torch.Tensor]:
+    """Take off what wrappers put before every name, as long as the network's own has it not."""
+    names = {name: ".".join(part for part in name.split(".") if part != COMPILED) for name in state}
+    while prefix := next((one for one in WRAPPED if _all_begin(names.values(), one)), ""):
+        if _all_begin(wanted, prefix):
+            break
+        names = {name: short.removeprefix(prefix) for name, short in names.items()}
+    found = {short: state[name] for name, short in names.items()}
+    if len(found) != len(state):
+        raise KdpruneError(f"{told} holds two tensors of one name, once wrapped and once not")
+    return found
+
+
+def _all_begin(names: Iterable[str], prefix: str) -> bool:
+    names = list(names)
+    return bool(names) and all(name.startswith(prefix) for name in names)
+
+
+def _prefix(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -> str:
+    """Name what stands before the network's own names in the file, "" where that is not it."""
+    first = next(iter(wanted))
+    found = Counter(name.removesuffix(first) for name in given if name.endswith(f".{first}"))
+    for prefix in found:
+        held = [name for name in wanted if f"{prefix}{name}" in given]
+        if len(held) > len(wanted) // 2:
+            every = "all names" if _all_begin(given, prefix) else "the network's names"
+            return f"; in the file, {every} begin with {prefix!r}: save them without it"
+    return ""
+
+
 def _state(path: Path, where: str) -> dict[str, torch.Tensor]:
     """Return the tensors of a file by name."""
     try:
@@ -58,8 +127,10 @@ def _state(path: Path, where: str) -> dict[str, torch.Tensor]:
             held = load_file(path)
         else:
             held = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, SafetensorError, RuntimeError, ValueError, EOFError) as error:
-        reason = str(error).partition("\n")[0]
+    except MemoryError:
+        raise KdpruneError(f"{where}.path: {path} holds more than this machine's memory") from None
+    except DAMAGED as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
         raise KdpruneError(f"{where}.path: {path} is damaged or no checkpoint ({reason})") from None
     except pickle.UnpicklingError:
         raise KdpruneError(
@@ -71,7 +142,7 @@ def _state(path: Path, where: str) -> dict[str, torch.Tensor]:
             held = held[name]
     if not isinstance(held, Mapping) or not all(isinstance(x, torch.Tensor) for x in held.values()):
         raise KdpruneError(f"{where}.path: {path} is no state dict: names and tensors alone")
-    return {str(name).removeprefix(WRAPPED): value for name, value in held.items()}
+    return {str(name): value for name, value in held.items()}
 
 
 def _differences(

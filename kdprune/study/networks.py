@@ -53,8 +53,11 @@ def checkpoint(project: Path, name: str) -> tuple[Path, str | None]:
 def preprocessing(folder: Path, *, classes: int) -> dict[str, Any]:
     """Return class names, and channel mean and std for values in 0..1, from a data set's manifest.
 
-    Raises KdpruneError where the folder holds no manifest, or one of other than `classes` classes.
+    Raises KdpruneError where the folder holds no manifest, one of other than `classes` classes, or
+    one by which nothing can be normalised.
     """
+    from kdprune.models.metadata import check_statistics  # its room imports torch
+
     path = folder / "manifest.json"
     try:
         manifest = read_json(path)
@@ -64,6 +67,7 @@ def preprocessing(folder: Path, *, classes: int) -> dict[str, Any]:
             f"{path}: does not tell the classes and the channel statistics "
             f"({type(error).__name__}); run `dvc repro download`, or name the folder with --data"
         ) from None
+    check_statistics(found, path)
     if len(found["classes"]) != classes:
         raise KdpruneError(
             f"{path}: names {len(found['classes'])} classes, and the network has {classes}; name "

@@ -11,7 +11,9 @@ from kdprune.errors import KdpruneError, nearest
 from kdprune.records import network
 from kdprune.study import networks
 
+MOST = float(1 << 53)  # above, a float is no exact count
 NUMBERS = "seed level params nonzero_params macs val_accuracy test_accuracy".split()
+TRAINED = "params macs val_accuracy test_accuracy".split()  # of a network as it was trained
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -26,13 +28,27 @@ def read(path: Path) -> list[dict[str, str]]:
 
 
 def number(row: Mapping[str, str], column: str, path: Path) -> float:
-    """Return a column of a CSV's row as a number. Raises KdpruneError where it is none."""
+    """Return a column of a CSV's row as a number.
+
+    Raises KdpruneError where it is none, not finite, or out of the column's range.
+    """
     try:
-        return float(row[column])
+        return _in_range(float(row[column]), column)
     except (KeyError, TypeError, ValueError):
         raise KdpruneError(
-            f"{path}: column {column} is missing or holds no number; run `dvc repro`"
+            f"{path}: column {column} is missing, or holds no number that belongs there; run "
+            "`dvc repro`"
         ) from None
+
+
+def _in_range(value: Any, column: str) -> float:
+    """Return a column's value. Raises ValueError where no result of the study can be that."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{column} is {value!r}")
+    most = 1.0 if column == "level" else 100.0 if column.endswith("accuracy") else MOST
+    if not 0 <= value <= most:  # so written, it refuses what is no number, too
+        raise ValueError(f"{column} is {value!r}")
+    return value
 
 
 def breakpoint_level(project: Path, item: Mapping[str, str], method: str) -> float:
@@ -112,11 +128,11 @@ def checkpoints(folder: Path, dataset: str) -> list[list[dict[str, Any]]]:
 def _checkpoint(path: Path) -> dict[str, Any]:
     try:
         result = json.loads(path.read_text(encoding="utf-8"))
-        row = {name: result[name] for name in NUMBERS if name in result}
+        row = {name: _in_range(result[name], name) for name in TRAINED}
         identity = {name: result[name] for name in ("dataset", "role")}
         name = network(result)
         row["nonzero_params"] = row["params"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise KdpruneError(f"{path}: is damaged ({error!r}); run `dvc repro`") from None
     return {**row, **identity, "network": name, "method": "trained", "level": 0.0, "seed": 0}
 
