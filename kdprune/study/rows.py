@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from kdprune.records import network
 from kdprune.study import networks
 
 NUMBERS = "seed level params nonzero_params macs val_accuracy test_accuracy".split()
+WHOLE = ("seed", "params", "nonzero_params", "macs", "batch")
+HIGHEST = {"level": 1.0, "val_accuracy": 100.0, "test_accuracy": 100.0}
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -25,14 +28,29 @@ def read(path: Path) -> list[dict[str, str]]:
         raise KdpruneError(f"{path}: cannot be read ({error})") from None
 
 
-def number(row: Mapping[str, str], column: str, path: Path) -> float:
-    """Return a column of a CSV's row as a number. Raises KdpruneError where it is none."""
+def number(row: Mapping[str, Any], column: str, path: Path) -> float:
+    """Return a column of a row as a number that it can be.
+
+    Raises KdpruneError where it is none, is not finite, or lies outside of what such numbers are.
+    """
+    held = row.get(column)
     try:
-        return float(row[column])
-    except (KeyError, TypeError, ValueError):
+        value = math.nan if isinstance(held, bool) else float(held or "")
+    except (TypeError, ValueError):
+        value = math.nan
+    if not math.isfinite(value):
         raise KdpruneError(
             f"{path}: column {column} is missing or holds no number; run `dvc repro`"
-        ) from None
+        )
+    low, high = 0.0, HIGHEST.get(column, math.inf)
+    whole = column in WHOLE and not value.is_integer()
+    if not low <= value <= high or whole:
+        kind = "whole number" if column in WHOLE else "number"
+        within = f"from {low:g} to {high:g}" if math.isfinite(high) else f"of {low:g} or more"
+        raise KdpruneError(
+            f"{path}: {column} = {value:g}: must be a {kind} {within}; run `dvc repro`"
+        )
+    return value
 
 
 def breakpoint_level(project: Path, item: Mapping[str, str], method: str) -> float:
@@ -89,7 +107,11 @@ def _sweep(folder: Path, key: str, item: Mapping[str, str]) -> list[dict[str, An
     named = {name: item[name] for name in ("dataset", "role", "method")}
     named["network"] = network(item)
     found = [{**named, **_numbers(row, NUMBERS, path)} for row in read(path)]
-    if not any(row["level"] == 0 for row in found):
+    points = [(row["level"], row["seed"]) for row in found]
+    levels, seeds = ({point[part] for point in points} for part in (0, 1))
+    if len(set(points)) != len(points) or len(points) != len(levels) * len(seeds):
+        raise KdpruneError(f"{path}: not every seed has every level, once each; run `dvc repro`")
+    if 0 not in levels:
         raise KdpruneError(f"{path}: has no level 0 to compare with; run `dvc repro`")
     return found
 
@@ -112,11 +134,12 @@ def checkpoints(folder: Path, dataset: str) -> list[list[dict[str, Any]]]:
 def _checkpoint(path: Path) -> dict[str, Any]:
     try:
         result = json.loads(path.read_text(encoding="utf-8"))
-        row = {name: result[name] for name in NUMBERS if name in result}
+        trained = [name for name in NUMBERS if name not in ("seed", "level", "nonzero_params")]
+        row = _numbers(result, trained, path)
         identity = {name: result[name] for name in ("dataset", "role")}
         name = network(result)
         row["nonzero_params"] = row["params"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise KdpruneError(f"{path}: is damaged ({error!r}); run `dvc repro`") from None
     return {**row, **identity, "network": name, "method": "trained", "level": 0.0, "seed": 0}
 
@@ -155,5 +178,5 @@ def latencies(
     return found, " and ".join(devices) or None
 
 
-def _numbers(row: Mapping[str, str], names: tuple[str, ...] | list[str], path: Path) -> dict:
+def _numbers(row: Mapping[str, Any], names: tuple[str, ...] | list[str], path: Path) -> dict:
     return {name: number(row, name, path) for name in names}

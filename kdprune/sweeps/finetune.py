@@ -12,6 +12,7 @@ from kdprune.errors import KdpruneError
 from kdprune.pruning.pruned import Masks, apply
 from kdprune.sweeps.heads import features, tuned_heads
 from kdprune.training.loop import Diverged, fit, predict
+from kdprune.training.remedies import at_fault
 
 
 def tune_head(
@@ -66,7 +67,9 @@ def tuned_copy(
             **training,
         )
     except Diverged as error:
-        raise KdpruneError(f"prune.finetune.lr = {training['lr']}: {error}; lower it") from None
+        key = at_fault(training)
+        told = f"prune.finetune.{key} = {training[key]}: {error}; lower it"
+        raise KdpruneError(told) from None
     return tuned
 
 

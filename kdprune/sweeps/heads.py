@@ -11,6 +11,7 @@ from kdprune.data.augment import normalise, random_crop_flip
 from kdprune.device import at_once
 from kdprune.errors import KdpruneError
 from kdprune.pruning.pruned import Masks
+from kdprune.training.remedies import at_fault
 
 DRAWN = 500  # views drawn together: never what a device evaluates together, for that differs
 
@@ -118,7 +119,9 @@ def tuned_heads(
         **training,
     )
     if not (weights.isfinite().all() and biases.isfinite().all()):
+        key = at_fault(training)
         raise KdpruneError(
-            f"prune.finetune.lr = {training['lr']}: the tuning of the classifier diverges; lower it"
+            f"prune.finetune.{key} = {training[key]}: the tuning of the classifier diverges; "
+            "lower it"
         )
     return weights, biases
