@@ -97,7 +97,7 @@ def _subject(
             hyperparameters=given,
             images=images.train,
         )
-        _step(task, params, method, images.train, classes)
+        _step(task, params, method, images, classes)
         return task
 
     task = _tried(where, method or "training", trained)
@@ -112,16 +112,16 @@ def _subject(
         _tried(where, f"{pruning} pruning", lambda p=pruning: _cut(task.network, p, params))
 
 
-def _step(task: nn.Module, params: Params, method: str, images: int, classes: int) -> None:
+def _step(task: nn.Module, params: Params, method: str, images: Images, classes: int) -> None:
     """Run a method forward and backward, on batches as large as it wants them."""
-    whole = min(params.distill.training.batch_size, images)
+    whole = min(params.distill.training.batch_size, images.train)
     size = getattr(task, "batch_size", min(STEP, whole))
-    if hasattr(task, "batch_size") and size != whole:
+    if hasattr(task, "batch_size") and size != whole and images is not UNKNOWN[0]:
         raise KdpruneError(
             f"distill.{method}.batch_size = {size}: a batch holds {whole} images "
             f"(distill.training.batch_size); write {whole}"
         )
-    indices = torch.arange(size) % images
+    indices = torch.arange(size) % images.train
     inputs = torch.randn(size, 3, 32, 32)
     task.train()(inputs, indices % classes, indices)["loss"].backward()
     task.zero_grad(set_to_none=True)

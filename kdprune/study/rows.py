@@ -134,10 +134,10 @@ def checkpoints(folder: Path, dataset: str) -> list[list[dict[str, Any]]]:
 def _checkpoint(path: Path) -> dict[str, Any]:
     try:
         result = json.loads(path.read_text(encoding="utf-8"))
-        trained = [name for name in NUMBERS if name not in ("seed", "level", "nonzero_params")]
-        row = _numbers(result, trained, path)
         identity = {name: result[name] for name in ("dataset", "role")}
         name = network(result)
+        trained = [name for name in NUMBERS if name not in ("seed", "level", "nonzero_params")]
+        row = _numbers(result, trained, path)
         row["nonzero_params"] = row["params"]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise KdpruneError(f"{path}: is damaged ({error!r}); run `dvc repro`") from None
