@@ -13,14 +13,15 @@ from torch.nn import functional
 
 from kdprune.distillation.weighted import Weights, full_precision
 from kdprune.errors import KdpruneError
-from kdprune.models.composite import Projector, ReusedClassifier, describe, frozen, pooled_maps
+from kdprune.models.composite import Projector, ReusedClassifier, describe, frozen
 
 
 @full_precision
 def simkd_loss(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
     """Return the mean squared difference of projected maps [B, C, h, w] and the teacher's.
 
-    Where sizes differ, the larger map is averaged down to the smaller, as the authors do.
+    Where sizes differ, the larger map is averaged down to the smaller, as the authors do; a larger
+    student's was averaged before the projector (`ReusedClassifier.size`).
     """
     size = min(student.shape[2], teacher.shape[2]), min(student.shape[3], teacher.shape[3])
     student = functional.adaptive_avg_pool2d(student, size)
@@ -49,10 +50,10 @@ class SimKD(nn.Module):
         self.weights = Weights("simkd", ce, kd, feature, temperature)
         probe = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
         device = next(teacher.parameters()).device
-        self.spec = describe(teacher, factor, probe.to(device))
-        pooled_maps(student, probe.to(device))
-        projector = Projector(student.num_features, **self.spec)
-        self.network = ReusedClassifier(student, projector, frozen(teacher.get_classifier()))
+        self.spec = dict(describe(teacher, student, factor, probe.to(device)))
+        size, fits = self.spec.get("size"), {k: v for k, v in self.spec.items() if k != "size"}
+        projector = Projector(student.num_features, **fits)
+        self.network = ReusedClassifier(student, projector, frozen(teacher.get_classifier()), size)
         self._teacher = [teacher.eval()]  # in a list: neither trained, nor moved, nor saved
 
     def forward(
