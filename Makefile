@@ -13,15 +13,16 @@ help: ## Show what each target does
 
 setup: $(READY) ## Create .venv with the exact versions of requirements.lock
 
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements.lock setup.lock pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade uv
+	$(BIN)/python -m pip install --quiet --no-deps --only-binary :all: --require-hashes -r setup.lock
 	$(BIN)/python -m uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock
-	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 repro: setup ## Run the study: every stage that is not up to date
 	@python -m stages.runner.mend
+	@python -m kdprune.planning.rehearsal
 	python -m dvc repro
 
 mend: setup ## Mend dvc.lock and DVC's locks after a kill, where DVC calls them invalid or corrupted
@@ -36,9 +37,11 @@ lint: setup ## Check style, types, docstrings, and that params.yaml follows from
 	python -m mypy
 	python -m pytest tests/test_conventions.py
 
-lock: ## Write requirements.lock anew from pyproject.toml
+lock: ## Write requirements.lock anew from pyproject.toml, and setup.lock
 	python -m uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate \
 	  --python-version 3.11 --all-extras --output-file requirements.lock pyproject.toml
+	printf 'uv\nsetuptools\n' | python -m uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+	  --no-annotate --no-header --python-version 3.11 --constraints requirements.lock --output-file setup.lock -
 
 params: setup ## Compose conf/ into params.yaml
 	python conf/compose.py

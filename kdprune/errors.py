@@ -19,6 +19,8 @@ REMEDIES = {
     errno.EPERM: "see to its permissions",
     errno.EIO: "check the disk",
 }
+# What torch's CPU allocator, the system and C++ say where memory ends: torch has no class for it
+NO_MEMORY = ("DefaultCPUAllocator", "can't allocate memory", "cannot allocate memory", "bad_alloc")
 SMALLER = (
     "lower teach.batch_size, distill.training.batch_size or prune.finetune.batch_size, or end what "
     "else runs there, and run the command again"
@@ -42,17 +44,28 @@ def status_of(work: Callable[[], int | object]) -> int:
         done = work()
     except KdpruneError as error:
         return _fault(str(error))
-    except OSError as error:
-        if error.errno not in REMEDIES and not error.filename:
+    except Exception as error:
+        if not out_of_memory(error):
+            if isinstance(error, OSError) and (error.errno in REMEDIES or error.filename):
+                return _fault(_refused(error))
             raise
-        return _fault(_refused(error))
-    except RuntimeError as error:
-        if type(error).__name__ != "OutOfMemoryError":  # torch's, which may not be imported
-            raise
-        return _fault(f"the device has no memory left; {SMALLER}")
+        held = "device" if type(error).__name__ == "OutOfMemoryError" else "machine"
+        return _fault(f"the {held} has no memory left; {SMALLER}")
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     return done if isinstance(done, int) else 0
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Say whether an error is for want of memory, of the device or of the machine."""
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+        return True
+    if not isinstance(error, RuntimeError):
+        return False
+    said = str(error).lower()
+    # torch's own class is asked for by name: torch may not be imported
+    named = type(error).__name__ == "OutOfMemoryError"
+    return named or any(words.lower() in said for words in NO_MEMORY)
 
 
 def nearest(name: str, allowed: Iterable[str] | Mapping[str, object]) -> str:
@@ -78,9 +91,18 @@ def _fault(line: str) -> int:
 def _refused(error: OSError) -> str:
     """Say which file the system refused, why, and what to do."""
     path, number = error.filename or "a file", error.errno or 0
+    if number in (errno.ENOTDIR, errno.EEXIST) and (file := _file_above(path)):
+        return f"{file}: is a file where a folder must be; move it away and run the command again"
     if number not in REMEDIES:
         return f"{path}: {error.strerror or error}"
     unreadable = os.path.isfile(path) and not os.access(path, os.R_OK)
     verb = "read" if unreadable or number == errno.EIO else "write"
     remedy = f"{REMEDIES[number]} and run the command again"
     return f"cannot {verb} {path}: {os.strerror(number)}; {remedy}"
+
+
+def _file_above(path: object) -> str | None:
+    """Return what stands where `path` needs a folder: itself or a part of it that is none."""
+    parts = os.fspath(path).split(os.sep) if isinstance(path, str | os.PathLike) else []
+    above = (os.sep.join(parts[:count]) for count in range(1, len(parts) + 1))
+    return next((part for part in above if os.path.lexists(part) and not os.path.isdir(part)), None)

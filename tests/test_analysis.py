@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kdprune.analysis import bootstrap
+from kdprune.analysis import breakpoints as breakpoints_of
 from kdprune.analysis.breakpoints import RULES, breakpoints
 from kdprune.analysis.efficiency import efficiency
 from kdprune.analysis.significance import compare, holm, significance
@@ -280,3 +282,47 @@ def test_the_summary_leaves_out_what_was_not_run():
     assert summary(breaks[:0], unpruned, differences[:0]) == {"pairs": 2, "student": 55.0}
     differences["holm_p"] = np.nan  # one pair has no p
     assert "p" not in summary(breaks, scores, differences)
+
+
+def test_an_end_is_settled_where_more_draws_would_not_move_it():
+    """1,000 draws: two standard errors of 2.5 % are 2 sqrt(.025 x .975 / 1000) = .99 %."""
+    for low, expected in ((25, False), (34, False), (35, True), (16, False), (15, True), (0, True)):
+        found = np.repeat([0, 1], [low, 1000 - low])
+        assert bootstrap.settled(found, 0.025) == expected
+        assert bootstrap.settled(1 - found, 0.025) == expected  # the other end
+    assert bootstrap.settled(np.full(1000, 3), 0.025)
+
+
+@pytest.mark.parametrize(("share", "drawn"), [(0.5, 1000), (0.026, 10_000)])
+def test_more_is_drawn_only_where_an_end_is_open(share, drawn):
+    seen = []
+
+    def locate(curves):
+        seen.append(len(curves))
+        place = sum(seen) - len(curves) + np.arange(len(curves))
+        return (place % 1000 >= 1000 * share).astype(int)  # the draws of a known distribution
+
+    outcomes = np.random.default_rng(0).random((2, 2, 3))
+    found = bootstrap.interval(outcomes, locate, resamples=1000, confidence=0.95, seed=0)
+    assert sum(seen) == drawn
+    assert found == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("curve", "level"),
+    [
+        ([80, 90, 60, 20], 0.1),  # rises first: heights over 80 to 20 are 0, 30, 20, 0
+        ([80, 78, 10, 30], 0.1),  # ends above its lowest: 0, 14.7, -36.7, 0
+        ([80, 95, 94, 20], 0.2),  # 0, 35, 54, 0
+    ],
+)
+def test_kneedles_line_is_from_start_to_end(curve, level):
+    levels, remaining = np.array([0.0, 0.1, 0.2, 0.3]), np.array([10, 9, 8, 7])
+    curve = np.array([curve], float)
+    assert levels[breakpoints_of.by_kneedle(curve, levels, remaining)[0]] == level
+    # where a curve runs from its highest to its lowest, kneed says the same as the rule
+    for seed in range(50):
+        falling = -np.sort(-np.random.default_rng(seed).uniform(0, 100, (1, 4)))
+        height = falling[0] - np.interp(levels, levels[[0, -1]], falling[0, [0, -1]])
+        found = breakpoints_of.by_kneedle(falling, levels, remaining)[0]
+        assert found == (height.argmax() if height.max() > 1e-9 else 0)

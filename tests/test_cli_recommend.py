@@ -253,3 +253,40 @@ def test_a_network_as_trained_is_a_candidate_and_what_drops_count_from(folder, c
     path.write_text("{}")
     assert main(["recommend", "--project", str(folder)]) == 2
     assert "is damaged" in capsys.readouterr().err
+
+
+DAMAGE = {
+    "nan": ("val_accuracy", "nan", "val_accuracy is missing or holds no number"),
+    "infinite": ("test_accuracy", "inf", "test_accuracy is missing or holds no number"),
+    "empty": ("macs", "", "macs is missing or holds no number"),
+    "above all": ("val_accuracy", "101", "val_accuracy = 101: must be a number from 0 to 100"),
+    "below none": ("params", "-5", "params = -5: must be a whole number of 0 or more"),
+    "a part": ("nonzero_params", "3.5", "nonzero_params = 3.5: must be a whole number"),
+    "no level": ("level", "1.5", "level = 1.5: must be a number from 0 to 1"),
+    "a row twice": ("seed", "1", "not every seed has every level, once each"),
+}
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_damaged_tables_are_refused(how, folder, capsys):
+    column, value, told = DAMAGE[how]
+    path = folder / "metrics" / "sweeps" / f"cifar10-{BIG}-weight.csv"
+    table = pd.read_csv(path, dtype=str)
+    table.loc[0, column] = value
+    table.to_csv(path, index=False)
+    assert main(["recommend", "--project", str(folder), "--max-params", "1M"]) == 2
+    said = capsys.readouterr()
+    assert told in said.err
+    assert path.name in said.err
+    assert (said.out, said.err.count("\n")) == ("", 1)
+
+
+@pytest.mark.parametrize("text", ["NaN", "-1", "true", '"80"x', "[]", "1e400"])
+def test_damaged_results_are_refused(text, folder, capsys):
+    path = folder / "metrics" / "teach" / f"cifar10-{BIG}.json"
+    result = {"dataset": "cifar10", "role": "teacher", "teacher": BIG, "student": "", "distill": ""}
+    result |= {"params": 1000, "macs": 5, "val_accuracy": 7777, "test_accuracy": 70.0}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result).replace("7777", text))
+    assert main(["recommend", "--project", str(folder), "--max-params", "1M"]) == 2
+    assert path.name in capsys.readouterr().err

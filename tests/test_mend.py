@@ -33,8 +33,7 @@ CUT = {
     "empty": "",
     "in a line": WHOLE[: WHOLE.index("outs") + 2],
     "behind a line of a stage": WHOLE[: WHOLE.index("    outs", WHOLE.index("  c:"))],
-    "behind a stage": HEAD + STAGES["a"] + STAGES["b"],
-    "behind a stage, with another recorded": HEAD + STAGES["a"].replace("x", "y") + STAGES["b"],
+    "in a stage that was run": HEAD + STAGES["a"] + STAGES["b"].replace("x", "y")[:-16],
     "before the first stage": HEAD,
 }
 
@@ -51,6 +50,10 @@ def test_a_lock_that_was_cut_off_is_put_back(how, lock):
 FINE = {
     "all there": WHOLE,
     "a stage has another record": WHOLE.replace("cmd: x", "cmd: y", 1),
+    "a person removed the last": HEAD + STAGES["a"] + STAGES["b"],
+    "a person removed the last, of which one had run": HEAD
+    + STAGES["a"]
+    + STAGES["b"].replace("x", "y"),
     "another stage": WHOLE + STAGES["a"].replace("a", "e"),
     "the first stage is gone": HEAD + STAGES["b"] + STAGES["c"] + STAGES["d"],
     "another study": HEAD
@@ -74,11 +77,12 @@ def test_any_other_lock_is_taken_as_it_is(how, lock, capsys):
 
 
 def test_an_earlier_commits_lock_is_taken_as_it_is(lock):
-    lock.write_text(CUT["behind a stage"])
+    half = CUT["behind a line of a stage"]
+    lock.write_text(half)
     workspace.git(lock.parent, "init", "-q")
     workspace.commit(lock.parent, "half of the study")
     mend.keep_lock()
-    assert lock.read_text() == CUT["behind a stage"]
+    assert lock.read_text() == half
 
 
 def test_another_dvc_may_be_writing(lock, monkeypatch):
@@ -101,3 +105,14 @@ def test_the_command_mends_both(lock, capsys):
     mend.RWLOCK.write_text("{}")
     assert mend.main() == 0
     assert mend.RWLOCK.exists()
+
+
+def test_the_command_leaves_what_a_person_shortened(lock, capsys):
+    shorter = HEAD + STAGES["a"] + STAGES["b"]
+    lock.write_text(shorter)
+    assert mend.main() == 0
+    assert lock.read_text() == shorter
+    assert mend.COPY.read_text() == WHOLE
+    told = capsys.readouterr().err
+    assert "lacks 2 of the stages that .run/dvc.lock has, such as c" in told
+    assert "cp -p .run/dvc.lock dvc.lock" in told

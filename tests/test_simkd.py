@@ -88,3 +88,32 @@ def test_the_composite_is_saved_and_deployed_alone(tmp_path):
     loaded, _ = models.load(tmp_path / "s")
     with torch.no_grad():
         assert torch.equal(loaded(images()), method.network.eval()(images()))
+
+
+def test_a_larger_map_is_averaged_before_the_projector(tmp_path):
+    """As the authors do; the loss, the logits and what is saved follow."""
+    name, kwargs = TINY["basic"]
+    wide = {**kwargs, "output_stride": 8}
+    described = {"timm_name": name, "classes": 10, "stem": "imagenet", "kwargs": wide}
+    student, teacher = models.build(**described, seed=1), tiny("basic", seed=2)
+    with torch.no_grad():
+        ours, goal = (n.eval().forward_features(images()) for n in (student, teacher))
+    assert ours.shape[2] == 4 * goal.shape[2]
+    method = SimKD(student, teacher, factor=2)
+    assert method.spec["size"] == goal.shape[2]
+    network = method.network.eval()
+    blocks = ours.unflatten(3, (goal.shape[3], 4)).unflatten(2, (goal.shape[2], 4)).mean((3, 5))
+    with torch.no_grad():
+        expected = network.projector(blocks)
+        torch.testing.assert_close(network.forward_features(images()), expected)
+        pooled = expected.mean((2, 3))
+        torch.testing.assert_close(network(images()), network.classifier(pooled))
+    models.save(tmp_path / "s", network, {"network": described, "projector": method.spec})
+    loaded, _ = models.load(tmp_path / "s")
+    with torch.no_grad():
+        assert torch.equal(loaded(images()), network(images()))
+
+
+def test_a_map_that_is_not_larger_is_projected_as_it_is():
+    assert "size" not in task().spec
+    assert task().network.size is None

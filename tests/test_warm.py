@@ -30,6 +30,7 @@ def folder(tmp_path_factory):
 
 
 PROBE = """
+LIMITS = lambda r: [r.RLIMIT_NOFILE, r.RLIMIT_CORE, r.RLIMIT_FSIZE, r.RLIMIT_AS]
 import os, pathlib, sys, time
 import torch
 from kdprune.errors import KdpruneError
@@ -41,6 +42,13 @@ def main(word):
         raise KdpruneError("probe: refused")
     if word == "memory":
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+    if word == "cpu memory":
+        torch.empty(2**50, dtype=torch.uint8)
+    if word == "bounds":
+        import resource
+        mask = os.umask(0)
+        print("bounds", oct(mask), os.nice(0), sorted(os.sched_getaffinity(0)))
+        print("limits", [resource.getrlimit(name) for name in LIMITS(resource)])
     if word == "crash":
         raise ValueError("broken")
     if word == "sleep":
@@ -56,13 +64,13 @@ def run(folder: Path, word: str, **variables: str) -> subprocess.CompletedProces
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("word", ["fine", "refuse", "memory", "crash"])
+@pytest.mark.parametrize("word", ["fine", "refuse", "memory", "cpu memory", "crash"])
 def test_warm_is_as_cold(folder, word):
     cold = run(folder, word, KDPRUNE_WARM="0", MINE="x")
     warmed = run(folder, word, KDPRUNE_WARM="1", MINE="x")
     assert (cold.returncode, cold.stdout) == (warmed.returncode, warmed.stdout)
-    assert cold.returncode == {"fine": 0, "refuse": 2, "memory": 2, "crash": 1}[word]
-    assert ("lower teach.batch_size" in warmed.stderr) == (word == "memory")
+    assert cold.returncode == {"fine": 0, "crash": 1}.get(word, 2)
+    assert ("lower teach.batch_size" in warmed.stderr) == ("memory" in word)
     assert str(folder) in warmed.stdout
     assert cold.stderr.splitlines()[-1] == warmed.stderr.splitlines()[-1]
     assert ("Traceback" in warmed.stderr) == (word == "crash")
@@ -169,3 +177,87 @@ def test_another_environment_has_another_server(monkeypatch):
     monkeypatch.setenv("PYTEST_CURRENT_TEST", "another")
     monkeypatch.setenv("KDPRUNE_DEVICE", "cpu")  # read by the stage itself, not while importing
     assert warm.address() == one
+
+
+BOUNDED = """
+import os, resource, sys
+os.umask(0o027)
+os.nice(3)
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+resource.setrlimit(resource.RLIMIT_NOFILE, (512, 1024))
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+resource.setrlimit(resource.RLIMIT_FSIZE, (10**8, 10**8))
+os.execv(sys.executable, [sys.executable, "-m", "stages", "probe", "bounds"])
+"""
+
+
+def bounds(folder: Path, program: str, **variables: str) -> list[str]:
+    command = [
+        sys.executable,
+        *(["-c", program] if program else ["-m", "stages", "probe", "bounds"]),
+    ]
+    environment = {**os.environ, **variables}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [line for line in done.stdout.splitlines() if line.startswith(("bounds", "limits"))]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sets the cores of a process")
+def test_a_stage_has_its_callers_umask_niceness_cores_and_limits(folder):
+    plain = bounds(folder, "")  # a server runs from now on
+    cold = bounds(folder, BOUNDED, KDPRUNE_WARM="0")
+    assert "0o27 " in cold[0]
+    assert bounds(folder, BOUNDED) == cold != plain
+    assert bounds(folder, "") == plain
+
+
+def test_a_silent_connection_blocks_nobody(folder):
+    run(folder, "fine")
+    (place,) = {path for path in (folder / ".run").glob("warm-*.sock") if answers(path)} & {
+        folder / address(folder)
+    }
+    silent, broken = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
+    with silent, broken:
+        silent.connect(str(place))
+        broken.connect(str(place))
+        broken.send((2**40).to_bytes(8, "big"))
+        begun = time.monotonic()
+        assert run(folder, "fine").returncode == 0
+        assert time.monotonic() - begun < 10
+        for one in (silent, broken):  # given up, and told so by the end of the connection
+            one.settimeout(20)
+            assert one.recv(1) == b""
+
+
+def address(folder: Path) -> str:
+    code = "from stages.runner.warm import address; print(address())"
+    told = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
+    )
+    return told.stdout.strip()
+
+
+def answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as one:
+        return one.connect_ex(str(path)) == 0
+
+
+@pytest.mark.parametrize("warmth", ["0", "1"])
+def test_a_killed_caller_without_input_leaves_nothing(folder, warmth):
+    for name in ("asleep", "survived"):
+        (folder / name).unlink(missing_ok=True)
+    closed = f"exec {sys.executable} -m stages probe sleep <&-"
+    caller = subprocess.Popen(
+        ["sh", "-c", closed], cwd=folder, env={**os.environ, "KDPRUNE_WARM": warmth}
+    )
+    deadline = time.monotonic() + 60
+    while not (folder / "asleep").exists() or not (folder / "asleep").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    stage = int((folder / "asleep").read_text())
+    caller.kill()
+    caller.wait(10)
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{stage}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{stage}").exists()

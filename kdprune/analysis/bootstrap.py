@@ -9,6 +9,8 @@ from kdprune.errors import KdpruneError
 from kdprune.outcomes import unpacked
 
 AT_ONCE = 500  # resamples, which bounds the memory
+MORE = 10  # times as many resamples, where an end is not settled
+ERRORS = 2  # Monte-Carlo standard errors within which it is not
 
 
 def right(points: pd.DataFrame, matrix: np.ndarray) -> np.ndarray:
@@ -41,21 +43,41 @@ def interval(
     """Return the ends, level indices, of the percentile interval of `locate` for [S, L, N].
 
     Whole seeds and whole images are both drawn with replacement, and crossed (the pigeonhole
-    bootstrap: Owen, Ann. Appl. Stat. 2007, arXiv:0712.1111). `locate` takes curves [R, L]. None
+    bootstrap: Owen, Ann. Appl. Stat. 2007, arXiv:0712.1111). `locate` takes curves [R, L].
+    `resamples` are drawn, and MORE times as many where these leave an end open (`settled`). None
     where there is but one seed and one image.
     """
     seeds, levels, images = outcomes.shape
     if max(seeds, images) < 2:
         return None, None
     generator = np.random.default_rng(seed)
-    flat, found = outcomes.reshape(-1, images).T, []
-    for start in range(0, resamples, AT_ONCE):
-        count = min(AT_ONCE, resamples - start)
-        each = (_drawn(generator, images, count) @ flat).reshape(count, seeds, levels)
-        found.append(locate(np.einsum("rs,rsl->rl", _drawn(generator, seeds, count), each)))
-    tail = (1 - confidence) / 2
-    ends = np.quantile(np.concatenate(found), [tail, 1 - tail], method="inverted_cdf")
+    flat = outcomes.reshape(-1, images).T
+
+    def draw(most: int) -> np.ndarray:
+        found = []
+        for start in range(0, most, AT_ONCE):
+            count = min(AT_ONCE, most - start)
+            each = (_drawn(generator, images, count) @ flat).reshape(count, seeds, levels)
+            found.append(locate(np.einsum("rs,rsl->rl", _drawn(generator, seeds, count), each)))
+        return np.concatenate(found)
+
+    tail, found = (1 - confidence) / 2, draw(resamples)
+    if not settled(found, tail):
+        found = np.concatenate([found, draw((MORE - 1) * resamples)])
+    ends = np.quantile(found, [tail, 1 - tail], method="inverted_cdf")
     return int(ends[0]), int(ends[1])
+
+
+def settled(found: np.ndarray, tail: float) -> bool:
+    """Say whether more resamples would hardly move an end of the percentile interval of `found`.
+
+    `found` are level indices [R]. An end moves to the next level where the share of resamples up to
+    a level crosses `tail` or 1 - `tail`: open is one that lies within ERRORS standard errors of it,
+    sqrt(tail (1 - tail) / R).
+    """
+    shares = np.cumsum(np.bincount(found))[:-1] / len(found)  # the last is 1
+    reach = ERRORS * np.sqrt(tail * (1 - tail) / len(found))
+    return bool((np.abs(shares[:, None] - [tail, 1 - tail]) > reach).all())
 
 
 def _drawn(generator: np.random.Generator, items: int, count: int) -> np.ndarray:

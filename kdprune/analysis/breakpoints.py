@@ -116,6 +116,8 @@ def by_kneedle(
 
     A curve that is nowhere below its start has no knee, and is kept to its end. One that is nowhere
     above the line (any fall, where there are but two levels) has none either, and is kept nowhere.
+    Where a curve does not run from its highest to its lowest accuracy, the line is still that from
+    start to end.
     """
     return np.array([_knee(row, levels) for row in means])
 
@@ -126,6 +128,8 @@ def _knee(means: np.ndarray, levels: np.ndarray) -> int:
     height = means - np.interp(levels, levels[[0, -1]], means[[0, -1]])
     if height.max() <= SLACK:  # kneed would name the end
         return 0
+    if means.max() > means[0] + SLACK or means.min() < means[-1] - SLACK:
+        return int(height.argmax())  # kneed scales by the range, which is not from start to end
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # kneed warns where it finds no knee
         # online: all knees; else kneed returns the one at the highest level, whatever its height

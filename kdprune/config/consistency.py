@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kdprune.config import values
 from kdprune.config.grid import expand, names, split_pair
 from kdprune.errors import KdpruneError, nearest
 from kdprune.untrusted import refusal
@@ -40,6 +41,8 @@ def check_plain(value: Any) -> Any:
         raise ValueError("must be a number, a string, true, false, null, or a list of these")
     elif isinstance(value, float) and not math.isfinite(value):
         raise ValueError("must be a finite number")
+    elif isinstance(value, float):
+        values.check_size(value)
     return value
 
 
@@ -90,9 +93,9 @@ def check_sweep(prune: Any) -> Any:
 
 def check(params: Any) -> None:
     """Check the `kdprune.config.schema.Params` as a whole. Raises ValueError with one line."""
-    for key, values in (("datasets", params.datasets), ("pairs", params.pairs)):
-        for value in values:
-            if values.count(value) > 1:
+    for key, named in (("datasets", params.datasets), ("pairs", params.pairs)):
+        for value in named:
+            if named.count(value) > 1:
                 raise ValueError(f"{key}: {value!r} is there twice; name each once")
     folders = params.folders or {}
     _check_folders(params.datasets, folders)
@@ -100,6 +103,7 @@ def check(params: Any) -> None:
         _check_pair(pair, params.architectures)
     _check_methods("distill.method", params.distill.method, params.distill.hyperparameters)
     _check_methods("prune.method", params.prune.method, params.prune.hyperparameters, ["both"])
+    values.check_contrasts(params.distill)
     _check_source(params.data.source, params.data.path, params.datasets)
     expected = expand(
         datasets=params.datasets,

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from kdprune.config import nesting
 from kdprune.config.schema import Params
 from kdprune.config.signatures import PACKAGES, registered, takes
 from kdprune.errors import KdpruneError, nearest
@@ -34,7 +35,9 @@ class _Loader(_Parser):
 def load(path: str | Path = "params.yaml") -> Params:
     """Read and validate params.yaml. Raises KdpruneError with one line on any fault."""
     try:
-        values = yaml.load(Path(path).read_bytes(), Loader=_Loader)
+        content = Path(path).read_bytes()
+        nesting.check(content)
+        values = yaml.load(content, Loader=_Loader)
     except OSError as error:
         raise KdpruneError(
             f"{path}: cannot be read ({error.strerror}); run `make params`"

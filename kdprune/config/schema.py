@@ -17,11 +17,13 @@ from pydantic import (
     model_validator,
 )
 
-from kdprune.config import consistency
+from kdprune.config import consistency, values
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=40)]
 Fraction = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
+Positive = Annotated[
+    float, Field(gt=0, le=1e6, allow_inf_nan=False), AfterValidator(values.check_size)
+]
 NonNegative = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
@@ -41,7 +43,7 @@ class Section(BaseModel):
 class Weights(Section):
     """A file that a teacher's weights come from, pinned: what a study is run on must not change."""
 
-    path: Annotated[str, Field(min_length=1)]
+    path: Annotated[str, Field(min_length=1), AfterValidator(values.check_home)]
     sha256: Annotated[str, BeforeValidator(consistency.check_sha256)] = Field(
         None, validate_default=True
     )
@@ -66,7 +68,7 @@ class Data(Section):
     """Where images come from, and how much of the training set is held out for validation."""
 
     source: Literal["embedded", "local", "authors", "hub", "npm", "auto"]
-    path: str | None
+    path: Annotated[str | None, AfterValidator(values.check_home)]
     validation: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
     validation_seed: Seed
 

@@ -13,14 +13,15 @@ from torch.nn import functional
 
 from kdprune.distillation.weighted import Distillation, full_precision
 from kdprune.methods import checked
-from kdprune.models.composite import Projector, ReusedClassifier, describe, frozen, pooled_maps
+from kdprune.models.composite import Projector, ReusedClassifier, describe, frozen
 
 
 @full_precision
 def simkd_loss(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
     """Return the mean squared difference of projected maps [B, C, h, w] and the teacher's.
 
-    Where sizes differ, the larger map is averaged down to the smaller, as the authors do.
+    Where sizes differ, the larger map is averaged down to the smaller, as the authors do; a larger
+    student's was averaged before the projector (`ReusedClassifier.size`).
     """
     size = min(student.shape[2], teacher.shape[2]), min(student.shape[3], teacher.shape[3])
     student = functional.adaptive_avg_pool2d(student, size)
@@ -45,10 +46,11 @@ class SimKD(Distillation):
     ) -> None:
         probe = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
         probe = probe.to(next(teacher.parameters()).device)
-        described = describe(teacher, factor, probe)
-        pooled_maps(student, probe)
-        projector = Projector(student.num_features, **described)
-        composite = ReusedClassifier(student, projector, frozen(teacher.get_classifier()))
+        described = dict(describe(teacher, student, factor, probe))
+        size, fits = described.get("size"), {k: v for k, v in described.items() if k != "size"}
+        projector = Projector(student.num_features, **fits)
+        classifier = frozen(teacher.get_classifier())
+        composite = ReusedClassifier(student, projector, classifier, size)
         super().__init__(feature, composite, teacher, ce=ce, kd=kd, **shared)
         self.projector = described
 

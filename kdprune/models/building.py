@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from kdprune.device import arrange
-from kdprune.errors import KdpruneError, nearest
+from kdprune.errors import KdpruneError, nearest, out_of_memory
 from kdprune.models.stems import cifar_stem
 from kdprune.untrusted import refusal
 
@@ -35,7 +35,7 @@ def build(
     the constructor or `kdprune.untrusted` refuses, networks without a linear classifier that has a
     bias, and weights out of reach.
     """
-    if timm_name not in timm.list_models():
+    if not timm.is_model(timm_name):  # knows tags too, as in resnet10t.c3_in1k
         hint = nearest(timm_name, timm.list_models())
         raise KdpruneError(f"architectures: timm has no network {timm_name!r}; {hint}")
     if fault := refusal(kwargs or {}):
@@ -50,6 +50,8 @@ def build(
         except KdpruneError:  # it grew above a limit (models.limits)
             raise
         except Exception as error:  # whatever timm's many constructors raise
+            if out_of_memory(error):
+                raise
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             if pretrained and isinstance(error, (OSError, RuntimeError)):
                 raise KdpruneError(

@@ -46,8 +46,15 @@ class ReusedClassifier(nn.Module):
     uses it. Pruning leaves the channels that enter the classifier alone.
     """
 
-    def __init__(self, encoder: nn.Module, projector: Projector, classifier: nn.Linear) -> None:
+    def __init__(
+        self,
+        encoder: nn.Module,
+        projector: Projector,
+        classifier: nn.Linear,
+        size: int | None = None,
+    ) -> None:
         super().__init__()
+        self.size = size  # to which larger maps are averaged before the projector
         encoder.reset_classifier(0)
         self.encoder = encoder
         self.projector = projector
@@ -55,15 +62,25 @@ class ReusedClassifier(nn.Module):
 
     @classmethod
     def blank(
-        cls, encoder: nn.Module, *, classes: int, out_channels: int, factor: float, last: str
+        cls,
+        encoder: nn.Module,
+        *,
+        classes: int,
+        out_channels: int,
+        factor: float,
+        last: str,
+        size: int | None = None,
     ) -> "ReusedClassifier":
         """Build the network around an encoder with a fresh projector and classifier."""
         projector = Projector(encoder.num_features, out_channels, factor, last)
-        return cls(encoder, projector, nn.Linear(out_channels, classes))
+        return cls(encoder, projector, nn.Linear(out_channels, classes), size)
 
     def forward_features(self, images: torch.Tensor) -> torch.Tensor:
         """[B, 3, H, W] -> [B, C, h, w]: maps in the teacher's feature space."""
-        return self.projector(self.encoder.forward_features(images))
+        maps = self.encoder.forward_features(images)
+        if self.size is not None:
+            maps = functional.adaptive_avg_pool2d(maps, self.size)
+        return self.projector(maps)
 
     def forward_head(self, maps: torch.Tensor, pre_logits: bool = False) -> torch.Tensor:
         """Pool the maps to [B, C]; go on to the logits [B, classes] unless `pre_logits`."""
@@ -79,15 +96,20 @@ class ReusedClassifier(nn.Module):
         return self.forward_head(self.forward_features(images))
 
 
-def describe(teacher: nn.Module, factor: float, probe: torch.Tensor) -> dict[str, Any]:
-    """Return the arguments of `ReusedClassifier.blank` that fit a teacher.
+def describe(
+    teacher: nn.Module, student: nn.Module, factor: float, probe: torch.Tensor
+) -> dict[str, Any]:
+    """Return the arguments of `ReusedClassifier.blank` that fit a teacher and a student.
 
     The last activation is ReLU where the teacher's features on `probe` [B, 3, H, W] are never
-    negative, and the identity elsewhere. Raises KdpruneError as `pooled_maps` does.
+    negative, and the identity elsewhere. A `size`, the teacher's, is there where the student's maps
+    are larger: as the authors do, they are averaged before the projector. Raises KdpruneError as
+    `pooled_maps` does, for both.
     """
-    maps = pooled_maps(teacher, probe)
+    maps, ours = pooled_maps(teacher, probe), pooled_maps(student, probe)
     last = "relu" if bool((maps >= 0).all()) else "identity"
-    return {"out_channels": maps.shape[1], "factor": factor, "last": last}
+    found = {"out_channels": maps.shape[1], "factor": factor, "last": last}
+    return found | ({"size": maps.shape[2]} if ours.shape[2] > maps.shape[2] else {})
 
 
 def pooled_maps(model: nn.Module, probe: torch.Tensor) -> torch.Tensor:

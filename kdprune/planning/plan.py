@@ -36,10 +36,10 @@ def plan(params: Params, project: Path, *, seconds: float | None) -> dict[str, A
     unknown size.
     """
     place = None if seconds is None else device.choose()
-    sizes = {name: _sizes(params, name, project) for name in params.datasets}
+    known = {name: sizes(params, name, project) for name in params.datasets}
     grid = {stage: params.grid[stage] for stage in ("teachers", "students", "sweeps")}
     wanted = {
-        (subject(item), sizes[item["dataset"]][1]): item["dataset"]
+        (subject(item), known[item["dataset"]][1]): item["dataset"]
         for stage in grid.values()
         for item in stage.values()
     }
@@ -50,7 +50,7 @@ def plan(params: Params, project: Path, *, seconds: float | None) -> dict[str, A
         one, classes = key
         told = "-".join(part for part in one if part)
         print(f"{number} of {len(wanted)}: {told}, {classes} classes", file=sys.stderr)
-        images = sizes[dataset][0]
+        images = known[dataset][0]
         task, teacher = _task(params, one, classes, images.train)
         networks[key] = calibration.look(task, teacher)
         if place is not None and one not in speeds:
@@ -65,7 +65,7 @@ def plan(params: Params, project: Path, *, seconds: float | None) -> dict[str, A
     rows = []
     for stage, items in grid.items():
         for name, item in items.items():
-            images, classes = sizes[item["dataset"]]
+            images, classes = known[item["dataset"]]
             network, speed = networks[subject(item), classes], speeds.get(subject(item))
             rows.append(_row(params, stage, name, item, network, images, speed))
     return {
@@ -74,7 +74,7 @@ def plan(params: Params, project: Path, *, seconds: float | None) -> dict[str, A
         "calibrate_seconds": seconds,
         "core": min(1.0, computing / wall) if wall and place == torch.device("cpu") else None,
         "threads": most,
-        "images": {name: asdict(images) for name, (images, _) in sizes.items()},
+        "images": {name: asdict(images) for name, (images, _) in known.items()},
         "rows": rows,
     }
 
@@ -84,7 +84,7 @@ def subject(item: Mapping[str, str]) -> Subject:
     return item["teacher"], item.get("student", ""), item.get("distill", "")
 
 
-def _sizes(params: Params, dataset: str, project: Path) -> tuple[Images, int]:
+def sizes(params: Params, dataset: str, project: Path) -> tuple[Images, int]:
     """Return a data set's images as they will be split, and its number of classes.
 
     CIFAR's are known; those of one's own are in the manifest of what is downloaded.

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ from kdprune.errors import KdpruneError, nearest
 from kdprune.records import network
 from kdprune.study import networks
 
-MOST = float(1 << 53)  # above, a float is no exact count
 NUMBERS = "seed level params nonzero_params macs val_accuracy test_accuracy".split()
-TRAINED = "params macs val_accuracy test_accuracy".split()  # of a network as it was trained
+WHOLE = ("seed", "params", "nonzero_params", "macs", "batch")
+HIGHEST = {"level": 1.0, "val_accuracy": 100.0, "test_accuracy": 100.0}
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -27,27 +28,28 @@ def read(path: Path) -> list[dict[str, str]]:
         raise KdpruneError(f"{path}: cannot be read ({error})") from None
 
 
-def number(row: Mapping[str, str], column: str, path: Path) -> float:
-    """Return a column of a CSV's row as a number.
+def number(row: Mapping[str, Any], column: str, path: Path) -> float:
+    """Return a column of a row as a number that it can be.
 
-    Raises KdpruneError where it is none, not finite, or out of the column's range.
+    Raises KdpruneError where it is none, is not finite, or lies outside of what such numbers are.
     """
+    held = row.get(column)
     try:
-        return _in_range(float(row[column]), column)
-    except (KeyError, TypeError, ValueError):
+        value = math.nan if isinstance(held, bool) else float(held or "")
+    except (TypeError, ValueError):
+        value = math.nan
+    if not math.isfinite(value):
         raise KdpruneError(
-            f"{path}: column {column} is missing, or holds no number that belongs there; run "
-            "`dvc repro`"
-        ) from None
-
-
-def _in_range(value: Any, column: str) -> float:
-    """Return a column's value. Raises ValueError where no result of the study can be that."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{column} is {value!r}")
-    most = 1.0 if column == "level" else 100.0 if column.endswith("accuracy") else MOST
-    if not 0 <= value <= most:  # so written, it refuses what is no number, too
-        raise ValueError(f"{column} is {value!r}")
+            f"{path}: column {column} is missing or holds no number; run `dvc repro`"
+        )
+    low, high = 0.0, HIGHEST.get(column, math.inf)
+    whole = column in WHOLE and not value.is_integer()
+    if not low <= value <= high or whole:
+        kind = "whole number" if column in WHOLE else "number"
+        within = f"from {low:g} to {high:g}" if math.isfinite(high) else f"of {low:g} or more"
+        raise KdpruneError(
+            f"{path}: {column} = {value:g}: must be a {kind} {within}; run `dvc repro`"
+        )
     return value
 
 
@@ -105,7 +107,11 @@ def _sweep(folder: Path, key: str, item: Mapping[str, str]) -> list[dict[str, An
     named = {name: item[name] for name in ("dataset", "role", "method")}
     named["network"] = network(item)
     found = [{**named, **_numbers(row, NUMBERS, path)} for row in read(path)]
-    if not any(row["level"] == 0 for row in found):
+    points = [(row["level"], row["seed"]) for row in found]
+    levels, seeds = ({point[part] for point in points} for part in (0, 1))
+    if len(set(points)) != len(points) or len(points) != len(levels) * len(seeds):
+        raise KdpruneError(f"{path}: not every seed has every level, once each; run `dvc repro`")
+    if 0 not in levels:
         raise KdpruneError(f"{path}: has no level 0 to compare with; run `dvc repro`")
     return found
 
@@ -128,9 +134,10 @@ def checkpoints(folder: Path, dataset: str) -> list[list[dict[str, Any]]]:
 def _checkpoint(path: Path) -> dict[str, Any]:
     try:
         result = json.loads(path.read_text(encoding="utf-8"))
-        row = {name: _in_range(result[name], name) for name in TRAINED}
         identity = {name: result[name] for name in ("dataset", "role")}
         name = network(result)
+        trained = [name for name in NUMBERS if name not in ("seed", "level", "nonzero_params")]
+        row = _numbers(result, trained, path)
         row["nonzero_params"] = row["params"]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise KdpruneError(f"{path}: is damaged ({error!r}); run `dvc repro`") from None
@@ -171,5 +178,5 @@ def latencies(
     return found, " and ".join(devices) or None
 
 
-def _numbers(row: Mapping[str, str], names: tuple[str, ...] | list[str], path: Path) -> dict:
+def _numbers(row: Mapping[str, Any], names: tuple[str, ...] | list[str], path: Path) -> dict:
     return {name: number(row, name, path) for name in names}

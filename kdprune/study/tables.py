@@ -107,7 +107,7 @@ def settings(params: Params) -> dict[str, Any]:
 
 def _images(params: Params) -> str:
     """Say where the images come from: the source of the built-in data sets, and one's own."""
-    own = [name for name in params.datasets if name in params.folders]
+    own = [name for name in params.datasets if name in (params.folders or {})]
     told = [] if len(own) == len(params.datasets) else [str(params.data.source)]
     return ", ".join([*told, *(f"own folder {name}" for name in own)])
 

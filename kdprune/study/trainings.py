@@ -18,6 +18,7 @@ from kdprune.records import write_csv, write_json
 from kdprune.study import paths, unfinished
 from kdprune.training.loop import Diverged, evaluate, fit
 from kdprune.training.recipe import Recipe
+from kdprune.training.remedies import remedies
 
 
 def network(params: Params, name: str, classes: int, seed: int) -> tuple[nn.Module, dict[str, Any]]:
@@ -68,9 +69,7 @@ def train(
         )
     except Diverged as error:
         where = "teach" if stage == "teach" else "distill.training"
-        hints = [f"lower {where}.lr"]
-        hints += [f"raise {where}.warmup"] * (recipe.schedule in ("cosine", "onecycle"))
-        hints += [f"set {where}.precision: fp32"] * (recipe.precision == "bf16")
+        hints = remedies(where, recipe, getattr(task, "weights", None), f"distill.{method}")
         raise KdpruneError(f"{error}; {', or '.join(hints)}") from None
     val, test = (  # in float32, as the sweeps have it, whatever the precision of the training
         evaluate(task.network, images[f"{part}_images"], images[f"{part}_labels"], *stats)

@@ -13,6 +13,7 @@ from kdprune.errors import KdpruneError
 from kdprune.pruning.pruned import Pruned, apply
 from kdprune.training.loop import Diverged, fit
 from kdprune.training.recipe import Recipe
+from kdprune.training.remedies import at_fault
 
 
 @dataclass(frozen=True)
@@ -67,5 +68,7 @@ def tuned_copy(
             title=title,
         )
     except Diverged as error:
-        raise KdpruneError(f"prune.finetune.lr = {recipe.lr}: {error}; lower it") from None
+        key = at_fault(recipe)
+        told = f"prune.finetune.{key} = {getattr(recipe, key)}: {error}; lower it"
+        raise KdpruneError(told) from None
     return network

@@ -12,6 +12,7 @@ from kdprune.errors import KdpruneError
 from kdprune.pruning.pruned import Pruned
 from kdprune.sweeps.finetune import FineTune
 from kdprune.training.recipe import Recipe
+from kdprune.training.remedies import at_fault
 
 DRAWN = 500  # views drawn together: never what a device evaluates together, for that differs
 
@@ -126,7 +127,9 @@ def tuned_heads(
         mask=pruned.masks.get(f"{name}.weight"),
     )
     if not (weights.isfinite().all() and biases.isfinite().all()):
+        key = at_fault(finetune.recipe())
         raise KdpruneError(
-            f"prune.finetune.lr = {finetune.lr}: the tuning of the classifier diverges; lower it"
+            f"prune.finetune.{key} = {getattr(finetune, key)}: the tuning of the classifier "
+            "diverges; lower it"
         )
     return weights, biases

@@ -11,6 +11,9 @@ from typing import Any
 
 import yaml
 
+from kdprune.config import nesting
+from kdprune.errors import KdpruneError
+
 FIELD = re.compile(r"\$\{(item|key)((?:\.\w+)*)\}")
 
 
@@ -120,6 +123,14 @@ def _at(values: Mapping[str, Any], dotted: str) -> Any:
 
 
 def read(path: str) -> dict[str, Any]:
-    """Read a YAML file that holds a mapping."""
+    """Read a YAML file that holds a mapping. Raises KdpruneError where it holds none."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load(Path(path).read_bytes(), Loader=loader) or {}
+    content = Path(path).read_bytes()
+    try:
+        nesting.check(content)
+        held = yaml.load(content, Loader=loader) or {}
+    except (yaml.YAMLError, ValueError) as error:
+        raise KdpruneError(f"{path}: is no YAML of ours: {' '.join(str(error).split())}") from None
+    if not isinstance(held, dict):
+        raise KdpruneError(f"{path}: holds no mapping; put back what git has")
+    return held

@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from kdprune.errors import KdpruneError
+from kdprune.errors import KdpruneError, status_of
 from kdprune.files import replacing
 from kdprune.study.paths import LOCK
 
@@ -36,14 +36,10 @@ def keep_lock() -> None:
             f"{LOCK}: was cut off while DVC wrote it; it was put back from {COPY}: run the command "
             "again"
         )
-    if COPY.exists() and (lost := _entries(COPY).keys() - _entries(LOCK).keys()):
+    if lost := _lost():
         earlier = COPY.with_name("dvc.lock.earlier")
         COPY.replace(earlier)
-        print(
-            f"kdprune: {LOCK}: lacks {len(lost)} of the stages that {earlier} has, such as "
-            f"{min(lost)}; if you removed none, stop, and `cp -p {earlier} {LOCK}`",
-            file=sys.stderr,
-        )
+        _tell(lost, earlier)
     _copy(LOCK, COPY)
 
 
@@ -69,11 +65,25 @@ def free() -> bool:
     return True
 
 
+def _lost() -> set[str]:
+    """Return the stages that dvc.lock lacks and its copy has."""
+    return _entries(COPY).keys() - _entries(LOCK).keys() if COPY.exists() else set()
+
+
+def _tell(lost: set[str], earlier: Path) -> None:
+    print(
+        f"kdprune: {LOCK}: lacks {len(lost)} of the stages that {earlier} has, such as "
+        f"{min(lost)}; if you removed none, stop, and `cp -p {earlier} {LOCK}`",
+        file=sys.stderr,
+    )
+
+
 def _is_cut() -> bool:
-    """Say whether dvc.lock is empty, ends within a line, or has only its copy's first stages.
+    """Say whether dvc.lock is empty, ends within a line or a stage, or has none of its copy's.
 
     DVC writes the stages in the order in which it read them; of those, the one that has just run
-    may be another, and the last may be half there. What git has committed is as it should be.
+    may be another. What ends behind a whole stage is as likely a person's doing, and is told of.
+    What git has committed is as it should be.
     """
     if not LOCK.read_bytes().endswith(b"\n"):
         return True
@@ -82,6 +92,8 @@ def _is_cut() -> bool:
     if names == list(whole) or names != list(whole)[: len(names)]:
         return False
     if sum(found[name] != whole[name] for name in names[:-1]) > 1:
+        return False
+    if names and _fields(found[names[-1]]) == _fields(whole[names[-1]]):
         return False
     unchanged = ["git", "diff", "--quiet", "HEAD", "--", str(LOCK)]
     return subprocess.run(unchanged, capture_output=True, check=False).returncode != 0
@@ -105,18 +117,28 @@ def _entries(lock: Path) -> dict[str, str]:
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
+def _fields(entry: str) -> list[str]:
+    """Return the keys of a stage's entry, line by line: all there, unless it was cut off."""
+    return re.findall(r"^ *(?:- )?[^\s:]+:", entry, flags=re.MULTILINE)
+
+
 def _copy(one: Path, other: Path) -> None:
     with replacing(other) as temporary:
         shutil.copy2(one, temporary)
 
 
 def main() -> int:
-    """Mend, and say what was mended."""
+    """Mend, and say what was mended; return the exit status."""
+    return status_of(_mend)
+
+
+def _mend() -> None:
     if put_back():
         print(f"kdprune: {LOCK}: was cut off; it was put back from {COPY}", file=sys.stderr)
+    elif LOCK.exists() and (lost := _lost()):
+        _tell(lost, COPY)
     if free():
         print(f"kdprune: {RWLOCK}: was cut off; it was removed", file=sys.stderr)
-    return 0
 
 
 if __name__ == "__main__":

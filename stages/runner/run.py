@@ -28,6 +28,7 @@ def run(arguments: list[str]) -> int:
 
         keep_lock()
         announce(name, *instance)
+        importlib.import_module("kdprune.planning.rehearsal").before(name)
         with recorded(name, "".join(instance)), drawn(name, "".join(instance)):
             importlib.import_module(f"stages.{name}").main(*instance)
 

@@ -25,6 +25,8 @@ LIBRARIES = (
     "dvclive",
 )
 LATER = ("scipy.stats", "kneed", "seaborn")  # for analysis: imported while the first stage runs
+SILENCE = 5.0  # seconds in which a caller must have said all that it wants
+LONGEST = 2**24  # bytes of a request, which is about as long as the environment
 IDLE = 15.0  # seconds without a stage after which the server ends
 
 
@@ -38,16 +40,27 @@ def serve() -> None:
         ours = path.stat().st_ino
         selector.register(listener, selectors.EVENT_READ)
         children: dict[int, socket.socket] = {}
+        waiting: dict[socket.socket, Request] = {}
         last, later = time.monotonic(), list(LATER)
         while children or time.monotonic() - last < IDLE:
             for key, _ in selector.select(timeout=0.02 if children else 0.5):
                 if key.fileobj is listener:
                     connection, _ = listener.accept()
-                    children[_fork(connection, [listener, *children.values()])] = connection
-                    selector.register(connection, selectors.EVENT_READ)
+                    connection.setblocking(False)
+                    waiting[connection] = Request()
+                    selector.register(connection, selectors.EVENT_READ, connection)
+                elif request := waiting.get(key.data):
+                    if request.read(key.data):
+                        del waiting[key.data]
+                        others = [listener, *waiting, *children.values()]
+                        children[_fork(request, [key.data, *others])] = key.data
                 else:  # nothing is ever sent to us again: the caller has gone
                     selector.unregister(key.fileobj)
                     _end(next(pid for pid, held in children.items() if held is key.fileobj))
+            for connection in [one for one, request in waiting.items() if request.lost()]:
+                waiting.pop(connection).close()
+                selector.unregister(connection)
+                connection.close()
             if children and later:
                 with contextlib.suppress(ImportError):
                     importlib.import_module(later.pop(0))
@@ -69,20 +82,58 @@ def _listen(path: Path) -> socket.socket:
     return listener
 
 
-def _fork(connection: socket.socket, others: list[socket.socket]) -> int:
+class Request:
+    """What a caller sends, as it comes: 8 bytes that say how long it is, with the caller's three
+    standard files, and then a text. It is whole before any fork: what can be read from a connection
+    later means that the caller has gone.
+    """
+
+    def __init__(self) -> None:
+        self.handles: list[int] = []
+        self._content = b""
+        self._broken = False
+        self._until = time.monotonic() + SILENCE
+
+    def read(self, connection: socket.socket) -> bool:
+        """Read what is there, without waiting; return whether the request is whole."""
+        try:
+            part, handles, *_ = socket.recv_fds(connection, 2**16, 3)
+        except BlockingIOError:
+            return False
+        except OSError:
+            part, handles = b"", []
+        self.handles += handles
+        self._content += part
+        length = int.from_bytes(self._content[:8], "big")
+        self._broken = not part or length > LONGEST or len(self.handles) > 3
+        return not self._broken and len(self._content) >= max(8, 8 + length)
+
+    def lost(self) -> bool:
+        """Say whether it will never be whole: the caller has gone, is silent or is none of ours."""
+        return self._broken or time.monotonic() > self._until
+
+    def text(self) -> str:
+        """Return what was asked for."""
+        return self._content[8:].decode()
+
+    def close(self) -> None:
+        """Close the caller's files."""
+        for handle in self.handles:
+            os.close(handle)
+
+
+def _fork(request: Request, others: list[socket.socket]) -> int:
     """Fork; the child becomes the stage that is asked for. Returns the child's process id."""
-    request, handles = _receive(connection)
     server = os.getpid()
     child = os.fork()
     if child:
-        for handle in handles:
-            os.close(handle)
+        request.close()
         return child
     status = 1
     try:
-        for held in (connection, *others):
+        for held in others:
             held.close()
-        status = _become(request, handles, server)
+        status = _become(request.text(), request.handles, server)
     except SystemExit as error:
         status = error.code if isinstance(error.code, int) else 1
     except BaseException:
@@ -92,20 +143,6 @@ def _fork(connection: socket.socket, others: list[socket.socket]) -> int:
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(status)
-
-
-def _receive(connection: socket.socket) -> tuple[str, list[int]]:
-    """Read a request and the caller's three standard files. It is whole before any fork:
-    what can be read from a connection later means that the caller has gone.
-    """
-    header, handles, *_ = socket.recv_fds(connection, 8, 3)
-    length, request = int.from_bytes(header, "big"), b""
-    while len(request) < length:
-        part = connection.recv(length - len(request))
-        if not part:
-            break
-        request += part
-    return request.decode(), list(handles)
 
 
 def _become(request: str, handles: list[int], server: int) -> int:

@@ -28,6 +28,7 @@ def run(arguments: list[str], *, start: bool) -> int:
 
     Returns the stage's exit status. Falls back to a cold start where no server can be had.
     """
+    hold_standard()
     if os.environ.get("KDPRUNE_WARM", "1") == "0" or not hasattr(os, "fork"):
         return _cold(arguments)
     connection = _connect()
@@ -44,7 +45,7 @@ def run(arguments: list[str], *, start: bool) -> int:
 
 
 def address() -> Path:
-    """Return the server's socket, one per interpreter and environment (threads, paths, locale).
+    """Return the server's socket, one per interpreter, environment and bounds.
 
     Relative to the project, for a path of more than 100 bytes can't be a socket's name.
     """
@@ -53,8 +54,42 @@ def address() -> Path:
         for name, value in os.environ.items()
         if name not in PER_PROCESS and not name.startswith(PASSED_ON)
     )
-    digest = hashlib.sha256(repr((sys.executable, relevant)).encode()).hexdigest()
-    return Path(".run") / f"warm-{digest[:12]}.sock"
+    told = sys.executable, relevant, bounds()
+    return Path(".run") / f"warm-{hashlib.sha256(repr(told).encode()).hexdigest()[:12]}.sock"
+
+
+def bounds() -> list[object]:
+    """Return what a child has from its parent beside the environment: umask, nice, cores, limits.
+
+    A server has those of the caller that started it, and passes them on to its stages.
+    """
+    import resource  # not on Windows
+
+    umask = os.umask(0o077)
+    os.umask(umask)
+    names = sorted(name for name in dir(resource) if name.startswith("RLIMIT_"))
+    limits = [resource.getrlimit(getattr(resource, name)) for name in names]
+    found: list[object] = [umask, os.getuid(), os.getgid(), os.nice(0), limits]
+    if hasattr(os, "sched_getaffinity"):
+        found += [sorted(os.sched_getaffinity(0)), os.sched_getscheduler(0)]
+    for name in ("cgroup", "oom_score_adj"):  # Linux: a container's or a unit's share of memory
+        try:
+            found.append(Path(f"/proc/self/{name}").read_text())
+        except OSError:
+            continue
+    return found
+
+
+def hold_standard() -> None:
+    """Open the standard files that the caller closed, on nothing.
+
+    Else a socket would get their numbers, be passed on as the stage's input, and so outlive us.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, this one
 
 
 def _cold(arguments: list[str]) -> int:

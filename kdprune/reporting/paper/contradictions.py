@@ -73,23 +73,29 @@ def _computed() -> list[str]:
         "within 1 % of the network (and rounding) of such a step. Ours lie on the grid.",
         f"No single tolerance explains its breakpoints: there, students stand at {listed(ranges)} "
         "points against the distilled ones. Ours follow one stated rule.",
-        f"The same teacher has different unpruned accuracies: {listed(twice)}. Each row is "
+        f"The same network has two accuracies before pruning: {listed(twice)}. Each row is "
         "compared as printed.",
     ]
 
 
 def _twice() -> list[str]:
-    groups = published.breakpoints().groupby(["dataset", "teacher"], sort=False).teacher_accuracy
+    """Say which teachers, and which students of a teacher, are printed with several accuracies."""
+    table = published.breakpoints()
+    kinds = {
+        "unpruned": (["dataset", "teacher"], "teacher_accuracy"),
+        "distilled": (["dataset", "teacher", "student"], "distilled_accuracy"),
+    }
     return [
-        f"{teacher} {listed([figure(value) for value in dict.fromkeys(values)])} "
-        f"({dataset(name)}, table {TABLES[name]})"
-        for (name, teacher), values in groups
+        f"{names[-1]} {listed([figure(value) for value in dict.fromkeys(values)])} {how} "
+        f"({dataset(names[0])}, table {TABLES[names[0]]})"
+        for how, (keys, column) in kinds.items()
+        for names, values in table.groupby(keys, sort=False)[column]
         if len(set(values)) > 1
     ]
 
 
 STATED = [
-    "One cell in each of Tables 1 and 2 carries an error margin, and one note defines the "
+    "Three cells of Table 1 and two of Table 2 carry an error margin, and one note defines the "
     "parameters at the breakpoint as a ratio where the table holds counts. The margins are left "
     "out, the counts are read as counts.",
     "The same parameter counts stand in both tables and are mostly those of networks with 1000 "

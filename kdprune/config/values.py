@@ -1,0 +1,39 @@
+"""What single values must be for the machine, beyond their type and range."""
+
+import os
+from typing import Any
+
+from kdprune.config.grid import names
+
+SMALLEST = 1e-12  # of what is not 0; beyond lie numbers that 32-bit floats do not hold
+CONTRASTS = 2**25  # of crd in a batch: their row numbers alone are 256 MiB
+
+
+def check_size(value: float) -> float:
+    """Check that a number is 0, or not so near 0 that what it divides is endless.
+
+    Raises ValueError.
+    """
+    if 0 < abs(value) < SMALLEST:
+        raise ValueError(f"must be {SMALLEST:g} at least")
+    return value
+
+
+def check_home(path: Any) -> Any:
+    """Check that a path's ~ or ~user stands for a folder. Raises ValueError."""
+    if isinstance(path, str) and path.startswith("~") and os.path.expanduser(path) == path:
+        raise ValueError(f"{path.split('/')[0]} is no user's home here; write the whole path")
+    return path
+
+
+def check_contrasts(distill: Any) -> None:
+    """Check that crd's batches, of a `schema.Distill`, do not stand still. Raises ValueError."""
+    negatives = distill.hyperparameters.get("crd", {}).get("negatives", 0)
+    if "crd" not in names(distill.method) or not isinstance(negatives, int):
+        return
+    most = CONTRASTS // distill.training.batch_size - 1
+    if negatives > most:
+        raise ValueError(
+            f"distill.crd.negatives = {negatives}: must be {most} at most with batches of "
+            f"{distill.training.batch_size}, lest each takes minutes; 16384 is the authors'"
+        )

@@ -1,0 +1,58 @@
+"""Tries the whole grid on random numbers before the first training, once for each study.
+
+What is tried stands in kdprune.planning.trial. That all went well is remembered by a hash of what
+it follows from, so that it costs nothing the second time: not even an import of torch.
+"""
+
+import hashlib
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from kdprune.config.params import Params, load
+from kdprune.errors import status_of
+from kdprune.files import replacing
+
+REMEMBERED = Path(".run/rehearsed")
+TRAININGS = ("teach", "distill")  # the stages before which it is due
+ROOMS = ("models", "distillation", "pruning", "planning")  # whose code decides what is refused
+LIBRARIES = ("torch", "timm", "torch-pruning")
+
+
+def rehearse(params: Params) -> None:
+    """Build, train for a step, cut and run every network of the grid, unless that was done before.
+
+    Raises KdpruneError for the first fault, as the stage itself would after hours.
+    """
+    digest = _digest(params)
+    if REMEMBERED.is_file() and REMEMBERED.read_text(errors="replace").strip() == digest:
+        return
+    from kdprune.planning.trial import run
+
+    run(params, Path())
+    with replacing(REMEMBERED) as temporary:
+        temporary.write_text(f"{digest}\n")
+
+
+def before(stage: str) -> None:
+    """Rehearse where `stage` trains. Raises KdpruneError as `rehearse` does."""
+    if stage in TRAININGS:
+        rehearse(load())
+
+
+def _digest(params: Params) -> str:
+    """Return a hash of all that the trial follows from."""
+    told = hashlib.sha256(params.model_dump_json().encode())
+    for name in params.folders or {}:
+        manifest = Path("data", name, "manifest.json")  # how many images and classes there are
+        told.update(manifest.read_bytes() if manifest.is_file() else b"none")
+    package = Path(__file__).parents[1]
+    for file in sorted(file for room in ROOMS for file in (package / room).glob("*.py")):
+        told.update(file.read_bytes())
+    for name in LIBRARIES:
+        told.update(metadata.version(name).encode())
+    return told.hexdigest()
+
+
+if __name__ == "__main__":
+    sys.exit(status_of(lambda: rehearse(load())))
