@@ -15,7 +15,7 @@ from kdprune.distillation.none import Supervised
 from kdprune.errors import KdpruneError
 from kdprune.models import counts
 from kdprune.models.composite import Projector, ReusedClassifier
-from kdprune.pruning import METHODS, channel, groups
+from kdprune.pruning import METHODS, channel, groups, surgery
 from kdprune.pruning.pruned import apply
 from kdprune.sweeps import heads
 from kdprune.sweeps.batchnorm import re_estimate
@@ -120,7 +120,7 @@ def test_channel_removal_meets_levels_and_equals_masking(family):
     layers = counts.prunable(model)
 
     def removed(steps: int) -> int:
-        kept = channel.kept_after(found, ranked, order[:steps])
+        kept = surgery.kept_after(found, ranked, order[:steps])
         return sum(channel._removed_weights(layers, kept).values())
 
     for pruned in METHODS["channel"](model, LEVELS):
@@ -132,7 +132,7 @@ def test_channel_removal_meets_levels_and_equals_masking(family):
         nearest = min((steps - 1, steps, steps + 1), key=lambda n: abs(removed(max(n, 0)) - target))
         assert abs(gone - target) <= abs(removed(max(nearest, 0)) - target)
         masked = copy.deepcopy(model)
-        channel._mask(masked, channel.kept_after(found, ranked, order[:steps]))
+        surgery.mask(masked, surgery.kept_after(found, ranked, order[:steps]))
         with torch.no_grad():
             expected, logits = masked(images()), pruned.model(images())
         torch.testing.assert_close(logits, expected, rtol=1e-5, atol=1e-5)
