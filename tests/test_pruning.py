@@ -9,7 +9,6 @@ import torch
 from networks import TINY, dataset, images, tiny
 from torch import nn
 
-from kdprune import models
 from kdprune.data.augment import normalise, random_crop_flip
 from kdprune.distillation.none import Supervised
 from kdprune.errors import KdpruneError
@@ -173,14 +172,6 @@ def test_mask_levels_are_of_what_can_be_masked(family):
 
 def names_of(wanted: nn.Module, model: nn.Module) -> list[str]:
     return [name for name, module in model.named_modules() if module is wanted]
-
-
-def test_grouped_convolutions_are_refused():
-    kwargs = {"layers": [1, 1, 1, 1], "cardinality": 2, "base_width": 8}
-    model = models.build("resnext50_32x4d", classes=4, kwargs=kwargs)
-    with pytest.raises(KdpruneError, match="grouped convolutions"):
-        next(METHODS["channel"](model, [0.5]))
-    assert next(METHODS["weight"](model, [0.5])).sparsity == pytest.approx(0.5, abs=1e-3)
 
 
 @pytest.mark.parametrize("method", METHODS)
