@@ -25,7 +25,7 @@ from kdprune.distillation.none import Supervised
 from kdprune.errors import KdpruneError
 from kdprune.models import counts
 from kdprune.outcomes import packed
-from kdprune.pruning import METHODS, channel, groups
+from kdprune.pruning import METHODS, channel, groups, surgery
 from kdprune.records import write_json
 from kdprune.sweeps.finetune import FineTune
 from kdprune.sweeps.sweep import sweep
@@ -295,8 +295,8 @@ def test_channels_that_are_zero_go_first_and_are_not_missed():
     group = next(item for item in groups.find(model) if item.sites[0].layer == "layer2.0.conv1")
     assert set(channel.ranking(model, group)[:4]) == {0, 1, 2, 3}
     assert not torch.equal(before(images()), logits)
-    kept = channel.kept_after([group], [channel.ranking(model, group)], [0] * 4)
-    channel._cut(model, [group], kept)
+    kept = surgery.kept_after([group], [channel.ranking(model, group)], [0] * 4)
+    surgery.cut(model, [group], kept)
     assert model.layer2[0].conv1.weight.shape[0] == before.layer2[0].conv1.weight.shape[0] - 4
     torch.testing.assert_close(model(images()), logits, rtol=1e-5, atol=1e-5)
 

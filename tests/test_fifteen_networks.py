@@ -24,7 +24,7 @@ from kdprune import models
 from kdprune.config.grid import split_pair
 from kdprune.distillation import METHODS as DISTILLERS
 from kdprune.models import counts
-from kdprune.pruning import METHODS, channel, groups
+from kdprune.pruning import METHODS, channel, groups, surgery
 
 ARCHITECTURES = yaml.safe_load((ROOT / "conf" / "architectures.yaml").read_text())["architectures"]
 PAIRS = yaml.safe_load((ROOT / "conf" / "profile" / "paper.yaml").read_text())["pairs"]
@@ -185,7 +185,7 @@ def test_channel_removal_meets_the_level_and_equals_masking(network, monkeypatch
     gone = total - sum(layer.weight.numel() for layer in counts.prunable(pruned.model).values())
     assert gone == round(pruned.sparsity * total)
     steps = round(pruned.ratio * sum(group.size for group in found))
-    around = [channel.kept_after(found, ranked, order[: steps + i]) for i in (-1, 0, 1)]
+    around = [surgery.kept_after(found, ranked, order[: steps + i]) for i in (-1, 0, 1)]
     less, equal, more = (sum(channel._removed_weights(layers, kept).values()) for kept in around)
     assert less < equal == gone < more  # one channel of one group makes the difference
     assert abs(gone - LEVEL * total) <= min(abs(less - LEVEL * total), abs(more - LEVEL * total))

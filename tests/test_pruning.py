@@ -9,13 +9,12 @@ import torch
 from networks import TINY, dataset, images, tiny
 from torch import nn
 
-from kdprune import models
 from kdprune.data.augment import normalise, random_crop_flip
 from kdprune.distillation.none import Supervised
 from kdprune.errors import KdpruneError
 from kdprune.models import counts
 from kdprune.models.composite import Projector, ReusedClassifier
-from kdprune.pruning import METHODS, channel, groups
+from kdprune.pruning import METHODS, channel, groups, surgery
 from kdprune.pruning.pruned import apply
 from kdprune.sweeps import heads
 from kdprune.sweeps.batchnorm import re_estimate
@@ -122,7 +121,7 @@ def test_channel_removal_meets_levels_and_equals_masking(family):
     layers = counts.prunable(model)
 
     def removed(steps: int) -> int:
-        kept = channel.kept_after(found, ranked, order[:steps])
+        kept = surgery.kept_after(found, ranked, order[:steps])
         return sum(channel._removed_weights(layers, kept).values())
 
     for pruned in METHODS["channel"](model, LEVELS):
@@ -134,7 +133,7 @@ def test_channel_removal_meets_levels_and_equals_masking(family):
         nearest = min((steps - 1, steps, steps + 1), key=lambda n: abs(removed(max(n, 0)) - target))
         assert abs(gone - target) <= abs(removed(max(nearest, 0)) - target)
         masked = copy.deepcopy(model)
-        channel._mask(masked, channel.kept_after(found, ranked, order[:steps]))
+        surgery.mask(masked, surgery.kept_after(found, ranked, order[:steps]))
         with torch.no_grad():
             expected, logits = masked(images()), pruned.model(images())
         torch.testing.assert_close(logits, expected, rtol=1e-5, atol=1e-5)
@@ -175,14 +174,6 @@ def test_mask_levels_are_of_what_can_be_masked(family):
 
 def names_of(wanted: nn.Module, model: nn.Module) -> list[str]:
     return [name for name, module in model.named_modules() if module is wanted]
-
-
-def test_grouped_convolutions_are_refused():
-    kwargs = {"layers": [1, 1, 1, 1], "cardinality": 2, "base_width": 8}
-    model = models.build("resnext50_32x4d", classes=4, kwargs=kwargs)
-    with pytest.raises(KdpruneError, match="grouped convolutions"):
-        next(METHODS["channel"](model, [0.5]))
-    assert next(METHODS["weight"](model, [0.5])).sparsity == pytest.approx(0.5, abs=1e-3)
 
 
 @pytest.mark.parametrize("method", METHODS)

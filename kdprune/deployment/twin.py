@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from kdprune.errors import KdpruneError
-from kdprune.pruning import channel, groups
+from kdprune.pruning import channel, groups, surgery
 from kdprune.pruning.groups import IN, OUT
 from kdprune.pruning.pruned import Pruned
 
@@ -24,7 +24,7 @@ def masked_twin(dense: nn.Module, pruned: Pruned, input_size: int = 32) -> nn.Mo
     order = channel.removal_order([group.size for group in found])
     steps = round(pruned.ratio * sum(group.size for group in found))
     ranked = [channel.ranking(dense, group) for group in found]
-    kept = channel.kept_after(found, ranked, order[:steps])
+    kept = surgery.kept_after(found, ranked, order[:steps])
     twin = copy.deepcopy(dense).requires_grad_(False).eval()
     for name, layer in twin.named_modules():
         small = pruned.model.get_submodule(name)
@@ -44,7 +44,8 @@ def _spread(
         return
     kept = [rows, columns][: min(into.dim(), 2)]
     at = [
-        torch.arange(size) if keep is None else torch.as_tensor(np.flatnonzero(keep))
+        # a grouped convolution stores the inputs of one group, and all lose the same places
+        torch.arange(size) if keep is None else torch.as_tensor(np.flatnonzero(keep[:size]))
         for size, keep in zip(into.shape, kept, strict=False)
     ]
     if tuple(map(len, at)) != tuple(values.shape[: len(at)]):

@@ -10,18 +10,16 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import numpy as np
-import torch
 from torch import nn
 
-from kdprune.device import arrange
 from kdprune.errors import KdpruneError
 from kdprune.methods import checked
 from kdprune.models import counts
-from kdprune.pruning import groups
+from kdprune.pruning import groups, trial
 from kdprune.pruning.groups import IN, OUT, Group
-from kdprune.pruning.pruned import Pruned, apply
-
-Kept = dict[tuple[str, str], np.ndarray]  # (layer, side) -> True per index that stays
+from kdprune.pruning.pruned import Pruned
+from kdprune.pruning.surgery import Kept, cut, kept_after, mask
+from kdprune.pruning.transformed import refuse_transformed
 
 
 @checked
@@ -44,6 +42,7 @@ def prune(
     networks that cannot be followed, and for levels out of reach with one channel left in every
     group.
     """
+    refuse_transformed(model)
     found = groups.find(model, input_size)
     ranked = [ranking(model, group) for group in found]
     order = removal_order([group.size for group in found])
@@ -69,9 +68,10 @@ def prune(
         pruned, masks = copy.deepcopy(model), {}
         if steps:
             if mode == "remove":
-                _cut(pruned, found, kept)
+                cut(pruned, found, kept)
+                trial.run(pruned, input_size)
             else:
-                masks = _mask(pruned, kept)
+                masks = mask(pruned, kept)
         rows = [
             {
                 "layer": name,
@@ -104,19 +104,6 @@ def removal_order(sizes: Sequence[int]) -> list[int]:
     return [group for _, group in sorted(steps)]
 
 
-def kept_after(found: list[Group], ranked: list[np.ndarray], order: Sequence[int]) -> Kept:
-    """Return what stays of each layer's sides when the groups in `order` lose a channel each."""
-    lost = np.bincount(np.asarray(order, int), minlength=len(found))
-    kept: Kept = {}
-    for group, scores, count in zip(found, ranked, lost, strict=True):
-        gone = np.zeros(group.size, bool)
-        gone[scores[:count]] = True
-        for site in group.sites:
-            side = kept.setdefault((site.layer, site.side), np.ones(site.width, bool))
-            side[site.indices[gone[site.channels]]] = False
-    return kept
-
-
 def _removed_weights(layers: counts.Layers, kept: Kept) -> dict[str, int]:
     """Count the weights that go with removed outputs and inputs."""
     removed = {}
@@ -125,7 +112,7 @@ def _removed_weights(layers: counts.Layers, kept: Kept) -> dict[str, int]:
         if (name, OUT) in kept:
             rows = int(kept[name, OUT].sum())
         if (name, IN) in kept:
-            columns = int(kept[name, IN].sum())
+            columns = int(kept[name, IN][:columns].sum())  # of one group, where there are several
         taps = layer.weight[0, 0].numel()
         removed[name] = layer.weight.numel() - rows * columns * taps
     return removed
@@ -161,29 +148,3 @@ def _steps_to(target: float, most: int, removed_after: Callable[[int], int]) -> 
 
 def _share(order: Sequence[int], sizes: Sequence[int]) -> float:
     return len(order) / sum(sizes) if sizes else 0.0
-
-
-def _cut(model: nn.Module, found: list[Group], kept: Kept) -> None:
-    """Cut what is not kept out of `model`, each side of each layer once, by Torch-Pruning."""
-    surgery = {(site.layer, site.side): site.cut for group in found for site in group.sites}
-    for (name, side), keep in kept.items():
-        gone = np.flatnonzero(~keep).tolist()
-        if gone:
-            surgery[name, side](model.get_submodule(name), gone)
-    arrange(model)  # what is cut is stored anew
-
-
-def _mask(model: nn.Module, kept: Kept) -> dict[str, torch.Tensor]:
-    """Zero the filters that are not kept, their biases and their batch norm."""
-    masks: dict[str, torch.Tensor] = {}
-    for (name, side), keep in kept.items():
-        if side == IN:  # fed by zeros: the weights there do nothing, and are not counted
-            continue
-        for part, parameter in model.get_submodule(name).named_parameters(recurse=False):
-            alive = torch.as_tensor(keep, device=parameter.device)
-            shape = [-1] + [1] * (parameter.dim() - 1)
-            mask = alive.view(shape).expand_as(parameter).contiguous()
-            if not mask.all():
-                masks[f"{name}.{part}"] = mask
-    apply(model, masks)
-    return masks

@@ -17,6 +17,7 @@ from kdprune.errors import KdpruneError
 from kdprune.methods import checked
 from kdprune.models import counts
 from kdprune.pruning.pruned import Pruned, apply
+from kdprune.pruning.transformed import refuse_transformed
 
 
 @checked
@@ -34,11 +35,13 @@ def prune(
     "layer": exactly round(level * n) of each layer's n weights. scope "global": exactly
     round(level * N) of all N weights in one ranking, but at least the share `floor` of each layer
     stays. Ties go by position, so that the masks of rising levels are nested. Raises KdpruneError
-    for an unknown scope or floor, and where `floor` leaves too few weights to remove.
+    for an unknown scope or floor, for layers that do not multiply by the weights that they store,
+    and where `floor` leaves too few weights to remove.
     """
     weights = {name: layer.weight.detach() for name, layer in counts.prunable(model).items()}
     ranked = {name: ranking(weight) for name, weight in weights.items()}
     joint = _joint_ranking(weights, ranked, floor) if scope == "global" else None
+    refuse_transformed(model)
     total = sum(weight.numel() for weight in weights.values())
     for level in levels:
         if joint is None:

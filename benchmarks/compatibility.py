@@ -1,0 +1,210 @@
+"""Which timm networks can be pruned and exported: works, or the line that refuses.
+
+    python benchmarks/compatibility.py --write docs/reference/networks.md
+    python benchmarks/compatibility.py resnext50_32x4d ghostnet_100
+
+Each network is tried in a process of its own, with random weights, ten classes and images of 32 x
+32, and given up after two minutes. Anything but "works" and a line of kdprune's is a fault, and
+ends in exit status 1.
+"""
+
+import argparse
+import importlib.metadata
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+SECONDS = 120
+FORMS = ("torch",)  # ONNX takes minutes a network, and follows from the torch program
+LEVELS = (0.7, 0.5, 0.3, 0.1)  # the highest that is reached is told
+SMALL = {"img_size": 32, "patch_size": 4}
+PLAIN = """ghostnet_100 mixnet_s mixnet_m res2net50_26w_4s skresnet18 resnetblur18 nf_resnet26
+cspresnet50 rexnet_100 resnext50_32x4d regnetx_002 regnety_002 convnext_atto resnet18
+densenet121 mobilenetv1_100 efficientnet_b0 vgg11_bn seresnet50 ecaresnet26t resnet10t
+resnet26d resnetv2_50 resnetv2_50d_gn resnest14d dla34 repvgg_a0 mobileone_s0
+mobilenetv2_100 mobilenetv3_small_100 mobilenetv3_large_100 mobilenetv4_conv_small
+mnasnet_100 fbnetc_100 spnasnet_100 lcnet_050 tinynet_e hardcorenas_a
+efficientnet_lite0 tf_efficientnet_b0 tf_efficientnetv2_b0 ghostnetv2_100
+repghostnet_050 hgnetv2_b0 starnet_s1 convnextv2_atto ese_vovnet19b_dw vovnet39a
+selecsls42b seresnext26t_32x4d regnetz_005 res2next50 cspdarknet53 darknet53 dpn48b
+nf_regnet_b0 dm_nfnet_f0 inception_v3 xception41 fastvit_t8 edgenext_xx_small
+efficientformerv2_s0 levit_128s resnet50"""
+NETWORKS: dict[str, dict[str, Any]] = {name: {} for name in PLAIN.split()} | {
+    "vit_tiny_patch16_224": SMALL,
+    "deit_tiny_patch16_224": SMALL,
+    "mixer_s32_224": SMALL,
+}
+COLUMNS = ("weight", "channel, remove", "channel, mask", "export")
+
+
+def attempts(name: str) -> dict[str, str]:
+    """Try one network in this process; return a word or a line per column."""
+    import torch
+
+    from kdprune import models
+    from kdprune.deployment import forms
+    from kdprune.errors import KdpruneError
+    from kdprune.pruning import METHODS, groups
+
+    torch.set_num_threads(1)
+    kwargs = NETWORKS.get(name, {})
+    told: dict[str, str] = {}
+
+    def attempt(column: str, act: Callable[[], str]) -> None:
+        try:
+            told[column] = act()
+        except KdpruneError as error:
+            told[column] = str(error)
+        except Exception as error:  # what the table is there to show
+            told[column] = f"FAULT {type(error).__name__}: {error}".splitlines()[0]
+        print(json.dumps(told), flush=True)
+
+    try:
+        model = models.build(name, classes=10, kwargs=kwargs, seed=0)
+    except KdpruneError as error:
+        print(json.dumps(dict.fromkeys(COLUMNS, str(error))))
+        return told
+    images = torch.randn(2, 3, 32, 32)
+    best = {"model": model}
+
+    def pruned(method: str, levels: tuple[float, ...], **how: Any) -> str:
+        for level in levels:
+            try:
+                found = next(METHODS[method](model, [level], **how))
+            except KdpruneError as error:
+                if "at most" not in str(error) or level == levels[-1]:
+                    raise
+                continue
+            with torch.inference_mode():
+                if found.model.eval()(images).isnan().any():
+                    return "FAULT NaN"
+            if how.get("mode") == "remove":
+                best["model"] = found.model
+            return "works" if method == "weight" else f"works to {level:.0%}"
+        return "FAULT no level"
+
+    def export() -> str:
+        metadata = {"input": {"shape": [3, 32, 32]}}
+        with tempfile.TemporaryDirectory() as folder:
+            for form in FORMS:
+                path = Path(folder) / forms.FILES[form]
+                forms.WRITERS[form](path, best["model"].eval(), metadata)
+                with torch.inference_mode():
+                    expected, given = best["model"](images), forms.READERS[form](path)(images)
+                if (expected - given).abs().max() > 1e-3 * expected.abs().max():
+                    return f"FAULT {form} gives other outputs"
+        return "works"
+
+    attempt("weight", lambda: pruned("weight", (0.5,)))
+    traced: list[Any] = []
+    find = groups.find
+
+    def once(*arguments: Any) -> Any:  # the levels and modes share what takes the time
+        if not traced:
+            traced.append(find(*arguments))
+        return traced[0]
+
+    groups.find = once
+    attempt("channel, remove", lambda: pruned("channel", LEVELS, mode="remove"))
+    if traced:
+        attempt("channel, mask", lambda: pruned("channel", LEVELS, mode="mask"))
+    else:
+        told["channel, mask"] = told["channel, remove"]
+    attempt("export", export)
+    return told
+
+
+def apart(name: str) -> dict[str, str]:
+    """Try one network in a process of its own, and give it up after SECONDS."""
+    command = [sys.executable, str(Path(__file__)), "--one", name]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        output, _ = process.communicate(timeout=SECONDS)
+        missing = f"FAULT exit status {process.returncode}"
+    except subprocess.TimeoutExpired:
+        process.kill()
+        output, _ = process.communicate()
+        missing = f"not within {SECONDS} s"
+    lines = [line for line in output.splitlines() if line.startswith("{")]
+    told = json.loads(lines[-1]) if lines else {}
+    print(name, {column: told.get(column, missing) for column in COLUMNS}, flush=True)
+    return {column: told.get(column, missing) for column in COLUMNS}
+
+
+def page(rows: dict[str, dict[str, str]]) -> str:
+    """Return the table as Markdown; lines that refuse stand below it, numbered."""
+    notes: dict[str, int] = {}
+    table = [f"| network | {' | '.join(COLUMNS)} |", "|---" * (len(COLUMNS) + 1) + "|"]
+    for name, told in rows.items():
+        cells = [
+            cell if cell.startswith("works") else f"[{notes.setdefault(cell, len(notes) + 1)}]"
+            for cell in (told[column] for column in COLUMNS)
+        ]
+        kwargs = ", ".join(f"{key} {value}" for key, value in NETWORKS.get(name, {}).items())
+        table.append(f"| {name}{f' ({kwargs})' if kwargs else ''} | {' | '.join(cells)} |")
+    counted = [
+        f"{sum(told[column].startswith('works') for told in rows.values())} by {column}"
+        for column in COLUMNS
+    ]
+    versions = ", ".join(
+        f"{package} {importlib.metadata.version(package)}"
+        for package in ("torch", "timm", "torch-pruning")
+    )
+    lines = [f"{number}. `{line.replace('`', '')}`" for line, number in notes.items()]
+    return "\n".join(
+        [
+            "# Networks tried",
+            "",
+            "<!-- Written by `python benchmarks/compatibility.py --write "
+            "docs/reference/networks.md` -->",
+            "",
+            f"{len(rows)} of timm's networks, with ten classes and images of 32 x 32 ({versions}). "
+            f"Of these work: {'; '.join(counted)}.",
+            "",
+            '"works to 50%": that is the highest of the levels '
+            f"{', '.join(f'{level:.0%}' for level in LEVELS)} that can be reached: channels that "
+            "cannot be cut as if they were zero stay. Export is that of the network with channels "
+            "removed where that works, else of the whole one, as a torch program, read back and "
+            "compared. A number names the line below that refuses.",
+            "",
+            *table,
+            "",
+            *lines,
+            "",
+        ]
+    )
+
+
+def main() -> int:
+    """Try the networks named, or all; write the page where asked."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("networks", nargs="*", default=[])
+    parser.add_argument("--write", type=Path, help="the page to write")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        attempts(given.one)
+        return 0
+    names = given.networks or list(NETWORKS)
+    rows: dict[str, dict[str, str]] = {}
+    with ThreadPoolExecutor(given.workers) as pool:
+        for name, told in zip(names, pool.map(apart, names), strict=True):
+            rows[name] = told
+            if given.write:  # as far as it is: the whole takes half an hour
+                given.write.write_text(page(rows), encoding="utf-8")
+    return int(any("FAULT" in cell for told in rows.values() for cell in told.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
