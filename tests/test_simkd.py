@@ -100,7 +100,7 @@ def test_a_larger_map_is_averaged_before_the_projector(tmp_path):
         ours, goal = (n.eval().forward_features(images()) for n in (student, teacher))
     assert ours.shape[2] == 4 * goal.shape[2]
     method = SimKD(student, teacher, factor=2)
-    assert method.spec["size"] == goal.shape[2]
+    assert method.projector["size"] == goal.shape[2]
     network = method.network.eval()
     blocks = ours.unflatten(3, (goal.shape[3], 4)).unflatten(2, (goal.shape[2], 4)).mean((3, 5))
     with torch.no_grad():
@@ -108,12 +108,12 @@ def test_a_larger_map_is_averaged_before_the_projector(tmp_path):
         torch.testing.assert_close(network.forward_features(images()), expected)
         pooled = expected.mean((2, 3))
         torch.testing.assert_close(network(images()), network.classifier(pooled))
-    models.save(tmp_path / "s", network, {"network": described, "projector": method.spec})
+    models.save(tmp_path / "s", network, {"network": described, "projector": method.projector})
     loaded, _ = models.load(tmp_path / "s")
     with torch.no_grad():
         assert torch.equal(loaded(images()), network(images()))
 
 
 def test_a_map_that_is_not_larger_is_projected_as_it_is():
-    assert "size" not in task().spec
+    assert "size" not in task().projector
     assert task().network.size is None

@@ -115,8 +115,8 @@ def _subject(
 def _step(task: nn.Module, params: Params, method: str, images: Images, classes: int) -> None:
     """Run a method forward and backward, on batches as large as it wants them."""
     whole = min(params.distill.training.batch_size, images.train)
-    size = getattr(task, "batch_size", min(STEP, whole))
-    if hasattr(task, "batch_size") and size != whole and images is not UNKNOWN[0]:
+    size = task.batch_size or min(STEP, whole)
+    if task.batch_size and size != whole and images is not UNKNOWN[0]:
         raise KdpruneError(
             f"distill.{method}.batch_size = {size}: a batch holds {whole} images "
             f"(distill.training.batch_size); write {whole}"
