@@ -13,8 +13,7 @@ from kdprune.study.trainings import network, train
 
 def main(key: str) -> None:
     """Distill the student that the grid names `key`."""
-    params = load()
-    item = params.grid["students"][key]
+    item = (params := load()).grid["students"][key]
     images = tensors(item["dataset"], params)
     teacher_file = paths.checkpoint("teacher", f"{item['dataset']}-{item['teacher']}")
     teacher, trained = models.load(teacher_file, images["train_images"].device)

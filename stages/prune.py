@@ -35,6 +35,6 @@ def main(key: str) -> None:
         title=key,
         **settings,
     )
-    write_csv(paths.layers(key), layers.assign(**item)[[*item, *layers]])
-    write_csv(paths.sweep(key), rows.assign(**item)[[*item, *rows]])
+    write_csv(paths.swept(key) / "layers.csv", layers.assign(**item)[[*item, *layers]])
+    write_csv(paths.swept(key) / "sweep.csv", rows.assign(**item)[[*item, *rows]])
     kept.unlink(missing_ok=True)

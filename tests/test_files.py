@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from kdprune import files
 from kdprune.files import before, keep, kept, replacing
 from kdprune.study import paths, unfinished
 
@@ -17,14 +18,17 @@ def test_what_dead_processes_left_goes(tmp_path):
         capture_output=True,
         check=True,
     )
-    dead = tmp_path / f".a[1].csv.{done.stdout.strip()}-abc_.part"
-    other = tmp_path / f".b.csv.{done.stdout.strip()}-abc_.part"
-    living = tmp_path / f".a[1].csv.{os.getppid()}-abc_.part"
-    for file in (dead, other, living):
+    ours, gone = files._machine(), done.stdout.strip()
+    dead = tmp_path / f".a[1].csv.{ours}-{gone}-abc_.part"
+    other = tmp_path / f".b.csv.{ours}-{gone}-abc_.part"
+    living = tmp_path / f".a[1].csv.{ours}-{os.getppid()}-abc_.part"
+    elsewhere = tmp_path / f".a[1].csv.00000000-{gone}-abc_.part"  # of who shares the disk
+    left = {other, living, elsewhere}
+    for file in (dead, *left):
         file.touch()
     with replacing(tmp_path / "a[1].csv") as temporary:
         temporary.write_text("x")
-    assert {file.name for file in tmp_path.iterdir()} == {"a[1].csv", other.name, living.name}
+    assert {file.name for file in tmp_path.iterdir()} == {"a[1].csv", *(file.name for file in left)}
 
 
 @pytest.mark.parametrize("at", ["mkstemp", "write", "fsync"])

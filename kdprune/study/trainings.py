@@ -89,8 +89,8 @@ def train(
         "test_accuracy": test,
     }
     models.save(paths.checkpoint(role, key), task.network, {**metadata, **identity})
-    write_csv(paths.learning(key), pd.DataFrame(rows))
-    write_json(paths.training(role, key), result)
+    write_csv(paths.fitted(role, key) / "learning.csv", pd.DataFrame(rows))
+    write_json(paths.fitted(role, key) / "training.json", result)
     checkpoint.unlink(missing_ok=True)
     print(f"{key}: test {test:.2f} %, {result['params']:,} parameters", file=sys.stderr)
 

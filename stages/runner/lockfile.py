@@ -76,10 +76,11 @@ def _instance(stage: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, A
     def fill(text: str) -> str:
         return FIELD.sub(lambda at: str(_at(names, at[1] + at[2])), text)
 
+    cmd = stage["cmd"]  # one, or several in a row
     outs = [*stage.get("outs", []), *stage.get("metrics", [])]
     flat = [item if isinstance(item, dict) else {item: {}} for item in outs]
     return {
-        "cmd": fill(stage["cmd"]),
+        "cmd": fill(cmd) if isinstance(cmd, str) else [fill(line) for line in cmd],
         "params": {fill(name) for name in stage.get("params", [])},
         "deps": dict.fromkeys(map(fill, stage.get("deps", [])), False),
         "outs": {fill(k): v.get("cache", True) for item in flat for k, v in item.items()},
@@ -98,8 +99,8 @@ def _parameters(
 
 
 def _cached(path: str) -> bool:
-    """Say whether a dependency is one that git ignores: data and networks."""
-    return path.startswith(("data/", "models/")) and path != "data/embedded"
+    """Say whether a dependency is one that git ignores: data, networks and results."""
+    return path.startswith(("data/", "models/", "results/")) and path != "data/embedded"
 
 
 def _ignored(path: Path) -> bool:
