@@ -24,8 +24,11 @@ def main() -> None:
         tables[paths.layers(key)] = paths.swept(key) / "layers.csv"
     for made in tables.values():  # all, before any is written
         if not made.is_file():
-            instance = "@".join(made.parts[1:3])
-            raise KdpruneError(f"{made}: is not there; run `dvc repro {instance}`, or `dvc pull`")
+            name = "@".join(made.parts[1:3])
+            raise KdpruneError(
+                f"{made}: is not there; run `dvc pull`, or `dvc repro {name}`; or analyse the "
+                "tables that are in metrics/: `dvc exp run --downstream … breakpoints`"
+            )
     for folder in map(Path, FOLDERS):
         folder.mkdir(parents=True, exist_ok=True)
         for leftover in {*folder.iterdir()} - {*tables}:

@@ -11,30 +11,29 @@ from kdprune.deployment import measure
 from kdprune.models import counts
 from kdprune.pruning import METHODS
 from kdprune.pruning.pruned import Pruned
-from kdprune.records import IDENTITY, write_csv
+from kdprune.records import write_csv
 from kdprune.reporting.sections.deployment import write
-from kdprune.study import costs, networks, paths
-from kdprune.study.rows import breakpoint_level
+from kdprune.study import costs, paths
+from stages.runner.stale import only
 
 
 def main(key: str) -> None:
     """Write what a network costs on this machine: of all results, these alone may vary."""
     params = load()
     checkpoint = Path(params.grid["networks"][key]["checkpoint"])
-    sweeps = [item for item in params.grid["sweeps"].values() if networks.key(item) == key]
-    who = {name: sweeps[0][name] for name in IDENTITY}
-    levels = {item["method"]: breakpoint_level(Path(), who, item["method"]) for item in sweeps}
-    if checkpoint.is_file():
+    who, levels = costs.breakpoints(params, key)
+    rows = costs.still_true(key, levels)
+    known = {*rows.get("method", [])} == {*levels} and only("measure", key, costs.OF_ALL)
+    if not checkpoint.is_file():  # a clone that has tables and no networks
+        print(f"{checkpoint}: is not here to be measured; `dvc pull` gets it", file=sys.stderr)
+    elif not known:
         model, _ = models.load(checkpoint, device.choose())
         device.limit_threads(counts.macs(model))
         variants = {costs.UNPRUNED: Pruned(0.0, 0.0, 0.0, model)}
-        for method in (method for method, level in levels.items() if level):  # else none is pruned
+        for method, level in list(levels.items())[1:]:
             settings = params.prune.hyperparameters[method]
-            variants[method] = next(METHODS[method](model, [levels[method]], **settings))
+            variants[method] = next(METHODS[method](model, [level], **settings))
         rows = pd.DataFrame([{**who, **row} for row in measure.compare(variants)])
-    else:  # `dvc repro --allow-missing`
-        print(f"{key}: is not measured; `dvc pull {checkpoint}` gets it", file=sys.stderr)
-        rows = costs.still_true(key, levels)
     write_csv(paths.MEASURE, table := costs.replaced(params, key, rows))
     if len(table):
         write(table, paths.PLOTS / "deployment.md", paths.PLOTS / "deployment.html")

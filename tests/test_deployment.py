@@ -187,11 +187,12 @@ def test_the_stage(root, tmp_path, monkeypatch, values):
     values["prune"]["channel"]["mode"] = "mask"
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
     write_csv("metrics/breakpoints.csv", pd.DataFrame(rows))
-    quick = measure.compare
-    monkeypatch.setattr(measure, "compare", lambda found: quick(found, (1, 2), **FAST))
+    quick = measure.measure.compare
+    monkeypatch.setattr(measure.measure, "compare", lambda found: quick(found, (1, 2), **FAST))
     threads = torch.get_num_threads()
     try:
-        measure.main()
+        for key in values["grid"]["networks"]:
+            measure.main(key)
     finally:
         torch.set_num_threads(threads)
     found = pd.read_csv("metrics/measure.csv", keep_default_na=False)

@@ -1,6 +1,7 @@
 """Files are whole or not there, whoever was killed; unfinished work is intact or passed over."""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -75,44 +76,73 @@ def test_unfinished_work_has_a_predecessor(tmp_path, capsys):
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "kdprune").mkdir()
-    (tmp_path / "kdprune/code.py").write_text("1")
+    monkeypatch.delenv("KDPRUNE_UNFINISHED", raising=False)
     (tmp_path / "data").write_text("1")
     return tmp_path
 
 
-def name(**changes):
+def work(**changes):
     given = {"inputs": [paths.Path("data")], "parameters": {"lr": 0.1}} | changes
-    return unfinished.unfinished("teach", "net", **given).name
+    return unfinished.path("teach", "net", "none", **given)
 
 
 @pytest.mark.parametrize("change", ["parameters", "data", "code", "version"])
 def test_another_configuration_has_another_name(change, project, monkeypatch):
-    first = name()
-    assert name() == first
+    first = work().name
+    assert work().name == first
     changes = {}
     if change == "parameters":
         changes = {"parameters": {"lr": 0.2}}
     elif change == "version":
-        monkeypatch.setattr(unfinished.metadata, "version", lambda library: "0")
+        monkeypatch.setattr(unfinished.versions, "installed", lambda names: {"torch": "0"})
+    elif change == "code":
+        monkeypatch.setattr(unfinished, "closure", lambda *given, **more: {"stages/prune.py"})
     else:
-        (project / {"data": "data", "code": "kdprune/code.py"}[change]).write_text("2")
-    assert name(**changes) != first
+        (project / "data").write_text("2")
+    assert work(**changes).name != first
 
 
 def test_what_dvc_has_recorded_is_forgotten(project):
-    path = project / unfinished.unfinished("teach", "net", inputs=[], parameters=1)
+    path = work()
     keep(path, b"one")
     keep(path, b"two")
     lock = project / "dvc.lock"
-
-    def again() -> bytes | None:
-        return kept(unfinished.unfinished("teach", "net", inputs=[], parameters=1))
-
     lock.touch()
-    assert again() == b"two"  # killed: the stage has not ended
+    assert kept(work()) == b"two"  # killed: the stage has not ended
     path.unlink()  # it has
     os.utime(lock, (0, 0))
-    assert again() == b"one"  # but DVC recorded nothing since
+    assert kept(work()) == b"one"  # but DVC recorded nothing since
     lock.touch()
-    assert again() is None
+    assert kept(work()) is None
+
+
+def test_work_lies_with_the_clone_of_an_experiment(project, monkeypatch):
+    copy = project / ".dvc/tmp/exps/tmpabc"
+    copy.mkdir(parents=True)
+    own = paths.unfinished().resolve()
+    assert own == project / ".run/unfinished"
+    monkeypatch.chdir(copy)
+    assert paths.unfinished() == own
+    monkeypatch.setenv("KDPRUNE_UNFINISHED", str(project / "shared"))
+    assert paths.unfinished() == project / "shared"
+
+
+def test_another_workspaces_lock_says_what_is_recorded(project, monkeypatch, tmp_path_factory):
+    """Work that another workspace ended stays until its own dvc.lock is newer, or it is gone."""
+    monkeypatch.setenv("KDPRUNE_UNFINISHED", str(project / "shared"))
+    other = tmp_path_factory.mktemp("other")
+    (other / "data").write_text("1")
+    monkeypatch.chdir(other)
+    (other / "dvc.lock").touch()
+    os.utime(other / "dvc.lock", (0, 0))
+    path = work()
+    keep(path, b"one")
+    keep(path, b"two")
+    path.unlink()
+    monkeypatch.chdir(project)
+    (project / "dvc.lock").touch()
+    unfinished._forget_recorded(paths.unfinished())
+    assert kept(path) == b"one"
+    shutil.rmtree(other)
+    unfinished._forget_recorded(paths.unfinished())
+    assert kept(path) is None

@@ -57,7 +57,13 @@ def expand(
         swept += [("teacher", key, item) for key, item in teachers.items()]
     if "student" in roles:
         swept += [("student", key, item) for key, item in students.items()]
-    networks = {key: {"checkpoint": f"models/{role}s/{key}.safetensors"} for role, key, _ in swept}
+    networks = {
+        key: {
+            "checkpoint": f"models/{role}s/{key}.safetensors",
+            "trained": f"metrics/{'teach' if role == 'teacher' else 'distill'}/{key}.json",
+        }
+        for role, key, _ in swept
+    }
     sweeps = {
         f"{key}-{method}": {
             "dataset": item["dataset"],
@@ -66,7 +72,7 @@ def expand(
             "student": item.get("student", ""),
             "distill": item.get("distill", ""),
             "method": method,
-            **networks[key],
+            "checkpoint": networks[key]["checkpoint"],
         }
         for role, key, item in swept
         for method in names(prune)

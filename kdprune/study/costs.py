@@ -1,14 +1,27 @@
 """The table metrics/measure.csv, of which each network's measuring writes its own rows."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pandas as pd
 
 from kdprune.config.params import Params
 from kdprune.records import IDENTITY
 from kdprune.study import networks, paths, tables
+from kdprune.study.rows import breakpoint_level
 
 UNPRUNED = "none"
+OF_ALL = {"metrics/breakpoints.csv", "grid.sweeps"}  # inputs that hold more than one network's
+
+
+def breakpoints(params: Params, name: str) -> tuple[dict[str, str], dict[str, float]]:
+    """Return the identity of network `name`, and the level to measure of each variant: unpruned
+    first, then of each method that it is swept by, but for curves that break at once.
+    """
+    sweeps = [item for item in params.grid["sweeps"].values() if networks.key(item) == name]
+    who = {part: sweeps[0][part] for part in IDENTITY}
+    levels = {item["method"]: breakpoint_level(Path(), who, item["method"]) for item in sweeps}
+    return who, {UNPRUNED: 0.0} | {method: level for method, level in levels.items() if level}
 
 
 def replaced(params: Params, name: str, measured: pd.DataFrame) -> pd.DataFrame:
@@ -26,16 +39,12 @@ def replaced(params: Params, name: str, measured: pd.DataFrame) -> pd.DataFrame:
 
 
 def still_true(name: str, levels: Mapping[str, float]) -> pd.DataFrame:
-    """Return the rows of network `name` that hold yet: unpruned, or at its breakpoints.
-
-    `levels` has the level of the breakpoint by pruning method.
-    """
+    """Return the rows of network `name` that hold yet: those at `levels`, by method."""
     before = _table()
     if before.empty:
         return before
     found = before[_names(before) == name]
-    at = found.method.map({**levels, UNPRUNED: 0.0})
-    return found[found.level == at]
+    return found[found.level == found.method.map(dict(levels))]
 
 
 def _table() -> pd.DataFrame:

@@ -53,7 +53,7 @@ def stages(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         if "foreach" not in stage:
             found[name] = _instance(stage, {})
             continue
-        over = _at(values, stage["foreach"].removeprefix("${").removesuffix("}"))
+        over = value(values, stage["foreach"].removeprefix("${").removesuffix("}"))
         items = over if isinstance(over, Mapping) else {item: item for item in over}
         for key, item in items.items():
             found[f"{name}@{key}"] = _instance(stage["do"], {"key": key, "item": item})
@@ -74,7 +74,7 @@ def md5(path: Path) -> str | None:
 
 def _instance(stage: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
     def fill(text: str) -> str:
-        return FIELD.sub(lambda at: str(_at(names, at[1] + at[2])), text)
+        return FIELD.sub(lambda at: str(value(names, at[1] + at[2])), text)
 
     cmd = stage["cmd"]  # one, or several in a row
     outs = [*stage.get("outs", []), *stage.get("metrics", [])]
@@ -93,7 +93,7 @@ def _parameters(
     recorded = entry.get("params", {}).get("params.yaml", {})
     told = [f"parameter {name} is not in both" for name in stage["params"] ^ recorded.keys()]
     for name in sorted(stage["params"] & recorded.keys()):
-        if _at(values, name) != recorded[name]:
+        if value(values, name) != recorded[name]:
             told.append(f"parameter {name} has changed")
     return sorted(told)
 
@@ -113,7 +113,8 @@ def _patterns() -> tuple[str, ...]:
     return tuple(file.read_text().split()) if file.exists() else ()
 
 
-def _at(values: Mapping[str, Any], dotted: str) -> Any:
+def value(values: Mapping[str, Any], dotted: str) -> Any:
+    """Return a parameter by its dotted name, None where there is none."""
     found: Any = values
     for name in dotted.split("."):
         found = found[name] if isinstance(found, Mapping) and name in found else None
