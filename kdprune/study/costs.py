@@ -11,7 +11,7 @@ from kdprune.study import networks, paths, tables
 from kdprune.study.rows import breakpoint_level
 
 UNPRUNED = "none"
-OF_ALL = {"metrics/breakpoints.csv", "grid.sweeps"}  # inputs that hold more than one network's
+OF_ALL = {"metrics/breakpoints.csv"}  # inputs that hold more than one network's
 
 
 def breakpoints(params: Params, name: str) -> tuple[dict[str, str], dict[str, float]]:
