@@ -3,11 +3,12 @@
 import glob
 import hashlib
 import os
+import platform
 import re
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -24,7 +25,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     _clear(path)
     temporary = None
     try:
-        prefix = f".{path.name}.{os.getpid()}-"
+        prefix = f".{path.name}.{_machine()}-{os.getpid()}-"
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=".part")
         os.close(handle)
         temporary = Path(name)
@@ -48,9 +49,14 @@ def replacing(path: str | Path) -> Iterator[Path]:
 def _clear(path: Path) -> None:
     """Remove what dead processes left beside `path`, lest a folder's hash depend on a kill."""
     for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-        owner = re.search(r"\.(\d+)-[^.]*\.part$", leftover.name)
-        if owner and os.name == "posix" and not _alive(int(owner[1])):
+        owner = re.search(r"\.(\w+)-(\d+)-[^.]*\.part$", leftover.name)
+        ours = owner and owner[1] == _machine()  # of another, who shares the disk, nothing is known
+        if owner and ours and os.name == "posix" and not _alive(int(owner[2])):
             leftover.unlink(missing_ok=True)
+
+
+def _machine() -> str:
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 
 
 def _alive(process: int) -> bool:
@@ -74,7 +80,7 @@ def keep(path: str | Path, content: bytes | memoryview) -> None:
         with temporary.open("wb") as file:
             file.write(hashlib.sha256(content).digest())
             file.write(content)
-        if path.exists():
+        with suppress(FileNotFoundError):  # the first; or another workspace has just moved it
             path.replace(before(path))
 
 

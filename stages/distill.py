@@ -14,8 +14,7 @@ from kdprune.training.recipe import Recipe
 
 def main(key: str) -> None:
     """Distill the student that the grid names `key`."""
-    params = load()
-    item = params.grid["students"][key]
+    item = (params := load()).grid["students"][key]
     images = tensors(item["dataset"], params)
     teacher_file = paths.checkpoint("teacher", f"{item['dataset']}-{item['teacher']}")
     teacher, trained = models.load(teacher_file, images["train_images"].device)

@@ -6,8 +6,7 @@ from kdprune import device, models
 from kdprune.config.params import load
 from kdprune.models import counts
 from kdprune.records import write_csv
-from kdprune.study import paths, unfinished
-from kdprune.study.images import tensors
+from kdprune.study import images, paths, unfinished
 from kdprune.sweeps.finetune import FineTune
 from kdprune.sweeps.sweep import sweep
 
@@ -17,26 +16,25 @@ def main(key: str) -> None:
     params = load()
     prune, item = params.prune, dict(params.grid["sweeps"][key])
     checkpoint = Path(item.pop("checkpoint"))
-    images = tensors(item["dataset"], params)
-    model, _ = models.load(checkpoint, images["train_images"].device)
+    data = images.tensors(item["dataset"], params)
+    model, _ = models.load(checkpoint, data["train_images"].device)
     device.limit_threads(counts.macs(model))
-    hyperparameters = prune.hyperparameters[item["method"]]
-    finetune = FineTune(**prune.finetune.model_dump())
+    method, hyperparameters = item["method"], prune.hyperparameters[item["method"]]
     read = [paths.data(item["dataset"]) / "manifest.json", checkpoint]
-    depends = prune.levels, prune.seeds, prune.batchnorm, finetune, hyperparameters, params.data
-    kept = unfinished.path("prune", key, item["method"], inputs=read, parameters=depends)
+    depends = prune.levels, prune.seeds, prune.batchnorm, prune.finetune, hyperparameters
+    kept = unfinished.path("prune", key, method, inputs=read, parameters=(depends, params.data))
     rows, layers = sweep(
         model,
-        images,
-        method=item["method"],
+        data,
+        method=method,
         levels=prune.levels,
         seeds=prune.seeds,
         re_estimate_images=prune.batchnorm.used,
-        finetune=finetune,
+        finetune=FineTune(**prune.finetune.model_dump()),
         hyperparameters=hyperparameters,
         checkpoint=kept,
         title=key,
     )
-    write_csv(paths.layers(key), layers.assign(**item)[[*item, *layers]])
-    write_csv(paths.sweep(key), rows.assign(**item)[[*item, *rows]])
+    for name, table in (("layers", layers), ("sweep", rows)):
+        write_csv(paths.swept(key) / f"{name}.csv", table.assign(**item)[[*item, *table]])
     kept.unlink(missing_ok=True)

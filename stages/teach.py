@@ -34,8 +34,7 @@ def main(key: str) -> None:
         recipe=recipe,
         depends=(recipe, metadata, params.model, params.data),
         inputs=[paths.data(item["dataset"]) / "manifest.json"],
-        identity={"dataset": item["dataset"], "role": "teacher", "teacher": name}
-        | {"student": "", "distill": ""},
+        identity={"dataset": item["dataset"], "role": "teacher", "teacher": name},
         metadata=metadata,
         encoder_params=counts.parameters(model),
     )

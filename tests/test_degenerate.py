@@ -436,7 +436,7 @@ def edited(change):
 
 
 FILES = {  # file, what befalls it, the stage that reads it, what is said besides the file's name
-    "missing": (SWEEP, lambda path: path.unlink(), "is not there; run `dvc repro prune@cifar10-"),
+    "missing": (SWEEP, lambda path: path.unlink(), "is not there; run `dvc repro collect`"),
     "empty": (SWEEP, lambda path: path.write_text(""), "is no table .*; delete it and run"),
     "binary": (SWEEP, lambda path: path.write_bytes(bytes(range(256))), "is no table|no column"),
     "ragged": (SWEEP, lambda path: path.write_text("a,b\n1,2,3\n4,5,6,7\n"), "is no table"),
@@ -475,14 +475,14 @@ def test_a_sweeps_file_that_is_not_what_it_must_be(study, tmp_path, capsys, name
 def test_layers_that_are_missing(study, tmp_path, capsys):
     (tmp_path / LAYERS).unlink()
     assert study("breakpoints", "efficiency", "significance", "report") == 2
-    assert f"kdprune: {LAYERS}: is not there; run `dvc repro prune@" in capsys.readouterr().err
+    assert f"kdprune: {LAYERS}: is not there; run `dvc repro collect`" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (None, f"{TRAINED}: is not there; run `dvc repro distill@cifar10-resnet10_24-resnet10_16-"),
-        ("{", f"{TRAINED}: is no JSON .*run `dvc repro distill@"),
+        (None, f"{TRAINED}: is not there; run `dvc repro collect`"),
+        ("{", f"{TRAINED}: is no JSON .*run `dvc repro collect`"),
         ("[]", f"{TRAINED}: is no training's result"),
         ("{}", "checkpoints: dataset is empty"),
         ('{"test_accuracy": NaN}', "checkpoints: dataset is empty"),

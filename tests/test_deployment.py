@@ -192,7 +192,8 @@ def test_the_stage(root, tmp_path, monkeypatch, values):
     monkeypatch.setattr(measure, "compare", lambda found: quick(found, (1, 2), **FAST))
     threads = torch.get_num_threads()
     try:
-        stage.main()
+        for key in values["grid"]["networks"]:
+            stage.main(key)
     finally:
         torch.set_num_threads(threads)
     found = pd.read_csv("metrics/measure.csv", keep_default_na=False)

@@ -54,7 +54,7 @@ RUN = [  # of DVC, cheap: these are run; of the others, the arguments and overri
 SET = [["remote"], ["config"]]  # these are run, in a repository of their own
 NOT_RUN = ["push", "pull", "checkout", "unprotect", "exp", "queue", "repro"]
 EXAMPLES = ("my_net", "cosine", "random_weight")  # what pages add to the study
-SHELL = {"git", "cd", "."}
+SHELL = {"git", "cd", ".", "export"}
 KNOWN_GIT = {"add", "commit", "clone", "diff", "pull", "push", "restore", "switch", "checkout"}
 
 

@@ -1,11 +1,13 @@
 """Files are whole or not there, whoever was killed; unfinished work is intact or passed over."""
 
 import os
+import shutil
 import subprocess
 import sys
 
 import pytest
 
+from kdprune import files
 from kdprune.files import before, keep, kept, replacing
 from kdprune.study import code, paths, unfinished
 
@@ -17,14 +19,17 @@ def test_what_dead_processes_left_goes(tmp_path):
         capture_output=True,
         check=True,
     )
-    dead = tmp_path / f".a[1].csv.{done.stdout.strip()}-abc_.part"
-    other = tmp_path / f".b.csv.{done.stdout.strip()}-abc_.part"
-    living = tmp_path / f".a[1].csv.{os.getppid()}-abc_.part"
-    for file in (dead, other, living):
+    ours, gone = files._machine(), done.stdout.strip()
+    dead = tmp_path / f".a[1].csv.{ours}-{gone}-abc_.part"
+    other = tmp_path / f".b.csv.{ours}-{gone}-abc_.part"
+    living = tmp_path / f".a[1].csv.{ours}-{os.getppid()}-abc_.part"
+    elsewhere = tmp_path / f".a[1].csv.00000000-{gone}-abc_.part"  # of who shares the disk
+    left = {other, living, elsewhere}
+    for file in (dead, *left):
         file.touch()
     with replacing(tmp_path / "a[1].csv") as temporary:
         temporary.write_text("x")
-    assert {file.name for file in tmp_path.iterdir()} == {"a[1].csv", other.name, living.name}
+    assert {file.name for file in tmp_path.iterdir()} == {"a[1].csv", *(file.name for file in left)}
 
 
 @pytest.mark.parametrize("at", ["mkstemp", "write", "fsync"])
@@ -77,48 +82,77 @@ def project(tmp_path, monkeypatch):
     monkeypatch.setattr(code, "ROOT", tmp_path)
     monkeypatch.setattr(unfinished, "ROOT", tmp_path)
     code.imported.cache_clear()
+    monkeypatch.delenv("KDPRUNE_UNFINISHED", raising=False)
     (tmp_path / "data").write_text("1")
     return tmp_path
 
 
-def name(**changes):
+def work(**changes):
     given = {"inputs": [paths.Path("data")], "parameters": {"lr": 0.1}} | changes
-    return unfinished.path("teach", "net", "none", **given).name
+    return unfinished.path("teach", "net", "none", **given)
 
 
 @pytest.mark.parametrize("change", ["parameters", "data", "code", "version"])
 def test_another_configuration_has_another_name(change, project, monkeypatch):
-    first = name()
-    assert name() == first
+    first = work().name
+    assert work().name == first
     changes = {}
     if change == "parameters":
         changes = {"parameters": {"lr": 0.2}}
     elif change == "version":
-        monkeypatch.setattr(unfinished.versions, "installed", lambda libraries: "0")
+        monkeypatch.setattr(unfinished.versions, "installed", lambda names: {"torch": "0"})
     else:
         (project / {"data": "data", "code": "code.py"}[change]).write_text("2")
-    assert name(**changes) != first
+    assert work(**changes).name != first
 
 
 def test_code_that_a_stage_does_not_import_leaves_its_work_alone(project):
-    first = name()
+    first = work().name
     (project / "stranger.py").write_text("2")
-    assert name() == first
+    assert work().name == first
 
 
 def test_what_dvc_has_recorded_is_forgotten(project):
-    path = project / unfinished.path("teach", "net", "none", inputs=[], parameters=1)
+    path = work()
     keep(path, b"one")
     keep(path, b"two")
     lock = project / "dvc.lock"
-
-    def again() -> bytes | None:
-        return kept(unfinished.path("teach", "net", "none", inputs=[], parameters=1))
-
     lock.touch()
-    assert again() == b"two"  # killed: the stage has not ended
+    assert kept(work()) == b"two"  # killed: the stage has not ended
     path.unlink()  # it has
     os.utime(lock, (0, 0))
-    assert again() == b"one"  # but DVC recorded nothing since
+    assert kept(work()) == b"one"  # but DVC recorded nothing since
     lock.touch()
-    assert again() is None
+    assert kept(work()) is None
+
+
+def test_work_lies_with_the_clone_of_an_experiment(project, monkeypatch):
+    copy = project / ".dvc/tmp/exps/tmpabc"
+    copy.mkdir(parents=True)
+    own = paths.unfinished().resolve()
+    assert own == project / ".run/unfinished"
+    monkeypatch.chdir(copy)
+    assert paths.unfinished() == own
+    monkeypatch.setenv("KDPRUNE_UNFINISHED", str(project / "shared"))
+    assert paths.unfinished() == project / "shared"
+
+
+def test_another_workspaces_lock_says_what_is_recorded(project, monkeypatch, tmp_path_factory):
+    """Work that another workspace ended stays until its own dvc.lock is newer, or it is gone."""
+    monkeypatch.setenv("KDPRUNE_UNFINISHED", str(project / "shared"))
+    other = tmp_path_factory.mktemp("other")
+    (other / "data").write_text("1")
+    monkeypatch.chdir(other)
+    (other / "dvc.lock").touch()
+    os.utime(other / "dvc.lock", (0, 0))
+    path = work()
+    keep(path, b"one")
+    keep(path, b"two")
+    path.unlink()
+    monkeypatch.chdir(project)
+    (project / "dvc.lock").touch()
+    unfinished._forget_recorded(paths.unfinished())
+    assert kept(path) == b"one"
+    shutil.rmtree(other)
+    unfinished._forget_recorded(paths.unfinished())
+    assert kept(path) is None

@@ -1,12 +1,19 @@
 """The real pipeline under the real DVC: it ends, repeats itself, and reruns only what changed."""
 
+import hashlib
 import json
+import os
 import re
+import signal
 import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
 import workspace
+import yaml
 from workspace import dvc, python
 
 from kdprune import models
@@ -20,6 +27,8 @@ SWEEPS = {
     "cifar10-resnet10_16-densenet21_12-simkd",
     "cifar10-densenet21_12-resnet10_16-simkd",
 }
+MEASURED = [f"measure@{key}" for key in SWEEPS]
+TRAINING = ("teach@", "distill@", "prune@")
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +36,7 @@ def folder(tmp_path_factory):
     """A workspace, through a path with spaces, in which the pipeline has run once."""
     made = workspace.make(tmp_path_factory.mktemp("a folder with spaces"))
     ran = dvc(made, "repro")
-    assert len(ran) == 1 + 2 + 2 + 8 + 6
+    assert len(ran) == 1 + 2 + 2 + 8 + 1 + 5 + 4
     workspace.commit(made, "results")
     return made
 
@@ -71,7 +80,7 @@ def test_again_does_nothing(folder):
 
 def test_forced_again_gives_the_same_bytes(folder):
     before = (folder / "dvc.lock").read_text()
-    assert len(dvc(folder, "repro", "--force")) == 19
+    assert len(dvc(folder, "repro", "--force")) == 23
     assert (folder / "dvc.lock").read_text() == before
     changed = subprocess.run(
         ["git", "status", "--porcelain"], cwd=folder, capture_output=True, text=True, check=True
@@ -82,21 +91,23 @@ def test_forced_again_gives_the_same_bytes(folder):
 
 
 def test_cold_stages_give_the_same_bytes(folder):
-    before = (folder / "metrics/sweeps/cifar10-resnet10_16-weight.csv").read_bytes()
+    table = folder / "results/prune/cifar10-resnet10_16-weight/sweep.csv"
+    before = table.read_bytes()
     python(folder, "-m", "stages", "prune", "cifar10-resnet10_16-weight", KDPRUNE_WARM="0")
-    assert (folder / "metrics/sweeps/cifar10-resnet10_16-weight.csv").read_bytes() == before
+    assert table.read_bytes() == before
 
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        (["prune.method=weight"], [*COLLECTING, "measure"]),
+        (["prune.method=weight"], ["collect", *COLLECTING, *MEASURED]),
         (["efficiency.w1=2"], COLLECTING[1:]),
         (
             ["prune.method=both", "prune.channel.mode=mask"],
-            [f"prune@{key}-channel" for key in sorted(SWEEPS)] + [*COLLECTING, "measure"],
+            [f"prune@{key}-channel" for key in sorted(SWEEPS)]
+            + ["collect", *COLLECTING, *MEASURED],
         ),
-        (["breakpoints.tolerance=5"], [*COLLECTING, "measure"]),
+        (["breakpoints.tolerance=5"], [*COLLECTING, *MEASURED]),
     ],
     ids=lambda value: value[0] if "=" in value[0] else "",
 )
@@ -131,3 +142,110 @@ def test_branches_are_compared_without_any_cache(folder, tmp_path):
     assert found
     for item in found.values():
         assert item["new"] == pytest.approx(2 * item["old"], rel=1e-5)
+
+
+def test_every_instance_that_takes_time_is_in_the_run_cache(folder):
+    files = (folder / ".dvc/cache/runs").glob("*/*/*")
+    known = {yaml.safe_load(path.read_text())["cmd"] for path in files}
+    values = yaml.safe_load((folder / "params.yaml").read_text())
+    made = {"download": "datasets", "teach": "teachers", "distill": "students", "prune": "sweeps"}
+    for stage, part in made.items():
+        for key in values["grid"][part]:
+            assert f"python -m stages {stage} {key}" in known
+
+
+def test_another_processors_lock_trains_nothing(folder):
+    """The lock's networks are another machine's; this one's are found again by the run-cache."""
+    lock = folder / "dvc.lock"
+    ours = lock.read_text()
+    theirs = yaml.safe_load(ours)
+    hashes = {
+        out["md5"]
+        for name, stage in theirs["stages"].items()
+        if name.startswith(TRAINING)
+        for out in stage["outs"]
+    }
+    planted = ours
+    for md5 in hashes:
+        planted = planted.replace(md5, hashlib.md5(md5.encode()).hexdigest() + md5[32:])
+    lock.write_text(planted)
+    workspace.commit(folder, "trained elsewhere")
+    assert not [name for name in dvc(folder, "repro") if name.startswith(TRAINING)]
+    assert lock.read_text() == ours
+    workspace.git(folder, "restore", ".")
+    subprocess.run([sys.executable, "-m", "dvc", "checkout", "-q"], cwd=folder, check=False)
+    ran = dvc(folder, "exp", "run", "-S", "breakpoints.tolerance=2")
+    assert "breakpoints" in ran
+    assert not [name for name in ran if name.startswith(TRAINING)]
+    workspace.git(folder, "reset", "-q", "--hard", "HEAD~1")
+    dvc(folder, "checkout")
+
+
+def test_leftovers_of_a_larger_grid_vanish(folder):
+    ran = dvc(folder, "exp", "run", "-S", "distill.method=[simkd,none]")
+    assert len([name for name in ran if name.startswith("distill@")]) == 2
+    assert len(list((folder / "metrics/distill").iterdir())) == 4
+    assert not [name for name in dvc(folder, "exp", "run") if name.startswith(TRAINING)]
+    assert len(list((folder / "metrics/distill").iterdir())) == 2
+    status = ["git", "status", "--porcelain"]
+    left = subprocess.run(status, cwd=folder, capture_output=True, text=True, check=True).stdout
+    assert left == ""
+    (folder / "results/prune/a stranger").mkdir()
+    assert dvc(folder, "repro") == ["collect"]
+    left = subprocess.run(status, cwd=folder, capture_output=True, text=True, check=True).stdout
+    assert left == ""
+
+
+def test_a_clone_without_cache_and_remote_analyses_the_tables(folder, tmp_path):
+    """As docs/how-to/compare.md has it."""
+    clone = cloned(folder, tmp_path / "clone")
+    wider = ("-S", "breakpoints.tolerance=2")
+    ran = dvc(clone, "exp", "run", "--downstream", *wider, "breakpoints")
+    assert sorted(ran) == sorted([*COLLECTING, *MEASURED])
+    assert (clone / "plots/report.md").read_text() != (folder / "plots/report.md").read_text()
+    assert not list(clone.glob("models/*/*"))
+    measured = pd.read_csv(clone / "metrics/measure.csv")
+    assert (measured[measured.method == "none"].groupby("batch").size() == len(SWEEPS)).all()
+
+
+def test_a_clone_with_a_remote_alone_trains_nothing(folder, tmp_path):
+    dvc(folder, "remote", "add", "--local", "-d", "shared", str(tmp_path / "remote"))
+    dvc(folder, "push", "-q", "--run-cache")
+    clone = cloned(folder, tmp_path / "clone")
+    dvc(clone, "remote", "add", "--local", "-d", "shared", str(tmp_path / "remote"))
+    assert dvc(clone, "repro", "--pull") == []
+    found = list(clone.glob("models/*/*.safetensors"))
+    assert len(found) == len(SWEEPS)
+    for file in found:
+        assert file.read_bytes() == (folder / file.relative_to(clone)).read_bytes()
+    (folder / ".dvc/config.local").unlink()
+
+
+def cloned(folder, clone):
+    """A clone that may commit, as `dvc exp run` does."""
+    workspace.git(folder, "clone", "-q", str(folder), str(clone))
+    workspace.git(clone, "config", "user.name", "test")
+    workspace.git(clone, "config", "user.email", "test@localhost")
+    return clone
+
+
+def test_an_interrupted_experiment_costs_the_next_nothing(folder):
+    """The teachers of other epochs replace ours in the workspace, and it is killed."""
+    command = [sys.executable, "-m", "dvc", "exp", "run", "-S", "teach.epochs=300"]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(folder)}
+    running = subprocess.Popen(
+        command, cwd=folder, env=environment, start_new_session=True, stdout=subprocess.PIPE
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and not list(folder.glob(".run/unfinished/teach*.ckpt")):
+            time.sleep(0.2)
+        assert list(folder.glob(".run/unfinished/teach*.ckpt"))
+    finally:
+        os.killpg(running.pid, signal.SIGINT)
+        running.communicate(timeout=60)
+    ran = dvc(folder, "exp", "run", "-S", "breakpoints.tolerance=2")
+    assert not [name for name in ran if name.startswith(TRAINING)]
+    workspace.git(folder, "restore", ".")
+    dvc(folder, "checkout")

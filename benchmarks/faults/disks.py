@@ -121,9 +121,9 @@ class Full(Fault):
 
 OUTPUTS = {  # the folders that a stage writes to
     "download": ["data", ".run"],
-    "teach": [".run/unfinished", "models/teachers", "metrics/teach", "plots/learning"],
-    "distill": [".run/unfinished", "models/students", "metrics/distill", "plots/learning"],
-    "prune": [".run/unfinished", "metrics/sweeps", "metrics/layers"],
+    "teach": [".run/unfinished", "models/teachers", "results/teach"],
+    "distill": [".run/unfinished", "models/students", "results/distill"],
+    "prune": [".run/unfinished", "results/prune"],
     "report": ["plots"],
 }
 

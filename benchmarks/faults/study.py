@@ -38,7 +38,7 @@ breakpoints: {resamples: 100}
 """
 IMAGES = {"train": 1000, "test": 200}
 ARCHIVE = "cifar-10-binary.tar.gz"
-RESULTS = ("dvc.lock", "data/cifar10", "models", "metrics", "plots")
+RESULTS = ("dvc.lock", "data/cifar10", "models", "results", "metrics", "plots")
 VARIES = (  # what an undisturbed run would not repeat
     "plots/live/",  # curves of trainings that have not ended
     "metrics/measure.csv",

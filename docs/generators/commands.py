@@ -39,6 +39,7 @@ results: keep them the same within a comparison.
 | variable | meaning |
 |---|---|
 | `KDPRUNE_DEVICE` | `cpu`, `cuda`, `cuda:1`, `mps`; default: the first of cuda, mps, cpu at hand |
+| `KDPRUNE_UNFINISHED` | where unfinished work lies (default `.run/unfinished` of the clone) |
 | `KDPRUNE_WARM` | `0`: every stage starts afresh, and imports torch itself (about 10 s each) |
 | `KDPRUNE_CIFAR_URL` | base address of a mirror of the authors' archives, for source `authors` |
 | `HF_ENDPOINT` | mirror of the Hugging Face Hub, for source `hub` |

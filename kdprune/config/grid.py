@@ -25,9 +25,9 @@ def expand(
 
     `pairs` are written "teacher/student"; `distill` and `prune` are one method name or several,
     "both" standing for weight and channel; `folders` maps a data set of one's own to its "path".
-    Returns `teachers`, `students`, `sweeps` and `datasets`: mappings from instance name to its
-    fields, in the order given. A teacher of several pairs appears once. Raises KdpruneError where
-    a pair is not written as two names.
+    Returns `teachers`, `students`, `sweeps`, `networks` (those that are swept) and `datasets`:
+    mappings from instance name to its fields, in the order given. A teacher of several pairs
+    appears once. Raises KdpruneError where a pair is not written as two names.
     """
     split = [split_pair(pair) for pair in pairs]
     own = folders or {}
@@ -52,11 +52,18 @@ def expand(
         for teacher, student in split
         for method in names(distill)
     }
-    networks = []
+    swept = []
     if "teacher" in roles:
-        networks += [("teacher", key, item) for key, item in teachers.items()]
+        swept += [("teacher", key, item) for key, item in teachers.items()]
     if "student" in roles:
-        networks += [("student", key, item) for key, item in students.items()]
+        swept += [("student", key, item) for key, item in students.items()]
+    networks = {
+        key: {
+            "checkpoint": f"models/{role}s/{key}.safetensors",
+            "trained": f"metrics/{'teach' if role == 'teacher' else 'distill'}/{key}.json",
+        }
+        for role, key, _ in swept
+    }
     sweeps = {
         f"{key}-{method}": {
             "dataset": item["dataset"],
@@ -65,12 +72,13 @@ def expand(
             "student": item.get("student", ""),
             "distill": item.get("distill", ""),
             "method": method,
-            "checkpoint": f"models/{role}s/{key}.safetensors",
+            "checkpoint": networks[key]["checkpoint"],
         }
-        for role, key, item in networks
+        for role, key, item in swept
         for method in names(prune)
     }
-    return {"teachers": teachers, "students": students, "sweeps": sweeps, "datasets": images}
+    grid = {"teachers": teachers, "students": students, "sweeps": sweeps}
+    return {**grid, "networks": networks, "datasets": images}
 
 
 def names(value: str | Iterable[str]) -> list[str]:

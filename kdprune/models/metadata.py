@@ -70,6 +70,7 @@ class Projector(Part):
     out_channels: Annotated[int, Field(ge=1, le=CHANNELS)]
     factor: Annotated[float, Field(ge=0.1, le=1000, allow_inf_nan=False)]
     last: Literal["relu", "identity"]
+    size: Annotated[int, Field(ge=1, le=512)] | None = None
 
 
 class Pruned(Part):

@@ -1,16 +1,22 @@
-"""Every path of the pipeline, relative to the project's root, in one place."""
+"""Every path of the pipeline, relative to the project's root, in one place.
 
+What trains and sweeps writes under models/ and results/, which DVC caches and git ignores; the
+stage collect copies the tables of the grid from there to metrics/ and plots/, which git tracks.
+"""
+
+import os
 from pathlib import Path
 
 METRICS = Path("metrics")
 PLOTS = Path("plots")
+RESULTS = Path("results")
 CACHE = Path(".run/downloads")  # archives and partial files; ignored by git and DVC
-UNFINISHED = Path(".run/unfinished")  # checkpoints of stages that have not ended
 LOCK = Path("dvc.lock")
 
 BREAKPOINTS = METRICS / "breakpoints"
 EFFICIENCY = METRICS / "efficiency"
 SIGNIFICANCE = METRICS / "significance"
+MEASURE = METRICS / "measure.csv"
 
 
 def summary(dataset: str) -> Path:
@@ -26,6 +32,16 @@ def data(dataset: str) -> Path:
 def checkpoint(role: str, key: str) -> Path:
     """Return a trained teacher's or student's file."""
     return Path("models") / f"{role}s" / f"{key}.safetensors"
+
+
+def fitted(role: str, key: str) -> Path:
+    """Return the folder of what a training tells of itself: training.json and learning.csv."""
+    return RESULTS / ("teach" if role == "teacher" else "distill") / key
+
+
+def swept(key: str) -> Path:
+    """Return the folder of a sweep's tables: sweep.csv and layers.csv."""
+    return RESULTS / "prune" / key
 
 
 def training(role: str, key: str) -> Path:
@@ -46,3 +62,22 @@ def sweep(key: str) -> Path:
 def layers(key: str) -> Path:
     """Return the CSV of what a sweep left of each layer."""
     return METRICS / "layers" / f"{key}.csv"
+
+
+def unfinished() -> Path:
+    """Return the folder of the checkpoints of stages that have not ended.
+
+    KDPRUNE_UNFINISHED names it, else it is .run/unfinished. It belongs to the clone: DVC runs a
+    `--temp` experiment or a queued one in a copy below .dvc/tmp/exps, which it throws away.
+    """
+    given = os.environ.get("KDPRUNE_UNFINISHED") or ".run/unfinished"
+    return _clone() / Path(given).expanduser()
+
+
+def _clone() -> Path:
+    """Return this workspace, or where DVC has copied it for an experiment, the clone it is of."""
+    here = Path.cwd()
+    for folder in here.parents:
+        if folder.parts[-3:] == (".dvc", "tmp", "exps"):
+            return folder.parents[2]
+    return Path()

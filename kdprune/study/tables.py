@@ -89,7 +89,7 @@ def results(params: Params) -> dict[str, pd.DataFrame]:
 def learned(params: Params) -> dict[str, pd.DataFrame]:
     """Return the learning curve of every training."""
     keys = [*params.grid["teachers"], *params.grid["students"]]
-    return {key: read(paths.learning(key)) for key in keys}
+    return {key: read(paths.learning(key), "collect") for key in keys}
 
 
 def settings(params: Params) -> dict[str, Any]:
@@ -150,7 +150,7 @@ def _part(
     words: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Read one sweep's table; refuse what the grid's sweep `item` can't have written."""
-    frame = read(path, f"prune@{key}")
+    frame = read(path, "collect")
     named = [*IDENTITY, "method"]
     check(frame, path, keys=[*named, *keys], numbers=numbers)
     _agree(path, key, {*named, *keys, *numbers, *words}, set(frame), "column")
@@ -163,13 +163,14 @@ def _agree(path: Path, key: str, wanted: set, found: set, what: str) -> None:
     for word, values in (("lacks", wanted - found), ("has the foreign", found - wanted)):
         if values:
             raise KdpruneError(
-                f"{path}: {word} {what} {min(values)}; run `dvc repro -f prune@{key}`"
+                f"{path}: {word} {what} {min(values)}; run `dvc repro collect`, which copies what "
+                f"prune@{key} wrote"
             )
 
 
 def _trained(role: str, key: str) -> dict[str, Any]:
     path = paths.training(role, key)
-    remedy = f"run `dvc repro {path.parent.name}@{key}`"
+    remedy = "run `dvc repro collect`"
     try:
         found = read_json(path)
     except FileNotFoundError:

@@ -14,7 +14,7 @@ from kdprune.config.params import Params
 from kdprune.distillation.task import Task
 from kdprune.errors import KdpruneError
 from kdprune.models import counts
-from kdprune.records import write_csv, write_json
+from kdprune.records import IDENTITY, write_csv, write_json
 from kdprune.study import paths, unfinished
 from kdprune.training.loop import Diverged, evaluate, fit
 from kdprune.training.recipe import Recipe
@@ -48,8 +48,9 @@ def train(
 
     A recipe of no epochs takes the network as it is: its curve is one row, of epoch 0.
     """
+    identity = {**identity, **{part: "" for part in IDENTITY if part not in identity}}
     role = identity["role"]
-    method = identity.get("distill", "none")
+    method = identity["distill"] or "none"
     checkpoint = unfinished.path(stage, key, method, inputs=inputs, parameters=depends)
     task.to(images["train_images"].device)
     device.limit_threads(counts.macs(task.network))
@@ -90,8 +91,8 @@ def train(
         "test_accuracy": test,
     }
     models.save(paths.checkpoint(role, key), task.network, {**metadata, **identity})
-    write_csv(paths.learning(key), pd.DataFrame(rows))
-    write_json(paths.training(role, key), result)
+    write_csv(paths.fitted(role, key) / "learning.csv", pd.DataFrame(rows))
+    write_json(paths.fitted(role, key) / "training.json", result)
     checkpoint.unlink(missing_ok=True)
     print(f"{key}: test {test:.2f} %, {result['params']:,} parameters", file=sys.stderr)
 

@@ -56,7 +56,7 @@ def stages(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         if "foreach" not in stage:
             found[name] = _instance(stage, {})
             continue
-        over = _at(values, stage["foreach"].removeprefix("${").removesuffix("}"))
+        over = value(values, stage["foreach"].removeprefix("${").removesuffix("}"))
         items = over if isinstance(over, Mapping) else {item: item for item in over}
         for key, item in items.items():
             found[f"{name}@{key}"] = _instance(stage["do"], {"key": key, "item": item})
@@ -77,12 +77,13 @@ def md5(path: Path) -> str | None:
 
 def _instance(stage: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
     def fill(text: str) -> str:
-        return FIELD.sub(lambda at: str(_at(names, at[1] + at[2])), text)
+        return FIELD.sub(lambda at: str(value(names, at[1] + at[2])), text)
 
+    cmd = stage["cmd"]  # one, or several in a row
     outs = [*stage.get("outs", []), *stage.get("metrics", [])]
     flat = [item if isinstance(item, dict) else {item: {}} for item in outs]
     return {
-        "cmd": fill(stage["cmd"]),
+        "cmd": fill(cmd) if isinstance(cmd, str) else [fill(line) for line in cmd],
         "params": {fill(name) for name in stage.get("params", [])},
         "deps": dict.fromkeys(map(fill, stage.get("deps", [])), False),
         "outs": {fill(k): v.get("cache", True) for item in flat for k, v in item.items()},
@@ -95,14 +96,14 @@ def _parameters(
     recorded = entry.get("params", {}).get("params.yaml", {})
     told = [f"parameter {name} is not in both" for name in stage["params"] ^ recorded.keys()]
     for name in sorted(stage["params"] & recorded.keys()):
-        if _at(values, name) != recorded[name]:
+        if value(values, name) != recorded[name]:
             told.append(f"parameter {name} has changed")
     return sorted(told)
 
 
 def _cached(path: str) -> bool:
-    """Say whether a dependency is one that git ignores: data and networks."""
-    return path.startswith(("data/", "models/")) and path != "data/embedded"
+    """Say whether a dependency is one that git ignores: data, networks and results."""
+    return path.startswith(("data/", "models/", "results/")) and path != "data/embedded"
 
 
 def _ignored(path: Path) -> bool:
@@ -115,7 +116,8 @@ def _patterns() -> tuple[str, ...]:
     return tuple(file.read_text().split()) if file.exists() else ()
 
 
-def _at(values: Mapping[str, Any], dotted: str) -> Any:
+def value(values: Mapping[str, Any], dotted: str) -> Any:
+    """Return a parameter by its dotted name, None where there is none."""
     found: Any = values
     for name in dotted.split("."):
         found = found[name] if isinstance(found, Mapping) and name in found else None

@@ -63,7 +63,7 @@ def _machine() -> dict[str, Any]:
 def _resumes(stage: str, key: str) -> bool:
     from kdprune.study import paths
 
-    return any(paths.UNFINISHED.glob(f"{stage}-{key}-{'?' * 16}.ckpt*"))
+    return any(paths.unfinished().glob(f"{stage}-{key}-{'?' * 16}.ckpt*"))
 
 
 def _computed() -> dict[str, Any]:
@@ -89,7 +89,8 @@ def _trained(stage: str, key: str, run: dict[str, Any]) -> dict[str, Any]:
     recipe = params.teach if stage == "teach" else params.distill.training
     told: dict[str, Any] = {"precision": recipe.precision}
     if not run["resumed"]:
-        steps = int(tables.read(paths.learning(key)).step.max())
+        role = "teacher" if stage == "teach" else "student"
+        steps = int(tables.read(paths.fitted(role, key) / "learning.csv").step.max())
         told["images_per_second"] = round(steps * recipe.batch_size / run["seconds"], 1)
     return told
 

@@ -8,9 +8,9 @@ import time
 from kdprune.errors import status_of
 
 TORCH_STAGES = ("teach", "distill", "prune", "measure")
-ANALYSES = ("breakpoints", "efficiency", "significance", "summary", "report")
+ANALYSES = ("collect", "breakpoints", "efficiency", "significance", "summary", "report")
 STAGES = ("download", *TORCH_STAGES, *ANALYSES)
-PER_INSTANCE = ("download", "teach", "distill", "prune", "summary")
+PER_INSTANCE = ("download", *TORCH_STAGES, "summary")
 
 
 def run(arguments: list[str]) -> int:
