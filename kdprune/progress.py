@@ -26,11 +26,14 @@ def followed(listener: Listener) -> Iterator[None]:
 
 
 def duration(seconds: float) -> str:
-    """Return seconds as people say them: 48 s, 12 min, 3.4 h, 2.1 d."""
-    for unit, size, digits in (("d", 86_400, 1), ("h", 3_600, 1), ("min", 60, 0)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.{digits}f} {unit}"
-    return f"{seconds:.0f} s"
+    """Return seconds as people say them: 48 s, 12 min 30 s, 3 h 24 min, 2 d 5 h."""
+    units = ("d", 86_400, "h", 3_600, 60), ("h", 3_600, "min", 60, 1)
+    for unit, size, part, step, below in units:  # below: to what the next smaller unit is rounded
+        if round(seconds / below) * below >= size:
+            whole, rest = divmod(round(seconds / step), size // step)
+            return f"{whole} {unit} {rest} {part}"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 class Progress:

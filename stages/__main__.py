@@ -4,7 +4,8 @@ import signal
 import sys
 
 from stages.runner import warm
-from stages.runner.run import PER_INSTANCE, STAGES, TORCH_STAGES, end_with_parent
+from stages.runner.run import end_with_parent
+from stages.runner.stages import PER_INSTANCE, STAGES, TORCH_STAGES
 
 if __name__ == "__main__":
     end_with_parent()

@@ -11,6 +11,7 @@ import yaml
 from networks import TINY
 from torch import nn
 
+from kdprune import progress
 from kdprune.__main__ import main
 from kdprune.cli import plan
 from kdprune.distillation import METHODS
@@ -259,7 +260,7 @@ def test_numbers_read_well(number, said):
     ],
 )
 def test_durations_read_well(seconds, said):
-    assert plan.duration(seconds) == said
+    assert progress.duration(seconds) == said
 
 
 def test_help_needs_no_torch(root):

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system can
 def folder(tmp_path_factory):
     """A project with one more stage, that does what the tests ask for."""
     made = workspace.make(tmp_path_factory.mktemp("warm"))
-    main = made / "stages/runner/run.py"
+    main = made / "stages/runner/stages.py"
     text = main.read_text().replace('"download"', '"probe"')  # among the instances, too
     main.write_text(text.replace('TORCH_STAGES = ("teach",', 'TORCH_STAGES = ("probe",'))
     (made / "stages/probe.py").write_text(PROBE)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kdprune.errors import KdpruneError
+from kdprune.progress import duration
 
 if TYPE_CHECKING:
     from kdprune.config.params import Params
@@ -183,17 +184,6 @@ def scaled(number: float) -> str:
         if float(f"{number:.3g}") >= size:  # 999.9 M is 1 G
             return f"{float(f'{number:.3g}') / size:.3g} {prefix}"
     return f"{number:.3g} "
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as people say them: 48 s, 12 min 30 s, 3 h 24 min, 2 d 5 h."""
-    units = ("d", 86_400, "h", 3_600, 60), ("h", 3_600, "min", 60, 1)
-    for unit, size, part, step, below in units:  # below: to what the next smaller unit is rounded
-        if round(seconds / below) * below >= size:
-            whole, rest = divmod(round(seconds / step), size // step)
-            return f"{whole} {unit} {rest} {part}"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from typing import Any
 
 from kdprune.progress import followed
 from kdprune.study import paths
+from stages.runner.stages import TRAININGS
 
-TRAININGS = ("teach", "distill")
 FOLDER = paths.PLOTS / "live"
 
 

@@ -38,29 +38,29 @@ def differences() -> tuple[list[str], int, list[str]]:
                 where = "dvc.lock" if path in stage[kind] else "dvc.yaml"
                 told.append(f"{name}: {path} is not among the {kind} of {where}")
             for path in stage[kind].keys() & recorded.keys():
-                found = md5(Path(path))
-                if found is None and (stage[kind][path] or (kind == "deps" and _cached(path))):
+                digest = md5(Path(path))
+                if digest is None and (stage[kind][path] or (kind == "deps" and _cached(path))):
                     missing.add(path)
                     continue
                 compared.add(path)
-                if found != recorded[path]["md5"]:
-                    how = "is not there" if found is None else "is not what dvc.lock recorded"
+                if digest != recorded[path]["md5"]:
+                    how = "is not there" if digest is None else "is not what dvc.lock recorded"
                     told.append(f"{path}: {how} ({name})")
     return list(dict.fromkeys(told)), len(compared), sorted(missing)
 
 
 def stages(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return dvc.yaml's stages, one per instance: cmd, params, deps and outs {path: cached}."""
-    found = {}
+    described = {}
     for name, stage in read("dvc.yaml")["stages"].items():
         if "foreach" not in stage:
-            found[name] = _instance(stage, {})
+            described[name] = _instance(stage, {})
             continue
         over = value(values, stage["foreach"].removeprefix("${").removesuffix("}"))
         items = over if isinstance(over, Mapping) else {item: item for item in over}
         for key, item in items.items():
-            found[f"{name}@{key}"] = _instance(stage["do"], {"key": key, "item": item})
-    return found
+            described[f"{name}@{key}"] = _instance(stage["do"], {"key": key, "item": item})
+    return described
 
 
 def md5(path: Path) -> str | None:
@@ -118,10 +118,10 @@ def _patterns() -> tuple[str, ...]:
 
 def value(values: Mapping[str, Any], dotted: str) -> Any:
     """Return a parameter by its dotted name, None where there is none."""
-    found: Any = values
+    held: Any = values
     for name in dotted.split("."):
-        found = found[name] if isinstance(found, Mapping) and name in found else None
-    return found
+        held = held[name] if isinstance(held, Mapping) and name in held else None
+    return held
 
 
 def read(path: str) -> dict[str, Any]:

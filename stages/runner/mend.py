@@ -87,13 +87,13 @@ def _is_cut() -> bool:
     """
     if not LOCK.read_bytes().endswith(b"\n"):
         return True
-    found, whole = _entries(LOCK), _entries(COPY)
-    names = list(found)
+    cut, whole = _entries(LOCK), _entries(COPY)
+    names = list(cut)
     if names == list(whole) or names != list(whole)[: len(names)]:
         return False
-    if sum(found[name] != whole[name] for name in names[:-1]) > 1:
+    if sum(cut[name] != whole[name] for name in names[:-1]) > 1:
         return False
-    if names and _fields(found[names[-1]]) == _fields(whole[names[-1]]):
+    if names and _fields(cut[names[-1]]) == _fields(whole[names[-1]]):
         return False
     unchanged = ["git", "diff", "--quiet", "HEAD", "--", str(LOCK)]
     return subprocess.run(unchanged, capture_output=True, check=False).returncode != 0

@@ -12,8 +12,7 @@ from kdprune.errors import KdpruneError
 from kdprune.progress import duration
 from kdprune.records import read_json
 from stages.runner.record import FOLDER
-
-GRID = {"download": "datasets", "teach": "teachers", "distill": "students", "prune": "sweeps"}
+from stages.runner.stages import GRID
 
 
 def announce(stage: str, key: str = "") -> None:
@@ -36,14 +35,14 @@ def told(stage: str, key: str, grid: Mapping[str, Mapping[str, Any]], folder: Pa
     or as the mean of those that have one.
     """
     names = list(grid[GRID[stage]])
-    place = names.index(key)
-    line = f"{stage} {place + 1} of {len(names)}: {key}"
+    position = names.index(key)
+    line = f"{stage} {position + 1} of {len(names)}: {key}"
     known = {name: taken for name in names if (taken := _seconds(folder / f"{stage}-{name}.json"))}
     if not known:
         return line
     mean = sum(known.values()) / len(known)
-    left = sum(known.get(name, mean) for name in names[place:])
-    after = len(names) - place - 1
+    left = sum(known.get(name, mean) for name in names[position:])
+    after = len(names) - position - 1
     rest = f"this and the {after} after it" if after else "this one"
     return f"{line} (about {duration(left)} for {rest}, as earlier runs took)"
 

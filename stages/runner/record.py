@@ -15,6 +15,7 @@ from typing import Any
 
 from kdprune import versions
 from kdprune.records import read_json, write_json
+from stages.runner.stages import TRAININGS
 
 FOLDER = Path(".run/log")
 KEPT = 20  # runs in a file
@@ -44,7 +45,7 @@ def recorded(stage: str, key: str) -> Iterator[None]:
         run["seconds"] = round(time.monotonic() - start, 3)
         try:
             run |= _computed()
-            if run["ended"] == "ok" and stage in ("teach", "distill"):
+            if run["ended"] == "ok" and stage in TRAININGS:
                 run |= _trained(stage, key, run)
         except Exception as error:  # the stage's work is done: a record must not undo that
             print(f"kdprune: {path}: an incomplete record ({error})", file=sys.stderr)
@@ -97,10 +98,10 @@ def _trained(stage: str, key: str, run: dict[str, Any]) -> dict[str, Any]:
 
 def _earlier(path: Path) -> list[Any]:
     try:
-        found = read_json(path)
+        runs = read_json(path)
     except (OSError, ValueError):  # none, or damaged: a record is no reason to stop
         return []
-    return found if isinstance(found, list) else []
+    return runs if isinstance(runs, list) else []
 
 
 def _write(path: Path, runs: list[Any]) -> None:

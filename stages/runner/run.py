@@ -7,11 +7,6 @@ import time
 
 from kdprune.errors import status_of
 
-TORCH_STAGES = ("teach", "distill", "prune", "measure")
-ANALYSES = ("collect", "breakpoints", "efficiency", "significance", "summary", "report")
-STAGES = ("download", *TORCH_STAGES, *ANALYSES)
-PER_INSTANCE = ("download", *TORCH_STAGES, "summary")
-
 
 def run(arguments: list[str]) -> int:
     """Run stage `arguments[0]` for the instance `arguments[1]`; return the exit status.

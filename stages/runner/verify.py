@@ -87,10 +87,10 @@ def _compare(ours: Path, made: Path, name: str = "") -> list[str]:
     name = name or str(ours)
     if not ours.exists():
         return [f"{name}: is not there"]
-    found, expected = ours.read_bytes(), made.read_bytes()
-    if found == expected:
+    committed, expected = ours.read_bytes(), made.read_bytes()
+    if committed == expected:
         return []
-    pairs = zip(found.splitlines(), expected.splitlines(), strict=False)
+    pairs = zip(committed.splitlines(), expected.splitlines(), strict=False)
     for number, lines in enumerate(pairs, 1):
         if lines[0] != lines[1]:
             same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(*lines, strict=False))
@@ -98,7 +98,7 @@ def _compare(ours: Path, made: Path, name: str = "") -> list[str]:
             part = slice(max(0, at - 20), at + 20)
             ours_is, made_is = (line[part].decode(errors="replace") for line in lines)
             return [f"{name}: line {number} has …{ours_is}…, and should have …{made_is}…"]
-    return [f"{name}: has {len(found)} bytes, and should have {len(expected)}"]
+    return [f"{name}: has {len(committed)} bytes, and should have {len(expected)}"]
 
 
 def main() -> int:

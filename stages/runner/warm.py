@@ -69,15 +69,15 @@ def bounds() -> list[object]:
     os.umask(umask)
     names = sorted(name for name in dir(resource) if name.startswith("RLIMIT_"))
     limits = [resource.getrlimit(getattr(resource, name)) for name in names]
-    found: list[object] = [umask, os.getuid(), os.getgid(), os.nice(0), limits]
+    conditions: list[object] = [umask, os.getuid(), os.getgid(), os.nice(0), limits]
     if hasattr(os, "sched_getaffinity"):
-        found += [sorted(os.sched_getaffinity(0)), os.sched_getscheduler(0)]
+        conditions += [sorted(os.sched_getaffinity(0)), os.sched_getscheduler(0)]
     for name in ("cgroup", "oom_score_adj"):  # Linux: a container's or a unit's share of memory
         try:
-            found.append(Path(f"/proc/self/{name}").read_text())
+            conditions.append(Path(f"/proc/self/{name}").read_text())
         except OSError:
             continue
-    return found
+    return conditions
 
 
 def hold_standard() -> None:
