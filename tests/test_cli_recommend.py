@@ -253,3 +253,21 @@ def test_a_network_as_trained_is_a_candidate_and_what_drops_count_from(folder, c
     path.write_text("{}")
     assert main(["recommend", "--project", str(folder)]) == 2
     assert "is damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        *(("val_accuracy", "nan"), ("test_accuracy", "inf"), ("val_accuracy", "101")),
+        *(("test_accuracy", "-1"), ("level", "7"), ("nonzero_params", "-5"), ("macs", "1e300")),
+        ("params", ""),
+    ],
+)
+def test_numbers_that_no_study_has_are_refused(column, value, tmp_path):
+    from kdprune.errors import KdpruneError
+    from kdprune.study import rows
+
+    row = {name: "0" for name in rows.NUMBERS} | {column: value}
+    with pytest.raises(KdpruneError, match=rf"sweep\.csv: column {column} "):
+        rows._numbers(row, rows.NUMBERS, tmp_path / "sweep.csv")
+    assert rows._numbers(row | {column: "1"}, rows.NUMBERS, tmp_path)[column] == 1
