@@ -267,7 +267,7 @@ def test_numbers_that_no_study_has_are_refused(column, value, tmp_path):
     from kdprune.errors import KdpruneError
     from kdprune.study import rows
 
-    row = {name: "0" for name in rows.NUMBERS} | {column: value}
+    row = dict.fromkeys(rows.NUMBERS, "0") | {column: value}
     with pytest.raises(KdpruneError, match=rf"sweep\.csv: column {column} "):
         rows._numbers(row, rows.NUMBERS, tmp_path / "sweep.csv")
     assert rows._numbers(row | {column: "1"}, rows.NUMBERS, tmp_path)[column] == 1
