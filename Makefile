@@ -5,7 +5,7 @@ READY := .venv/.ready
 # `dvc` runs its stages with whatever `python` comes first
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup repro mend test lint lock params texts verify faults bench docs clean
+.PHONY: help setup repro mend test lint lock params texts verify faults fuzz bench docs clean
 
 help: ## Show what each target does
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target text; do \
@@ -56,6 +56,9 @@ verify: setup ## Check that the results follow from the tables, parameters and c
 
 faults: setup ## Kill and break a small study in every way; write what survived to docs/reliability.md
 	python benchmarks/faults --write docs/reliability.md
+
+fuzz: setup ## Feed broken files and parameters to every reader for a minute; all must be told in one line
+	python benchmarks/fuzz --seconds 60
 
 bench: setup ## Measure the claims about speed and memory (benchmarks/README.md)
 	for name in layout training sweeps distillation evaluation startup memory dvc_overhead; do \

@@ -1,5 +1,6 @@
 """Faults that users cause and can mend: the exception, the hint, and the one way out."""
 
+import contextlib
 import difflib
 import errno
 import os
@@ -80,7 +81,8 @@ def nearest(name: str, allowed: Iterable[str] | Mapping[str, object]) -> str:
 
 def tell(line: str) -> None:
     """Print a fault on stderr as one line, whatever characters the names in it hold."""
-    print(f"kdprune: {printable(line)}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # nobody reads it: the exit status tells the rest
+        print(f"kdprune: {printable(line)}", file=sys.stderr)
 
 
 def _fault(line: str) -> int:

@@ -43,11 +43,9 @@ def adopt(model: nn.Module, path: str | Path, *, sha256: str, where: str) -> Non
         raise KdpruneError(f"{where}.sha256: {path} has {digest}; write that, if the file is right")
     wanted = model.state_dict()
     state = _unwrapped(_state(path, where), wanted, f"{where}.path: {path}")
-    state |= {
-        name: value
-        for name, value in wanted.items()
-        if name.endswith(COUNTER) and name not in state
-    }
+    missing = {name: value for name, value in wanted.items() if name not in state}
+    if all(name.endswith(COUNTER) for name in missing):
+        state |= missing
     if differences := _differences(wanted, state):
         told = "; ".join(differences[:SHOWN])
         more = f"; and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
