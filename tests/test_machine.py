@@ -172,3 +172,19 @@ def test_memory_that_a_limit_withholds_is_one_line():
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
+
+
+def test_setup_installs_nothing_that_is_not_pinned_by_a_hash():
+    blocks = (ROOT / "setup.lock").read_text().replace("\\\n", " ").strip().splitlines()
+    pinned = (ROOT / "requirements.lock").read_text()
+    assert {block.split("==")[0] for block in blocks} == {"uv", "setuptools"}
+    for block in blocks:
+        assert block.count("--hash=sha256:") >= 2
+        assert "://" not in block
+    (setuptools,) = [block.split()[0] for block in blocks if block.startswith("setuptools")]
+    assert f"\n{setuptools} " in pinned  # what the package is built with is what is installed
+    makefile = (ROOT / "Makefile").read_text()
+    installs = [line for line in makefile.splitlines() if "pip install" in line]
+    assert len(installs) == 3
+    for line in installs:
+        assert "--require-hashes" in line or "--no-deps --no-build-isolation" in line
