@@ -10,7 +10,7 @@ import pytest
 from data_files import binary, files, python, small
 
 from kdprune.errors import KdpruneError
-from kdprune.sources import layouts
+from kdprune.sources import batches, layouts
 from kdprune.sources.writing import canonical
 
 FORMS = [
@@ -109,3 +109,33 @@ def test_binary_records_of_cifar100_take_the_fine_label():
     _, splits = small("cifar100")
     content = binary("cifar100", *splits["test"])
     assert io.BytesIO(content).read(2)[1] == splits["test"][1][0]
+
+
+def test_an_empty_file_is_one_line():
+    spec, splits = small("cifar10")
+    contents = files("cifar10", "binary", splits) | {"test_batch.bin": b""}
+    with pytest.raises(KdpruneError, match=r"^test_batch\.bin: .*it is empty") as caught:
+        layouts.read(spec, "binary", contents.__getitem__)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("layout", ["binary", "python"])
+def test_more_or_fewer_images_than_pinned_are_refused_before_they_are_joined(layout):
+    spec, splits = small("cifar10")
+    contents = files("cifar10", layout, splits)
+    name = "data_batch_2" + (".bin" if layout == "binary" else "")
+    write = binary if layout == "binary" else python
+    images, labels = splits["train"]
+    for count, said in ((90, "has 110 images so far, not 100"), (10, "has 90 images, not 100")):
+        doctored = contents | {name: write("cifar10", images[:count], labels[:count])}
+        with pytest.raises(KdpruneError, match=said):
+            layouts.read(spec, layout, doctored.__getitem__)
+
+
+@pytest.mark.parametrize(
+    "labels", [[1, [2]], [1, True], [1, 2.0], (1, 2), [1], "12", {1: 2}, [1, 256]]
+)
+def test_labels_are_a_flat_list_of_whole_numbers(labels):
+    assert batches.flat([1, 255], 2).tolist() == [1, 255]
+    with pytest.raises(ValueError, match=r"its labels|it has a label"):
+        batches.flat(labels, 2)

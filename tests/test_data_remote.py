@@ -143,3 +143,13 @@ def test_a_good_file_is_kept_while_another_cannot_be_reached(mirror, run):
     run("cifar10", "hub")
     assert len(mirror.ranges(train)) == 1
     assert len(mirror.ranges(test)) == 2
+
+
+def test_a_damaged_image_within_a_parquet_file_and_no_rows_are_one_line(mirror, run):
+    _, splits = small("cifar10")
+    images, labels = splits["train"]
+    refuse(mirror, run, parquet("cifar10", images[:0], labels[:0]), "train has 0 images, not 100")
+    whole = bytearray(parquet("cifar10", images, labels))
+    place = whole.index(b"IDAT", whole.index(b"IDAT") + 4)
+    whole[place + 20] ^= 255
+    refuse(mirror, run, bytes(whole), r"row \d+ is no whole PNG image")

@@ -1,6 +1,7 @@
 """Every source gives the same bytes; `auto` tries them in turn; what cannot be is one line."""
 
 import functools
+import os
 import subprocess
 import sys
 
@@ -146,3 +147,11 @@ def test_a_missing_sheet_says_how_to_get_it_back(tmp_path, monkeypatch):
 def test_preparing_data_needs_no_torch(root):
     code = "import sys, kdprune.data; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=root, check=True)
+
+
+def test_a_pipe_among_the_files_is_not_waited_for(tmp_path):
+    local_folder(tmp_path, "cifar10", "binary bare")
+    (tmp_path / "data_batch_3.bin").unlink()
+    os.mkfifo(tmp_path / "data_batch_3.bin")
+    with pytest.raises(KdpruneError, match=r"data_batch_3\.bin: is no regular file"):
+        prepared(tmp_path, "cifar10", "local", path=tmp_path)

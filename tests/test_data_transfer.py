@@ -1,12 +1,16 @@
 """Downloads against a server that cuts, hangs, fails and lies."""
 
+import contextlib
 import hashlib
+import socket
+import threading
 import time
 
 import numpy as np
 import pytest
 from data_server import running
 
+from kdprune.sources.addresses import require_safe
 from kdprune.sources.transfer import CHUNK, Unreachable, download, shown
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
@@ -183,3 +187,82 @@ def test_a_folder_that_cannot_be_written_is_one_line(server, tmp_path):
     (tmp_path / "blocked").write_text("a file")
     with pytest.raises(Unreachable, match="cannot be written"):
         download(f"{server.url}/file", tmp_path / "blocked" / "file", **QUICK)
+
+
+def dripping(chunk: bytes, pause: float):
+    """A server that sends `chunk` for ever, `pause` seconds apart: as a header, or after one."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    stop = threading.Event()
+
+    def serve():
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 200 OK\r\n")
+                if chunk == b"x":
+                    connection.sendall(b"Content-Length: 99999\r\n\r\n")
+                while not stop.wait(pause):
+                    connection.sendall(chunk)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return f"http://127.0.0.1:{listener.getsockname()[1]}/file", lambda: (
+        stop.set(),
+        listener.close(),
+    )
+
+
+@pytest.mark.parametrize("chunk", [b"x", b"A"], ids=["body", "header"])
+@pytest.mark.parametrize(
+    ("patience", "said"),
+    [
+        ((0.8, 0.0, 60.0), "took more than 1 s and was"),
+        ((60.0, 1000.0, 0.5), "less than 1,000 bytes"),
+    ],
+)
+def test_a_server_that_drips_is_given_up(tmp_path, chunk, patience, said):
+    url, close = dripping(chunk, 0.05)
+    begin = time.monotonic()
+    try:
+        with pytest.raises(Unreachable, match=said) as caught:
+            download(url, tmp_path / "file", patience=patience, **QUICK)
+    finally:
+        close()
+    assert time.monotonic() - begin < 4
+    assert "\n" not in str(caught.value)
+
+
+def test_pauses_do_not_count_as_slow(server, tmp_path):
+    server.troubles["/file"] = [503, 503, 503]
+    quick = QUICK | {"pause": 0.2, "patience": (60.0, 1000.0, 0.15)}
+    download(f"{server.url}/file", tmp_path / "file", **quick)
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_an_unsafe_redirection_is_not_asked(server, tmp_path):
+    """Its server would learn of the request, and might answer to something else."""
+    server.troubles["/file"] = [("to", f"{server.url}/other".replace("127.0.0.1", "0.0.0.0"))]
+    with pytest.raises(Unreachable, match="only https"):
+        download(f"{server.url}/file", tmp_path / "file", **QUICK)
+    assert [path for path, _ in server.requests] == ["/file"]
+
+
+def test_redirections_without_end_are_one_line(server, tmp_path):
+    server.troubles["/file"] = [("to", "/file")] * 99
+    with pytest.raises(Unreachable, match="redirects more than 10 times"):
+        download(f"{server.url}/file", tmp_path / "file", **QUICK)
+
+
+def test_from_elsewhere_nothing_leads_to_this_machine():
+    require_safe("http://localhost:8/a", "http://127.0.0.1/b")
+    for onward in ("http://localhost:8/a", "http://127.0.0.1/", "file://localhost/etc/passwd"):
+        with pytest.raises(Unreachable, match="only https"):
+            require_safe(onward, "https://example.org/b")
+
+
+@pytest.mark.parametrize("url", ["http://[bad", "https://me:secret@[bad", "https://host:port/a"])
+def test_what_is_no_address_is_one_line(url, tmp_path):
+    with pytest.raises(Unreachable, match="is no address") as caught:
+        download(url, tmp_path / "file", **QUICK)
+    assert "\n" not in str(caught.value)
+    assert "secret" not in str(caught.value)

@@ -15,6 +15,7 @@ from kdprune.config.params import validate
 from kdprune.data.canonical import load
 from kdprune.errors import KdpruneError
 from kdprune.sources import folder, pictures
+from kdprune.study.tables import settings
 
 
 def prepared(root, out):
@@ -264,3 +265,8 @@ def test_an_unknown_data_set_is_told_of_the_known_ones(values):
     values["datasets"] = ["mnie"]
     with pytest.raises(KdpruneError, match=r"datasets\.0 = 'mnie': .*datasets\.yaml.*\(mine\)"):
         validate(values)
+
+
+def test_the_report_says_which_images_were_studied(values):
+    assert settings(validate(values))["images"] == values["data"]["source"]
+    assert settings(validate(with_folder(values)))["images"] == "own folder mine"

@@ -59,8 +59,11 @@ def role_of(name: str) -> tuple[str | None, str]:
 
 def _inner(folder: Path, passed: Passed) -> Path:
     """Descend where a half holds but itself, as some archives unpack: seg_train/seg_train."""
-    inside = listing(folder, passed)[0]
-    return inside[0] if len(inside) == 1 and inside[0].name == folder.name else folder
+    inside = listing(folder, Passed())[0]
+    if len(inside) != 1 or inside[0].name != folder.name:
+        return folder
+    listing(folder, passed, loose=True)  # to note what lies beside it
+    return inside[0]
 
 
 def _ask_for_test(

@@ -17,6 +17,8 @@ from kdprune.sources.writing import counted
 
 BASE = "https://huggingface.co"
 VARIABLE = "HF_ENDPOINT"  # the Hub's own variable for mirrors
+SNAPPY = 22  # how many times a file's bytes Snappy can hold
+ROOM = 2**27  # bytes; Arrow takes some times as much while a column grows
 LARGEST_IMAGE = 2**16  # bytes of one PNG; 32 x 32 x 3 uncompressed are 3,072
 PLACES = {  # repository, folder, label column
     "cifar10": ("uoft-cs/cifar10", "plain_text", "label"),
@@ -33,18 +35,23 @@ def fetch(spec: Spec, *, path: object, cache: Path, show: bool) -> dict[str, Spl
         name = f"{split}-00000-of-00001.parquet"
         url = f"{base}/datasets/{repository}/resolve/main/{folder}/{name}"
         file = download(url, cache / f"{spec.name}-{name}", show=show)
-        try:
-            splits[split] = _read(spec, split, file, column, shown(url))
-        except KdpruneError:
-            raise
-        except Exception as error:  # damaged files raise anything, in Arrow's readers and Pillow's
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise KdpruneError(f"{shown(url)}: holds no images as expected ({reason})") from None
+        splits[split] = decode(spec, split, file, column, shown(url))
     return splits
 
 
+def decode(spec: Spec, split: str, file: Path, column: str, where: str) -> Split:
+    """Decode a split's parquet file. Raises KdpruneError, naming `where`, for any other file."""
+    try:
+        return _read(spec, split, file, column, where)
+    except KdpruneError:
+        raise
+    except Exception as error:  # damaged files raise anything, in Arrow's readers and Pillow's
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise KdpruneError(f"{where}: holds no images as expected ({reason})") from None
+
+
 def _read(spec: Spec, split: str, file: Path, column: str, where: str) -> Split:
-    """Decode a parquet file row by row: many rows may share one long value."""
+    """Decode a parquet file, as many rows at a time as `_at_once` has room for."""
     with pyarrow.parquet.ParquetFile(
         file, thrift_string_size_limit=2**24, thrift_container_size_limit=2**20
     ) as parquet:
@@ -52,8 +59,8 @@ def _read(spec: Spec, split: str, file: Path, column: str, where: str) -> Split:
         _require_plain(parquet, column, file.stat().st_size)
         rows = parquet.metadata.num_rows
         images, labels = np.empty((rows, 32, 32, 3), np.uint8), np.empty(rows, np.int64)
-        row = 0
-        for part in parquet.iter_batches(1, columns=["img.bytes", column], use_threads=False):
+        row, step = 0, _at_once(parquet)
+        for part in parquet.iter_batches(step, columns=["img.bytes", column], use_threads=False):
             if row + len(part) > rows:
                 raise ValueError(f"it holds more rows than the {rows} that it says")
             labels[row : row + len(part)] = part[column].to_numpy()
@@ -82,6 +89,18 @@ def _require_plain(parquet: pyarrow.parquet.ParquetFile, column: str, size: int)
         raise ValueError(f"it is packed by {min(odd)}, not by SNAPPY")
     if sum(max(0, chunk.total_uncompressed_size) for chunk in chunks) > LARGEST:
         raise ValueError(f"it expands beyond {LARGEST >> 20} MiB")
+
+
+def _at_once(parquet: pyarrow.parquet.ParquetFile) -> int:
+    """Return how many rows fit into ROOM, were each as long as its packed column could become.
+
+    For many rows may share one long value, which Arrow repeats for each.
+    """
+    groups = [parquet.metadata.row_group(n) for n in range(parquet.metadata.num_row_groups)]
+    packed = [
+        group.column(n).total_compressed_size for group in groups for n in range(group.num_columns)
+    ]
+    return max(1, min(64, ROOM // (SNAPPY * max([1, *packed]))))
 
 
 def _image(content: pyarrow.Scalar, row: int) -> np.ndarray:

@@ -69,7 +69,7 @@ def read(path: str | Path) -> np.ndarray:
 @functools.cache
 def _formats() -> tuple[str, ...]:
     """Return those of FORMATS that this Pillow was built with."""
-    Image.init()
+    Image.init()  # else Pillow knows few, and fails on the names of others
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
