@@ -2,7 +2,8 @@
 
 import math
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import UnionType
 from typing import Any
@@ -31,10 +32,27 @@ class _Loader(_Parser):
         return super().construct_mapping(node, deep)
 
 
+_HELD: dict[str, bytes] = {}
+
+
+@contextmanager
+def held(content: bytes | None) -> Iterator[None]:
+    """Have `load` read `content` in place of params.yaml, which others may rewrite meanwhile."""
+    before = dict(_HELD)
+    if content is not None:
+        _HELD["params.yaml"] = content
+    try:
+        yield
+    finally:
+        _HELD.clear()
+        _HELD.update(before)
+
+
 def load(path: str | Path = "params.yaml") -> Params:
     """Read and validate params.yaml. Raises KdpruneError with one line on any fault."""
     try:
-        values = yaml.load(Path(path).read_bytes(), Loader=_Loader)
+        content = _HELD.get(str(path)) or Path(path).read_bytes()
+        values = yaml.load(content, Loader=_Loader)
     except OSError as error:
         raise KdpruneError(
             f"{path}: cannot be read ({error.strerror}); run `make params`"

@@ -53,11 +53,17 @@ def stages(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         if "foreach" not in stage:
             found[name] = _instance(stage, {})
             continue
-        over = _at(values, stage["foreach"].removeprefix("${").removesuffix("}"))
-        items = over if isinstance(over, Mapping) else {item: item for item in over}
-        for key, item in items.items():
+        for key, item in _items(stage, values).items():
             found[f"{name}@{key}"] = _instance(stage["do"], {"key": key, "item": item})
     return found
+
+
+def instance(name: str, key: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one of them; raises LookupError where there is none."""
+    stage = read("dvc.yaml")["stages"][name]
+    if "foreach" not in stage:
+        return _instance(stage, {})
+    return _instance(stage["do"], {"key": key, "item": _items(stage, values)[key]})
 
 
 def md5(path: Path) -> str | None:
@@ -66,15 +72,20 @@ def md5(path: Path) -> str | None:
         return hashlib.md5(path.read_bytes()).hexdigest()
     if not path.is_dir():
         return None
-    files = [item for item in path.rglob("*") if item.is_file() and not _ignored(item)]
+    files = [item for item in path.rglob("*") if item.is_file() and not ignored(item)]
     parts = sorted(item.relative_to(path).parts for item in files)
     listed = [{"md5": md5(path.joinpath(*part)), "relpath": "/".join(part)} for part in parts]
     return hashlib.md5(json.dumps(listed, sort_keys=True).encode()).hexdigest() + ".dir"
 
 
+def _items(stage: Mapping[str, Any], values: Mapping[str, Any]) -> Mapping[str, Any]:
+    over = at(values, stage["foreach"].removeprefix("${").removesuffix("}"))
+    return over if isinstance(over, Mapping) else {item: item for item in over}
+
+
 def _instance(stage: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
     def fill(text: str) -> str:
-        return FIELD.sub(lambda at: str(_at(names, at[1] + at[2])), text)
+        return FIELD.sub(lambda found: str(at(names, found[1] + found[2])), text)
 
     outs = [*stage.get("outs", []), *stage.get("metrics", [])]
     flat = [item if isinstance(item, dict) else {item: {}} for item in outs]
@@ -92,7 +103,7 @@ def _parameters(
     recorded = entry.get("params", {}).get("params.yaml", {})
     told = [f"parameter {name} is not in both" for name in stage["params"] ^ recorded.keys()]
     for name in sorted(stage["params"] & recorded.keys()):
-        if _at(values, name) != recorded[name]:
+        if at(values, name) != recorded[name]:
             told.append(f"parameter {name} has changed")
     return sorted(told)
 
@@ -102,7 +113,8 @@ def _cached(path: str) -> bool:
     return path.startswith(("data/", "models/")) and path != "data/embedded"
 
 
-def _ignored(path: Path) -> bool:
+def ignored(path: Path) -> bool:
+    """Say whether DVC passes over a file."""
     return any(fnmatch(part, pattern) for part in path.parts for pattern in _patterns())
 
 
@@ -112,7 +124,8 @@ def _patterns() -> tuple[str, ...]:
     return tuple(file.read_text().split()) if file.exists() else ()
 
 
-def _at(values: Mapping[str, Any], dotted: str) -> Any:
+def at(values: Mapping[str, Any], dotted: str) -> Any:
+    """Return the value at `dotted`, None where there is none."""
     found: Any = values
     for name in dotted.split("."):
         found = found[name] if isinstance(found, Mapping) and name in found else None
@@ -121,5 +134,10 @@ def _at(values: Mapping[str, Any], dotted: str) -> Any:
 
 def read(path: str) -> dict[str, Any]:
     """Read a YAML file that holds a mapping."""
+    return parse(Path(path).read_bytes())
+
+
+def parse(content: bytes) -> dict[str, Any]:
+    """Parse a YAML mapping."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load(Path(path).read_bytes(), Loader=loader) or {}
+    return yaml.load(content, Loader=loader) or {}
