@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from kdprune import cli, versions
 from kdprune.errors import status_of
+from kdprune.study.code import check_tree
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -18,6 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = cli.parser().parse_args(arguments)
 
     def work() -> int:
+        check_tree()
         status = given.run(given)
         sys.stdout.flush()
         return status

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from fnmatch import fnmatch
@@ -92,9 +93,16 @@ def _instance(stage: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, A
     return {
         "cmd": fill(stage["cmd"]),
         "params": {fill(name) for name in stage.get("params", [])},
-        "deps": dict.fromkeys(map(fill, stage.get("deps", [])), False),
+        "deps": dict.fromkeys((_written(fill(dep)) for dep in stage.get("deps", [])), False),
         "outs": {fill(k): v.get("cache", True) for item in flat for k, v in item.items()},
     }
+
+
+def _written(path: str) -> str:
+    """Return a path as DVC writes it: without a trailing slash, relative within the project."""
+    found = os.path.normpath(path)
+    here = os.path.relpath(found, os.getcwd())
+    return found if not os.path.isabs(found) or here.startswith("..") else Path(here).as_posix()
 
 
 def _parameters(

@@ -13,7 +13,9 @@ import sys
 import time
 from pathlib import Path
 
-from kdprune.errors import KdpruneError
+from kdprune.config.params import load
+from kdprune.config.yaml_reading import check_merged
+from kdprune.errors import KdpruneError, status_of
 from kdprune.files import replacing
 from kdprune.study.paths import LOCK
 
@@ -111,12 +113,14 @@ def _copy(one: Path, other: Path) -> None:
 
 
 def main() -> int:
-    """Mend, and say what was mended."""
+    """Mend, say what was mended, and check the parameters, whose keys DVC's shell is given."""
+    if LOCK.exists() and (status := status_of(lambda: check_merged(LOCK.read_bytes(), LOCK))):
+        return status
     if put_back():
         print(f"kdprune: {LOCK}: was cut off; it was put back from {COPY}", file=sys.stderr)
     if free():
         print(f"kdprune: {RWLOCK}: was cut off; it was removed", file=sys.stderr)
-    return 0
+    return status_of(load)
 
 
 if __name__ == "__main__":

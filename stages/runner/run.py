@@ -44,8 +44,9 @@ def run(arguments: list[str]) -> int:
 def check() -> int:
     """Validate params.yaml, before torch is imported; return the exit status."""
     from kdprune.config.params import load
+    from kdprune.study.code import check_tree
 
-    return status_of(load)
+    return status_of(check_tree) or status_of(load)
 
 
 def end_with_parent(parent: int | None = None) -> None:
