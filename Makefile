@@ -5,11 +5,12 @@ READY := .venv/.ready
 # `dvc` runs its stages with whatever `python` comes first
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup repro mend test lint lock params texts verify faults fuzz bench docs clean
+.PHONY: help setup repro mend experiments differences test lint lock params texts verify faults \
+  fuzz bench docs clean
 
 help: ## Show what each target does
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target text; do \
-	  printf '  make %-8s %s\n' "$$target" "$$text"; done
+	  printf '  make %-11s %s\n' "$$target" "$$text"; done
 
 setup: $(READY) ## Create .venv with the exact versions of requirements.lock
 
@@ -27,6 +28,12 @@ repro: setup ## Run the study: every stage that is not up to date
 
 mend: setup ## Mend dvc.lock and DVC's locks after a kill, where DVC calls them invalid or corrupted
 	python -m stages.runner.mend
+
+experiments: setup ## List experiments: the changed parameters, and each data set's main results
+	@python -m dvc exp show --only-changed --drop 'grid.*|Created|State|Executor|models/.*|data/.*|kdprune/.*|stages/.*'
+
+differences: setup ## Compare two experiments, without the grid: make differences A=one B=other
+	@python -m dvc exp diff $(A) $(B) | grep -v ' grid\.'
 
 test: setup ## Run the tests
 	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder

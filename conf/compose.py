@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 CONF = Path(__file__).parent
+sys.path.insert(0, str(CONF.parent))  # this clone's code, whatever the environment holds
 NOISE = ("full_key:", "object_type=", "See https:")  # lines that tell a user nothing
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from kdprune import cli, terminal, versions
 from kdprune.errors import status_of
+from kdprune.study.code import check_tree
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -16,6 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
 
     def work() -> int:
+        check_tree()
         try:
             given = cli.parser().parse_args(arguments)
             return given.run(given)

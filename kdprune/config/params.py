@@ -2,7 +2,8 @@
 
 import math
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import UnionType
 from typing import Any
@@ -13,37 +14,39 @@ from pydantic import BaseModel, ValidationError
 from kdprune.config import nesting
 from kdprune.config.schema import Params
 from kdprune.config.signatures import PACKAGES, registered, takes
+from kdprune.config.yaml_reading import Loader, check_merged
 from kdprune.errors import KdpruneError, nearest
 
-_Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser where there is one
+_HELD: dict[str, bytes] = {}
 
 
-class _Loader(_Parser):
-    """PyYAML lets the last of two equal keys win, without a word."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: list[Any] = []
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                line = key_node.start_mark.line + 1
-                raise KdpruneError(f"{key!r} is there twice (line {line}); keep one")
-            seen.append(key)
-        return super().construct_mapping(node, deep)
+@contextmanager
+def held(content: bytes | None) -> Iterator[None]:
+    """Have `load` read `content` in place of params.yaml, which others may rewrite meanwhile."""
+    before = dict(_HELD)
+    if content is not None:
+        _HELD["params.yaml"] = content
+    try:
+        yield
+    finally:
+        _HELD.clear()
+        _HELD.update(before)
 
 
 def load(path: str | Path = "params.yaml") -> Params:
     """Read and validate params.yaml. Raises KdpruneError with one line on any fault."""
     try:
-        content = Path(path).read_bytes()
+        content = _HELD.get(str(path)) or Path(path).read_bytes()
+        check_merged(content, path)
         nesting.check(content)
-        values = yaml.load(content, Loader=_Loader)
+        values = yaml.load(content, Loader=Loader)
     except OSError as error:
         raise KdpruneError(
             f"{path}: cannot be read ({error.strerror}); run `make params`"
         ) from None
     except KdpruneError as error:
-        raise KdpruneError(_line(path, str(error))) from None
+        told = str(error)
+        raise KdpruneError(told if told.startswith(f"{path}:") else _line(path, told)) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise KdpruneError(_line(path, f"is no YAML: {error}; run `make params`")) from None
     return validate(values, where=str(path))

@@ -5,8 +5,23 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from kdprune.errors import KdpruneError
+
 ROOT = Path(__file__).parents[2]
 REGISTRIES = ("kdprune/distillation", "kdprune/pruning")  # a method is the file of its name
+
+
+def check_tree() -> None:
+    """Raise KdpruneError where this code is not that of the clone in which it is run.
+
+    An environment that another clone made imports that clone's package, not this folder's.
+    """
+    here = Path.cwd().resolve()
+    if (here / "kdprune/__init__.py").is_file() and here != ROOT.resolve():
+        raise KdpruneError(
+            f"kdprune is imported from {ROOT}, not from this clone, {here}; run `make setup` here, "
+            "or `python -m kdprune` from its root"
+        )
 
 
 def closure(script: str, *, methods: tuple[str, ...] = ()) -> set[str]:

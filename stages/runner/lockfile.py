@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from fnmatch import fnmatch
@@ -56,11 +57,17 @@ def stages(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         if "foreach" not in stage:
             described[name] = _instance(stage, {})
             continue
-        over = value(values, stage["foreach"].removeprefix("${").removesuffix("}"))
-        items = over if isinstance(over, Mapping) else {item: item for item in over}
-        for key, item in items.items():
+        for key, item in _items(stage, values).items():
             described[f"{name}@{key}"] = _instance(stage["do"], {"key": key, "item": item})
     return described
+
+
+def instance(name: str, key: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one of them; raises LookupError where there is none."""
+    stage = read("dvc.yaml")["stages"][name]
+    if "foreach" not in stage:
+        return _instance(stage, {})
+    return _instance(stage["do"], {"key": key, "item": _items(stage, values)[key]})
 
 
 def md5(path: Path) -> str | None:
@@ -69,15 +76,20 @@ def md5(path: Path) -> str | None:
         return hashlib.md5(path.read_bytes()).hexdigest()
     if not path.is_dir():
         return None
-    files = [item for item in path.rglob("*") if item.is_file() and not _ignored(item)]
+    files = [item for item in path.rglob("*") if item.is_file() and not ignored(item)]
     parts = sorted(item.relative_to(path).parts for item in files)
     listed = [{"md5": md5(path.joinpath(*part)), "relpath": "/".join(part)} for part in parts]
     return hashlib.md5(json.dumps(listed, sort_keys=True).encode()).hexdigest() + ".dir"
 
 
+def _items(stage: Mapping[str, Any], values: Mapping[str, Any]) -> Mapping[str, Any]:
+    over = at(values, stage["foreach"].removeprefix("${").removesuffix("}"))
+    return over if isinstance(over, Mapping) else {item: item for item in over}
+
+
 def _instance(stage: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
     def fill(text: str) -> str:
-        return FIELD.sub(lambda at: str(value(names, at[1] + at[2])), text)
+        return FIELD.sub(lambda found: str(at(names, found[1] + found[2])), text)
 
     cmd = stage["cmd"]  # one, or several in a row
     outs = [*stage.get("outs", []), *stage.get("metrics", [])]
@@ -85,9 +97,16 @@ def _instance(stage: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, A
     return {
         "cmd": fill(cmd) if isinstance(cmd, str) else [fill(line) for line in cmd],
         "params": {fill(name) for name in stage.get("params", [])},
-        "deps": dict.fromkeys(map(fill, stage.get("deps", [])), False),
+        "deps": dict.fromkeys((_written(fill(dep)) for dep in stage.get("deps", [])), False),
         "outs": {fill(k): v.get("cache", True) for item in flat for k, v in item.items()},
     }
+
+
+def _written(path: str) -> str:
+    """Return a path as DVC writes it: without a trailing slash, relative within the project."""
+    found = os.path.normpath(path)
+    here = os.path.relpath(found, os.getcwd())
+    return found if not os.path.isabs(found) or here.startswith("..") else Path(here).as_posix()
 
 
 def _parameters(
@@ -96,7 +115,7 @@ def _parameters(
     recorded = entry.get("params", {}).get("params.yaml", {})
     told = [f"parameter {name} is not in both" for name in stage["params"] ^ recorded.keys()]
     for name in sorted(stage["params"] & recorded.keys()):
-        if value(values, name) != recorded[name]:
+        if at(values, name) != recorded[name]:
             told.append(f"parameter {name} has changed")
     return sorted(told)
 
@@ -106,7 +125,8 @@ def _cached(path: str) -> bool:
     return path.startswith(("data/", "models/", "results/")) and path != "data/embedded"
 
 
-def _ignored(path: Path) -> bool:
+def ignored(path: Path) -> bool:
+    """Say whether DVC passes over a file."""
     return any(fnmatch(part, pattern) for part in path.parts for pattern in _patterns())
 
 
@@ -116,8 +136,8 @@ def _patterns() -> tuple[str, ...]:
     return tuple(file.read_text().split()) if file.exists() else ()
 
 
-def value(values: Mapping[str, Any], dotted: str) -> Any:
-    """Return a parameter by its dotted name, None where there is none."""
+def at(values: Mapping[str, Any], dotted: str) -> Any:
+    """Return the value at `dotted`, None where there is none."""
     held: Any = values
     for name in dotted.split("."):
         held = held[name] if isinstance(held, Mapping) and name in held else None
@@ -126,13 +146,17 @@ def value(values: Mapping[str, Any], dotted: str) -> Any:
 
 def read(path: str) -> dict[str, Any]:
     """Read a YAML file that holds a mapping. Raises KdpruneError where it holds none."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    content = Path(path).read_bytes()
     try:
-        nesting.check(content)
-        held = yaml.load(content, Loader=loader) or {}
+        held = parse(Path(path).read_bytes())
     except (yaml.YAMLError, ValueError) as error:
         raise KdpruneError(f"{path}: is no YAML of ours: {' '.join(str(error).split())}") from None
     if not isinstance(held, dict):
         raise KdpruneError(f"{path}: holds no mapping; put back what git has")
     return held
+
+
+def parse(content: bytes) -> dict[str, Any]:
+    """Parse a YAML mapping, its depth and size checked first."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    nesting.check(content)
+    return yaml.load(content, Loader=loader) or {}

@@ -13,6 +13,8 @@ import sys
 import time
 from pathlib import Path
 
+from kdprune.config.params import load
+from kdprune.config.yaml_reading import check_merged
 from kdprune.errors import KdpruneError, status_of
 from kdprune.files import replacing
 from kdprune.study.paths import LOCK
@@ -133,12 +135,17 @@ def main() -> int:
 
 
 def _mend() -> None:
+    """Mend, and check the parameters, whose keys DVC's shell is given."""
+    if LOCK.exists():
+        check_merged(LOCK.read_bytes(), LOCK)
     if put_back():
         print(f"kdprune: {LOCK}: was cut off; it was put back from {COPY}", file=sys.stderr)
     elif LOCK.exists() and (lost := _lost()):
         _tell(lost, COPY)
     if free():
         print(f"kdprune: {RWLOCK}: was cut off; it was removed", file=sys.stderr)
+    if Path("params.yaml").exists():
+        load()
 
 
 if __name__ == "__main__":

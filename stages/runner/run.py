@@ -13,7 +13,11 @@ def run(arguments: list[str]) -> int:
 
     2 stands for a fault that the user can mend, told in one line on stderr.
     """
+    from stages.runner import inputs
+
     name, *instance = arguments
+    key, content = "".join(instance), inputs.content()
+    before = inputs.seen(name, key, content)  # before any code that it names is imported
 
     def work() -> None:
         from stages.runner.live import drawn
@@ -24,17 +28,21 @@ def run(arguments: list[str]) -> int:
         keep_lock()
         announce(name, *instance)
         importlib.import_module("kdprune.planning.rehearsal").before(name)
-        with recorded(name, "".join(instance)), drawn(name, "".join(instance)):
+        with recorded(name, key), inputs.unchanged(name, key, before), drawn(name, key):
             importlib.import_module(f"stages.{name}").main(*instance)
 
-    return check() or status_of(work)
+    from kdprune.config.params import held
+
+    with held(content):
+        return check() or status_of(work)
 
 
 def check() -> int:
     """Validate params.yaml, before torch is imported; return the exit status."""
     from kdprune.config.params import load
+    from kdprune.study.code import check_tree
 
-    return status_of(load)
+    return status_of(check_tree) or status_of(load)
 
 
 def end_with_parent(parent: int | None = None) -> None:

@@ -13,9 +13,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+from kdprune.config.params import load
+from kdprune.config.yaml_reading import check_merged
+from kdprune.errors import KdpruneError
+from kdprune.study.paths import LOCK
 from stages.runner import lockfile
 
 # What follows from tables, on any machine
@@ -31,12 +36,29 @@ def composition() -> tuple[str, list[str]]:
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             return "", [f"conf/: {done.stderr.strip() or done.stdout.strip()}"]
-        told = _compare(Path("params.yaml"), composed)
-    return "params.yaml follows from conf/", [f"{line}; run `make params`" for line in told]
+        load()
+        ours, made = (_flat(lockfile.read(str(path))) for path in ("params.yaml", composed))
+    names = sorted(name for name in ours.keys() | made.keys() if ours.get(name) != made.get(name))
+    told = [f"{name}: {ours.get(name)}, conf/ has {made.get(name)}" for name in names]
+    told = [line for line in told if not line.startswith("grid.")] or told
+    if not told:
+        return "params.yaml follows from conf/", []
+    more = f"; and {len(told) - 5} more" if len(told) > 5 else ""
+    return f"params.yaml is an experiment's, not conf/'s: {'; '.join(told[:5])}{more}", []
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return {dotted name: value}."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        dotted = f"{prefix}{name}"
+        found |= _flat(value, f"{dotted}.") if isinstance(value, dict) else {dotted: value}
+    return found
 
 
 def lock() -> tuple[str, list[str]]:
     """Hold dvc.lock against dvc.yaml, params.yaml and the files."""
+    check_merged(LOCK.read_bytes(), LOCK)
     told, compared, missing = lockfile.differences()
     fine = f"dvc.lock is current: {compared} files and folders have their hash"
     if missing:
@@ -46,9 +68,6 @@ def lock() -> tuple[str, list[str]]:
 
 def derivation() -> tuple[str, list[str]]:
     """Compute again what follows from the tables, elsewhere, and compare byte for byte."""
-    from kdprune.config.params import load
-    from kdprune.errors import KdpruneError
-
     load()  # before its errors could be those of a stage
     described = lockfile.stages(lockfile.read("params.yaml"))
     names = [name for name in described if name.partition("@")[0] in DERIVED]
@@ -107,6 +126,8 @@ def main() -> int:
     for question in (composition, lock, derivation):
         try:
             fine, told = question()
+        except KdpruneError as error:
+            fine, told = "", [str(error)]
         except (OSError, KeyError, TypeError, ValueError) as error:
             fine, told = "", [f"{question.__name__}: cannot be checked ({error!r})"]
         for line in told or [fine]:
