@@ -5,20 +5,14 @@ first one only, and the list grows without end in some networks. Here every inde
 visited once, and channels that meet in one index become one.
 """
 
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from torch import nn
 
-from kdprune.errors import KdpruneError
+from kdprune.pruning.graph import SECONDS, dependency_graph
 from kdprune.pruning.groups import IN, OUT, Group, Site
-
-SECONDS = 120.0  # for tracing: DenseNet-201 takes eight on one core
 
 Reached = dict[tuple[int, Callable[..., Any]], tuple[Any, dict[int, int]]]
 
@@ -30,10 +24,6 @@ class Index(NamedTuple):
     root_idx: int
 
 
-class OutOfTimeError(Exception):
-    """Tracing took longer than it may."""
-
-
 def trace(model: nn.Module, input_size: int, seconds: float = SECONDS) -> list[Group]:
     """Return the groups of coupled channels whose layers can all be cut.
 
@@ -42,7 +32,7 @@ def trace(model: nn.Module, input_size: int, seconds: float = SECONDS) -> list[G
     index of a layer both. Raises KdpruneError where Torch-Pruning cannot trace the network, or not
     within `seconds`.
     """
-    graph = _graph(model, input_size, seconds)
+    graph = dependency_graph(model, input_size, seconds)
     names = {module: name for name, module in model.named_modules()}
     classifier = model.get_classifier()
     visited: set[Any] = {classifier}
@@ -61,55 +51,6 @@ def trace(model: nn.Module, input_size: int, seconds: float = SECONDS) -> list[G
         if sites is not None:
             groups.append(_group(sites, leaders, model))
     return _disjoint(groups)
-
-
-def _graph(model: nn.Module, input_size: int, seconds: float) -> Any:
-    import torch_pruning  # 7 s where timm has not been imported: only channel pruning needs it
-
-    training = model.training
-    device = next(model.parameters()).device
-    image = torch.zeros(1, 3, input_size, input_size, device=device)
-    frozen = [parameter for parameter in model.parameters() if not parameter.requires_grad]
-    for parameter in frozen:  # the graph is traced through autograd
-        parameter.requires_grad_(True)
-    graph = torch_pruning.DependencyGraph()
-    model.eval()
-    try:
-        with torch.enable_grad(), _within(seconds):
-            graph.build_dependency(model, example_inputs=[image], verbose=False)
-    except torch.OutOfMemoryError:  # no fault of the network's
-        raise
-    except OutOfTimeError:
-        raise KdpruneError(
-            f"prune.method: tracing {type(model).__name__} for channel pruning did not end within "
-            f"{seconds:g} s; use weight"
-        ) from None
-    except (AttributeError, IndexError, KeyError, RuntimeError, ValueError) as error:
-        raise KdpruneError(
-            f"prune.method: channel pruning cannot follow {type(model).__name__}'s structure "
-            f"({type(error).__name__}: {(str(error).splitlines() or [''])[0]}); use weight"
-        ) from None
-    finally:
-        for parameter in frozen:
-            parameter.requires_grad_(False)
-        model.train(training)
-    return graph
-
-
-@contextmanager
-def _within(seconds: float) -> Iterator[None]:
-    """Raise OutOfTimeError from the first call that is made after `seconds`, on any thread."""
-    end, before = time.monotonic() + seconds, sys.getprofile()
-
-    def watch(*_: object) -> None:
-        if time.monotonic() > end:
-            raise OutOfTimeError
-
-    sys.setprofile(watch)
-    try:
-        yield
-    finally:
-        sys.setprofile(before)
 
 
 def _out(graph: Any, handler: Callable[..., Any]) -> bool:
