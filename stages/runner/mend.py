@@ -18,6 +18,7 @@ from kdprune.config.yaml_reading import check_merged
 from kdprune.errors import KdpruneError, status_of
 from kdprune.files import replacing
 from kdprune.study.paths import LOCK
+from stages.runner import strangers
 
 COPY = Path(".run/dvc.lock")  # as the stage that ran last found it
 RWLOCK = Path(".dvc/tmp/rwlock")
@@ -146,6 +147,9 @@ def _mend() -> None:
         print(f"kdprune: {RWLOCK}: was cut off; it was removed", file=sys.stderr)
     if Path("params.yaml").exists():
         load()
+    if LOCK.exists() and (foreign := strangers.drop()):
+        told = f"{len(foreign)} results that it names are another machine's, and were made here too"
+        print(f"kdprune: {LOCK}: {told}; DVC will take this machine's", file=sys.stderr)
 
 
 if __name__ == "__main__":
