@@ -78,6 +78,12 @@ def room(file: str) -> str:
     return parts[1] if len(parts) > 2 else "ground"
 
 
+def test_nothing_to_check_is_a_failure():
+    assert some(iter("ab")) == ["a", "b"]
+    with pytest.raises(AssertionError, match="nothing to check"):
+        some(Path(__file__).parent.glob("*.gone"))
+
+
 def stages() -> dict[str, dict]:
     described = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     return {name: stage.get("do", stage) for name, stage in described.items()}
