@@ -11,11 +11,11 @@ def main() -> None:
     """Write plots/ from the tables of the grid."""
     params = load()
     results, layers = tables.results(params), tables.layers(params)
-    sweeps, found, scored = (results[key] for key in ("sweeps", "breakpoints", "efficiency"))
+    sweeps, breakpoints, scored = (results[key] for key in ("sweeps", "breakpoints", "efficiency"))
     drawn = {
-        "accuracy": drawing.accuracy_curves(sweeps, found),
+        "accuracy": drawing.accuracy_curves(sweeps, breakpoints),
         "efficiency": drawing.efficiency_points(scored),
-        "layers": drawing.layer_sparsity(layers, found),
+        "layers": drawing.layer_sparsity(layers, breakpoints),
         "pairs": drawing.paired_comparison(scored),
     }
     figures = {name: paths.PLOTS / f"{name}.svg" for name in drawn}

@@ -3,17 +3,27 @@
 import copy
 import os
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
+Item = TypeVar("Item")
 # Minutes each. They begin first: a worker takes whole files, and none should end alone.
 LONGEST = ("pipeline", "own_teacher", "faults", "fifteen_networks", "docs", "warm")
 
 # Tests are many small computations: threads of several workers would fight for the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def some(items: Iterable[Item]) -> list[Item]:
+    """The items, of which there must be some: a test that finds nothing to check has failed."""
+    listed = list(items)
+    assert listed, "nothing to check"
+    return listed
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

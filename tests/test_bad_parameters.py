@@ -8,6 +8,7 @@ from datetime import date
 
 import pytest
 import yaml
+from conftest import some
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from networks import tiny
@@ -288,12 +289,12 @@ def test_timm_is_asked_for_the_nearest_name():
         models.build("resnett18", classes=10)
 
 
-HYPERPARAMETERS = [
+HYPERPARAMETERS = some(
     (section, method, name)
     for section, registry in (("distill", DISTILLERS), ("prune", PRUNERS))
     for method in registry
     for name in takes(section, method).model_fields
-]
+)
 
 
 @pytest.mark.parametrize(("section", "method", "name"), HYPERPARAMETERS)
@@ -340,7 +341,7 @@ def test_simkd_guards_itself():
 def test_what_a_method_takes_is_what_its_yaml_sets(root):
     """Read from its source, without an import: the same keys, and defaults that are valid."""
     for section, registered in (("distill", DISTILLERS), ("prune", PRUNERS)):
-        for method in registered:
+        for method in some(registered):
             given = yaml.safe_load((root / "conf" / section / f"{method}.yaml").read_text())
             assert set(given) <= set(takes(section, method).model_fields), method
             plain = {key: value for key, value in given.items() if "${" not in str(value)}
@@ -418,20 +419,20 @@ NAMES = ["resnet18", "resnet34", "resnet10_24", "densenet21_12", "efficientnet_b
 PAIRS = [f"{one}/{two}" for one in NAMES for two in NAMES if one != two]
 
 
-def some(values, **limits) -> st.SearchStrategy[list]:
+def any_of(values, **limits) -> st.SearchStrategy[list]:
     return st.lists(st.sampled_from(values), min_size=1, unique=True, **limits)
 
 
 @st.composite
 def studies(draw) -> dict:
     several = draw(st.booleans())
-    distillers, pruners = draw(some(["simkd", "none"])), draw(some(["weight", "channel"]))
+    distillers, pruners = draw(any_of(["simkd", "none"])), draw(any_of(["weight", "channel"]))
     return {
-        "datasets": draw(some(["cifar10", "cifar100"])),
-        "pairs": draw(some(PAIRS, max_size=8)),
+        "datasets": draw(any_of(["cifar10", "cifar100"])),
+        "pairs": draw(any_of(PAIRS, max_size=8)),
         "distill": distillers if several else distillers[0],
         "prune": draw(st.sampled_from([pruners, pruners[0], "both", ["both"]])),
-        "roles": draw(some(["teacher", "student"])),
+        "roles": draw(any_of(["teacher", "student"])),
         "levels": [0.0, *sorted(draw(st.sets(st.floats(0.001, 0.99), max_size=9)))],
     }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from conftest import some
 
 from kdprune import distillation
 from kdprune.distillation.task import Task
@@ -77,11 +78,10 @@ def room(file: str) -> str:
     return parts[1] if len(parts) > 2 else "ground"
 
 
-def some(items):
-    """The items, of which there must be some: a test that finds nothing to check has failed."""
-    found = list(items)
-    assert found, "nothing to check"
-    return found
+def test_nothing_to_check_is_a_failure():
+    assert some(iter("ab")) == ["a", "b"]
+    with pytest.raises(AssertionError, match="nothing to check"):
+        some(Path(__file__).parent.glob("*.gone"))
 
 
 def stages() -> dict[str, dict]:
@@ -152,7 +152,7 @@ def exists(base: str) -> str | None:
 @pytest.mark.parametrize("own", TORCHLESS)
 def test_no_torch_where_tables_become_tables_and_words(own):
     for path in some(ROOT.glob(f"kdprune/{own}/**/*.py")):
-        for file in closure(relative(path)):
+        for file in some(closure(relative(path))):
             assert "import torch" not in (ROOT / file).read_text(), f"{relative(path)} → {file}"
 
 
@@ -208,7 +208,7 @@ def decides_nothing(file: str) -> bool:
 
 def test_every_method_has_its_yaml_and_its_file():
     for conf, package in (("distill", "distillation"), ("prune", "pruning")):
-        described = {path.stem for path in (ROOT / "conf" / conf).glob("*.yaml")}
+        described = {path.stem for path in some((ROOT / "conf" / conf).glob("*.yaml"))}
         files = {path.stem for path in (ROOT / "kdprune" / package).glob("*.py")}
         assert described <= files
 
@@ -248,7 +248,7 @@ def test_nothing_of_a_machine_or_a_registry_is_named():
     suspicious = ("/work/", "/tmp/kdp", "pypi" + ".org", "registry." + "npmjs")
     allowed = {"kdprune/sources/npm.py"}  # the registry's public default
     folders = ("kdprune", "stages", "conf", "tests", "docs", "benchmarks", ".ci")
-    files = itertools.chain.from_iterable((ROOT / folder).rglob("*") for folder in folders)
+    files = itertools.chain.from_iterable(some((ROOT / folder).rglob("*")) for folder in folders)
     top = [ROOT / name for name in ("README.md", "Makefile", "requirements.lock", "pyproject.toml")]
     for path in [*files, *top]:
         text_file = path.suffix in {".py", ".md", ".yaml", ".toml", ".lock", ""} and path.is_file()

@@ -7,6 +7,7 @@ import pytest
 import timm
 import torch
 import yaml
+from conftest import some
 from networks import TINY, images, tiny
 from torch import nn
 
@@ -17,7 +18,7 @@ from kdprune.errors import KdpruneError
 CONF = Path(__file__).parents[1] / "conf"
 ARCHITECTURES = yaml.safe_load((CONF / "architectures.yaml").read_text())["architectures"]
 PAIRS = yaml.safe_load((CONF / "profile" / "paper.yaml").read_text())["pairs"]
-PAPER = sorted({name for pair in PAIRS for name in pair.split("/")})
+PAPER = some(sorted({name for pair in PAIRS for name in pair.split("/")}))
 
 
 def build(name: str) -> nn.Module:

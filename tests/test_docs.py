@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import ROOT, some
 from networks import tiny
 from workspace import commit, git, python
 
@@ -28,11 +28,11 @@ from kdprune.__main__ import main as kdprune
 from kdprune.errors import KdpruneError
 
 DOCS = ROOT / "docs"
-ALL = sorted(DOCS.rglob("*.md"))
+ALL = some(sorted(DOCS.rglob("*.md")))
 ELSEWHERE = {
     "bring-your-own.md": "test_own_teacher.py"
 }  # whose commands and files another test runs
-PAGES = [page for page in ALL if page.name not in ELSEWHERE]
+PAGES = some(page for page in ALL if page.name not in ELSEWHERE)
 FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 OUTPUT = re.compile(
     r"(^```sh\n(?P<commands>(?:(?!```).*\n)+)```\n<!-- output -->\n```text\n)"
@@ -284,7 +284,7 @@ def composed(values: list[str], output: Path) -> None:
     module.compose(output, values)
 
 
-@pytest.mark.parametrize("values", overrides())
+@pytest.mark.parametrize("values", some(overrides()))
 def test_overrides_compose_to_valid_parameters(values, tmp_path):
     composed(shlex.split(values), tmp_path / "params.yaml")
     assert (tmp_path / "params.yaml").is_file()
@@ -297,7 +297,7 @@ def test_a_wrong_override_would_be_found(tmp_path):
 
 @SLOW
 @pytest.mark.parametrize(
-    "tokens", [item for start in RUN for item in every("dvc", *start)], ids=" ".join
+    "tokens", some(item for start in RUN for item in every("dvc", *start)), ids=" ".join
 )
 def test_cheap_dvc_commands_run(tokens, folder):
     arguments = [item for item in tokens[1:] if item != "--open"]
@@ -320,7 +320,7 @@ def test_remotes_and_caches_are_set(tmp_path):
             for tokens in commands(text) if name == "sh" else ():
                 if tokens[0] == "dvc" and [tokens[1]] in SET:
                     assert dvc(tokens[1:], folder)[0] == 0, tokens
-        config += "\n".join(path.read_text() for path in (folder / ".dvc").glob("config*"))
+        config += "\n".join(path.read_text() for path in some((folder / ".dvc").glob("config*")))
     for word in ("s3://my-bucket/kdprune", "endpointurl", "symlink,copy", "profile = kdprune"):
         assert word in config
 
@@ -361,17 +361,17 @@ def test_what_is_pushed_is_pulled(tmp_path):
 
 # Outputs
 
-SHOWN = [
+SHOWN = some(
     (page, match["commands"], match["output"])
     for page in PAGES
     for match in OUTPUT.finditer(page.read_text(encoding="utf-8"))
-]
+)
 
 
 @SLOW
 def test_every_kdprune_command_runs(told):
     text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
-    for command, (status, _) in told.items():
+    for command, (status, _) in some(told.items()):
         if "--max-latency" in command and not (ROOT / "metrics/measure.csv").is_file():
             continue  # the stage measure has not run: its numbers are this machine's
         line = next(line for line in text.splitlines() if line.startswith(command))
@@ -484,10 +484,19 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[-\s]+", "-", title) for title in plain}
 
 
+def links(page: Path) -> list[str]:
+    return re.findall(r"\]\(([^)\s]+)\)", FENCE.sub("", page.read_text(encoding="utf-8")))
+
+
+def test_links_and_commands_are_seen():
+    """A page may have none; the pages together have them."""
+    assert some(target for page in ALL for target in links(page) if "://" not in target)
+    assert some(every())
+
+
 @pytest.mark.parametrize("page", ALL, ids=named)
 def test_internal_links_resolve(page):
-    text = FENCE.sub("", page.read_text(encoding="utf-8"))
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+    for target in links(page):
         if "://" in target:
             continue
         path, _, anchor = target.partition("#")
@@ -550,8 +559,7 @@ def test_every_column_is_described(title):
     files = sorted(ROOT.glob(RECORDS[title]))
     if title == "Measure" and not files:
         pytest.skip("the stage measure has not run")
-    assert files
-    for path in files:
+    for path in some(files):
         if path.suffix == ".json":
             header = list(json.loads(path.read_text()))
         else:
@@ -562,12 +570,11 @@ def test_every_column_is_described(title):
 
 
 def test_environment_variables_are_described():
-    sources = "\n".join(path.read_text() for path in ROOT.glob("kdprune/**/*.py"))
-    sources += "\n".join(path.read_text() for path in ROOT.glob("stages/*.py"))
+    sources = "\n".join(path.read_text() for path in some(ROOT.glob("kdprune/**/*.py")))
+    sources += "\n".join(path.read_text() for path in some(ROOT.glob("stages/*.py")))
     used = set(re.findall(r'"((?:KDPRUNE|HF|NPM|OMP)_[A-Z_]*[A-Z])"', sources))
     text = (DOCS / "reference/command-line.md").read_text()
-    assert used
-    assert not [name for name in used if f"`{name}`" not in text]
+    assert not [name for name in some(used) if f"`{name}`" not in text]
 
 
 @SLOW
@@ -590,7 +597,7 @@ def test_the_site_builds_and_fetches_nothing(tmp_path):
     assert (out / "tree/plots/accuracy.svg").is_file()
     assert 'src="tree/plots/accuracy.svg"' in index
     fetched = r'<(?:script|img|iframe)[^>]+src="(?:https?:)?//|<link[^>]+href="(?:https?:)?//'
-    for page in out.rglob("*.html"):
+    for page in some(out.rglob("*.html")):
         if "tree" not in page.relative_to(out).parts:
             assert not re.search(fetched, page.read_text()), page
 

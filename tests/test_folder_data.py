@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import own_data
 import pytest
+from conftest import some
 from own_data import CLASSES, halves, images
 from PIL import Image
 
@@ -61,7 +62,7 @@ def test_lossless_images_of_the_right_size_keep_their_pixels(tmp_path):
 def test_names_of_files_change_nothing_and_a_pixel_does(tmp_path):
     root = own_data.make(tmp_path / "mine", count=9)
     prepared(root, tmp_path / "first")
-    for index, file in enumerate(sorted(root.glob("*/*"), reverse=True)):
+    for index, file in enumerate(sorted(some(root.glob("*/*")), reverse=True)):
         file.rename(file.with_name(f"x{index:03}{file.suffix.upper()}"))
     prepared(root, tmp_path / "second")
     for name in ("manifest.json", "train_images.npy", "test_images.npy", "test_labels.npy"):
@@ -94,7 +95,7 @@ def test_predict_sees_what_was_trained_on(tmp_path):
     root = own_data.make(tmp_path / "mine", count=4)
     data = prepared(root, tmp_path / "out")
     known = {image.tobytes() for image in (*data.train_images, *data.test_images)}
-    for file in root.glob("*/*"):
+    for file in some(root.glob("*/*")):
         assert predict.read(file).numpy().tobytes() in known
 
 
@@ -132,7 +133,7 @@ def modes():
     }
 
 
-@pytest.mark.parametrize("mode", list(modes()))
+@pytest.mark.parametrize("mode", some(modes()))
 def test_every_kind_of_pixel_becomes_rgb(tmp_path, mode):
     image, expected = modes()[mode]
     assert image.mode == mode
@@ -238,7 +239,7 @@ def with_folder(values, path="/data/mine", name="mine"):
 def test_a_named_folder_is_a_data_set(values):
     params = validate(with_folder(values))
     assert params.grid["datasets"] == {"mine": {"images": "/data/mine"}}
-    assert all(item["dataset"] == "mine" for item in params.grid["sweeps"].values())
+    assert all(item["dataset"] == "mine" for item in some(params.grid["sweeps"].values()))
 
 
 @pytest.mark.parametrize(

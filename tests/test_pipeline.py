@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import workspace
 import yaml
+from conftest import some
 from workspace import dvc, python
 
 from kdprune import models
@@ -139,8 +140,7 @@ def test_branches_are_compared_without_any_cache(folder, tmp_path):
     detailed = python(clone, *difference, "--targets", file, "--", *between).stdout
     differences = json.loads(detailed)[file]
     found = {name: item for name, item in differences.items() if name.endswith("efficiency")}
-    assert found
-    for item in found.values():
+    for item in some(found.values()):
         assert item["new"] == pytest.approx(2 * item["old"], rel=1e-5)
 
 
@@ -150,7 +150,7 @@ def test_every_instance_that_takes_time_is_in_the_run_cache(folder):
     values = yaml.safe_load((folder / "params.yaml").read_text())
     made = {"download": "datasets", "teach": "teachers", "distill": "students", "prune": "sweeps"}
     for stage, part in made.items():
-        for key in values["grid"][part]:
+        for key in some(values["grid"][part]):
             assert f"python -m stages {stage} {key}" in known
 
 

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import some
 
 from kdprune.analysis.breakpoints import breakpoints
 from kdprune.analysis.efficiency import efficiency
@@ -70,8 +71,9 @@ def named(tables, start: str) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def committed(root):
     metrics = root / "metrics"
-    networks = [*sorted(metrics.glob("teach/*.json")), *sorted(metrics.glob("distill/*.json"))]
-    sweeps = [read(path) for path in sorted(metrics.glob("sweeps/*.csv"))]
+    parts = ("teach", "distill")
+    networks = [path for part in parts for path in some(sorted(metrics.glob(f"{part}/*.json")))]
+    sweeps = [read(path) for path in some(sorted(metrics.glob("sweeps/*.csv")))]
     return {
         "sweeps": pd.concat(sweeps, ignore_index=True),
         "trained": pd.DataFrame([read_json(path) for path in networks]),

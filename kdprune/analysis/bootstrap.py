@@ -54,29 +54,29 @@ def interval(
     flat = outcomes.reshape(-1, images).T
 
     def draw(most: int) -> np.ndarray:
-        found = []
+        parts = []
         for start in range(0, most, AT_ONCE):
             count = min(AT_ONCE, most - start)
             each = (_drawn(generator, images, count) @ flat).reshape(count, seeds, levels)
-            found.append(locate(np.einsum("rs,rsl->rl", _drawn(generator, seeds, count), each)))
-        return np.concatenate(found)
+            parts.append(locate(np.einsum("rs,rsl->rl", _drawn(generator, seeds, count), each)))
+        return np.concatenate(parts)
 
-    tail, found = (1 - confidence) / 2, draw(resamples)
-    if not settled(found, tail):
-        found = np.concatenate([found, draw((MORE - 1) * resamples)])
-    ends = np.quantile(found, [tail, 1 - tail], method="inverted_cdf")
+    tail, indices = (1 - confidence) / 2, draw(resamples)
+    if not settled(indices, tail):
+        indices = np.concatenate([indices, draw((MORE - 1) * resamples)])
+    ends = np.quantile(indices, [tail, 1 - tail], method="inverted_cdf")
     return int(ends[0]), int(ends[1])
 
 
-def settled(found: np.ndarray, tail: float) -> bool:
-    """Say whether more resamples would hardly move an end of the percentile interval of `found`.
+def settled(indices: np.ndarray, tail: float) -> bool:
+    """Say whether more resamples would hardly move an end of the percentile interval of `indices`.
 
-    `found` are level indices [R]. An end moves to the next level where the share of resamples up to
-    a level crosses `tail` or 1 - `tail`: open is one that lies within ERRORS standard errors of it,
-    sqrt(tail (1 - tail) / R).
+    `indices` are those of levels, [R]. An end moves to the next level where the share of resamples
+    up to a level crosses `tail` or 1 - `tail`: open is one that lies within ERRORS standard errors
+    of it, sqrt(tail (1 - tail) / R).
     """
-    shares = np.cumsum(np.bincount(found))[:-1] / len(found)  # the last is 1
-    reach = ERRORS * np.sqrt(tail * (1 - tail) / len(found))
+    shares = np.cumsum(np.bincount(indices))[:-1] / len(indices)  # the last is 1
+    reach = ERRORS * np.sqrt(tail * (1 - tail) / len(indices))
     return bool((np.abs(shares[:, None] - [tail, 1 - tail]) > reach).all())
 
 

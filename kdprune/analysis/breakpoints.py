@@ -62,7 +62,7 @@ def breakpoints(
         levels = accuracy.columns.to_numpy()
         matrix = accuracy.to_numpy()
         remaining = points.groupby("level").nonzero_params.mean().to_numpy()
-        found = {
+        indices = {
             name: int(locate(matrix.mean(0)[None], levels, remaining, **settings)[0])
             for name, locate in RULES.items()
         }
@@ -75,15 +75,15 @@ def breakpoints(
         )
         rows.append(
             dict(zip(CURVE, curve, strict=True))
-            | _at(points, levels[found[rule]])
+            | _at(points, levels[indices[rule]])
             | _dense(points)
             | {
                 "n_seeds": len(matrix),
-                "censored": found[rule] == len(levels) - 1,
+                "censored": indices[rule] == len(levels) - 1,
                 "level_low": None if low is None else levels[low],
                 "level_high": None if high is None else levels[high],
             }
-            | {f"level_{name}": levels[index] for name, index in found.items()}
+            | {f"level_{name}": levels[index] for name, index in indices.items()}
         )
     return pd.DataFrame(rows)
 

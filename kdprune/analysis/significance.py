@@ -129,25 +129,25 @@ def _logarithmic(first: np.ndarray, second: np.ndarray, confidence: float) -> di
     test = stats.ttest_1samp(logarithm, 0)
     interval = test.confidence_interval(confidence)
     with np.errstate(over="ignore"):
-        found = {
+        figures = {
             "log_t": test.statistic,
             "log_p": test.pvalue,
             "ratio": np.exp(logarithm.mean()),
             "ratio_low": np.exp(interval.low),
             "ratio_high": np.exp(interval.high),
         }
-    return {name: value for name, value in found.items() if np.isfinite(value)}
+    return {name: value for name, value in figures.items() if np.isfinite(value)}
 
 
 def _without_each(difference: np.ndarray, teachers: np.ndarray, rounding: float) -> float | None:
     """Return the largest p when one teacher's pairs are left out; pairs share teachers."""
-    found = []
+    pvalues = []
     for teacher in dict.fromkeys(teachers):
         rest = difference[teachers != teacher]
         if len(rest) < 2 or np.ptp(rest) <= rounding:
             return None
-        found.append(stats.ttest_1samp(rest, 0).pvalue)
-    return max(found) if len(found) > 1 else None
+        pvalues.append(stats.ttest_1samp(rest, 0).pvalue)
+    return max(pvalues) if len(pvalues) > 1 else None
 
 
 def _rank(condition: str) -> int:

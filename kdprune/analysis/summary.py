@@ -17,11 +17,11 @@ def summary(
     do not have is left out. Several distillation methods give a mapping from each to its summary.
     """
     students = efficiencies[efficiencies.role == "student"]
-    found = {
+    summaries = {
         method: _method(rows, *(_of(table, method) for table in (breakpoints, differences)))
         for method, rows in students.groupby("distill", sort=False)
     }
-    return next(iter(found.values())) if len(found) == 1 else found
+    return next(iter(summaries.values())) if len(summaries) == 1 else summaries
 
 
 def _of(table: pd.DataFrame, distill: str) -> pd.DataFrame:

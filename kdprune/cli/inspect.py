@@ -98,16 +98,16 @@ def lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     who = f"{facts['role'] or 'network'} {facts['student'] or facts['teacher']}".strip()
     if facts["role"] == "student":
         who += f", distilled from {facts['teacher']} by {facts['distill']}"
-    found = [
+    texts = [
         ("file", facts["file"]),
         ("network", f"{who}, on {study} ({facts['classes']} classes)"),
         ("architecture", f"timm {facts['timm_name']}({arguments}), {facts['stem']} stem"),
     ]
     if projector:
         shape = f"{projector['out_channels']} channels, factor {projector['factor']}"
-        found.append(("projector", f"{shape}, then {projector['last']}"))
+        texts.append(("projector", f"{shape}, then {projector['last']}"))
     each = ", ".join(f"{part} {params[part]:,}" for part in ("encoder", "projector", "classifier"))
-    found += [
+    texts += [
         ("parameters", f"{params['total']:,} ({each}); prunable {params['prunable']:,}"),
         ("multiply-adds", f"{facts['macs']:,} for one 32 x 32 image"),
         ("dead weights", f"{facts['dead_share']:.1%} of the convolution weights"),
@@ -117,7 +117,7 @@ def lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
         form = "channels removed" if pruned["removed"] else "weights zeroed in place"
         if not pruned["sparsity"]:
             form = "nothing removed, fine-tuned"
-        found.append(
+        texts.append(
             (
                 "pruned",
                 f"{pruned['method']} at level {pruned['level']:g} ({form}): "
@@ -127,5 +127,5 @@ def lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
             )
         )
     else:
-        found.append(("pruned", "no"))
-    return found
+        texts.append(("pruned", "no"))
+    return texts

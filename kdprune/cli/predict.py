@@ -99,14 +99,14 @@ def run(given: argparse.Namespace) -> int:
 
 def readable(paths: Sequence[Path]) -> tuple[list[tuple[Path, "torch.Tensor"]], int]:
     """Return the images that can be read, with their bytes, and how many cannot; tell of these."""
-    found, bad = [], 0
+    images, bad = [], 0
     for path in paths:
         try:
-            found.append((path, read(path)))
+            images.append((path, read(path)))
         except KdpruneError as error:
             tell(str(error))
             bad += 1
-    return found, bad
+    return images, bad
 
 
 def read(path: Path) -> "torch.Tensor":

@@ -99,18 +99,18 @@ def run(given: argparse.Namespace) -> int:
         given.project, dataset, batch=given.batch, needed="max_latency" in limits
     )
     curves = [*sweeps, *rows.checkpoints(given.project, dataset)]
-    found = recommendation.candidates(curves, latencies=latencies, drop_from=given.drop_from)
-    kept = recommendation.ranked(found, limits)
-    missed = [] if kept else recommendation.shortfalls(found, limits)
+    candidates = recommendation.candidates(curves, latencies=latencies, drop_from=given.drop_from)
+    kept = recommendation.ranked(candidates, limits)
+    missed = [] if kept else recommendation.shortfalls(candidates, limits)
     if given.json:
-        print(json.dumps(_json(given, dataset, limits, device, found, kept, missed), indent=2))
+        print(json.dumps(_json(given, dataset, limits, device, candidates, kept, missed), indent=2))
         return 0 if kept else 1
     if not kept:
-        print(f"None of {len(found)} candidates on {dataset} is within the limits.")
+        print(f"None of {len(candidates)} candidates on {dataset} is within the limits.")
         for item in missed:
             print(_missed(item))
         return 1
-    print(f"{len(kept)} of {len(found)} candidates on {dataset} are within the limits.")
+    print(f"{len(kept)} of {len(candidates)} candidates on {dataset} are within the limits.")
     for title, one in zip(("winner", "runner-up"), kept, strict=False):
         print(f"\n{title:10} {_name(one)}")
         for line in _numbers(one, given.drop_from, f"at batch {given.batch} on {device}"):
@@ -130,16 +130,16 @@ def _numbers(one: "Candidate", drop_from: str, measured: str) -> list[str]:
     spread = "" if one.test_low is None else f" [{one.test_low:.2f}, {one.test_high:.2f}]"
     repeats = "trained once" if one.method == "trained" else f"n = {one.seeds} fine-tuning seeds"
     stored = f", {one.stored_params:,} stored" if one.masked else ""
-    found = [
+    lines = [
         f"{one.params:,} parameters{stored}; {one.macs:,} multiply-adds",
         f"validation {one.val_accuracy:.2f} %, {abs(one.drop):.2f} points {side} {against}",
         f"test {one.test_accuracy:.2f} %{spread}, {repeats}",
     ]
     if one.latency_ms is not None:
-        found.append(f"latency {one.latency_ms:.3g} ms {measured}")
+        lines.append(f"latency {one.latency_ms:.3g} ms {measured}")
     if one.masked:
-        found.append("masked, not smaller: zeroed weights make a network no faster")
-    return found
+        lines.append("masked, not smaller: zeroed weights make a network no faster")
+    return lines
 
 
 UNITS = {"max_params": "parameters", "max_drop": "points", "max_latency": "ms"}
@@ -162,7 +162,7 @@ def _json(
     dataset: str,
     limits: dict[str, float],
     device: str | None,
-    found: list["Candidate"],
+    candidates: list["Candidate"],
     kept: list["Candidate"],
     missed: list["Shortfall"],
 ) -> dict[str, Any]:
@@ -173,7 +173,7 @@ def _json(
         "drop_from": given.drop_from,
         "batch": given.batch,
         "device": device,
-        "candidates": len(found),
+        "candidates": len(candidates),
         "within_limits": len(kept),
         "winner": described[0],
         "runner_up": described[1],

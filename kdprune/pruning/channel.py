@@ -43,16 +43,16 @@ def prune(
     group.
     """
     refuse_transformed(model)
-    found = groups.find(model, input_size)
-    ranked = [ranking(model, group) for group in found]
-    order = removal_order([group.size for group in found])
+    all_groups = groups.find(model, input_size)
+    ranked = [ranking(model, group) for group in all_groups]
+    order = removal_order([group.size for group in all_groups])
     removed_by = _removed_weights if mode == "remove" else _masked_weights
     layers = counts.prunable(model)
     total = sum(layer.weight.numel() for layer in layers.values())
-    whole = total if mode == "remove" else _maskable(layers, found)
+    whole = total if mode == "remove" else _maskable(layers, all_groups)
 
     def removed_after(steps: int) -> int:
-        return sum(removed_by(layers, kept_after(found, ranked, order[:steps])).values())
+        return sum(removed_by(layers, kept_after(all_groups, ranked, order[:steps])).values())
 
     most = removed_after(len(order))
     highest = max(levels, default=0)
@@ -63,12 +63,12 @@ def prune(
         )
     for level in levels:
         steps = _steps_to(level * whole, len(order), removed_after)
-        kept = kept_after(found, ranked, order[:steps])
+        kept = kept_after(all_groups, ranked, order[:steps])
         removed = removed_by(layers, kept)
         pruned, masks = copy.deepcopy(model), {}
         if steps:
             if mode == "remove":
-                cut(pruned, found, kept)
+                cut(pruned, all_groups, kept)
                 trial.run(pruned, input_size)
             else:
                 masks = mask(pruned, kept)
@@ -81,7 +81,7 @@ def prune(
             }
             for name, layer in layers.items()
         ]
-        ratio = _share(order[:steps], [group.size for group in found])
+        ratio = _share(order[:steps], [group.size for group in all_groups])
         yield Pruned(level, ratio, sum(removed.values()) / total, pruned, masks, rows)
 
 
@@ -126,9 +126,9 @@ def _masked_weights(layers: counts.Layers, kept: Kept) -> dict[str, int]:
     }
 
 
-def _maskable(layers: counts.Layers, found: list[Group]) -> int:
+def _maskable(layers: counts.Layers, all_groups: list[Group]) -> int:
     """Count the weights of all filters that make a channel of some group."""
-    making = {site.layer for group in found for site in group.sites if site.side == OUT}
+    making = {site.layer for group in all_groups for site in group.sites if site.side == OUT}
     return sum(layer.weight.numel() for name, layer in layers.items() if name in making)
 
 

@@ -66,10 +66,10 @@ def find(model: nn.Module, input_size: int = 32) -> list[Group]:
             site.layer == classifier and (site.side == OUT or keep_features) for site in group.sites
         )
     ]
-    found = trial.sound(model, free, input_size)
-    if not any(group.size > 1 for group in found):
+    sound_groups = trial.sound(model, free, input_size)
+    if not any(group.size > 1 for group in sound_groups):
         raise KdpruneError(
             f"prune.method: channel pruning finds no channels of {type(model).__name__} that can "
             "be cut out as if they were zero; use weight"
         )
-    return found
+    return sound_groups

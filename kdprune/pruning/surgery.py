@@ -13,11 +13,11 @@ from kdprune.pruning.pruned import apply
 Kept = dict[tuple[str, str], np.ndarray]  # (layer, side) -> True per index that stays
 
 
-def kept_after(found: list[Group], ranked: list[np.ndarray], order: Sequence[int]) -> Kept:
+def kept_after(groups: list[Group], ranked: list[np.ndarray], order: Sequence[int]) -> Kept:
     """Return what stays of each layer's sides when the groups in `order` lose a channel each."""
-    lost = np.bincount(np.asarray(order, int), minlength=len(found))
+    lost = np.bincount(np.asarray(order, int), minlength=len(groups))
     kept: Kept = {}
-    for group, scores, count in zip(found, ranked, lost, strict=True):
+    for group, scores, count in zip(groups, ranked, lost, strict=True):
         gone = np.zeros(group.size, bool)
         gone[scores[:count]] = True
         for site in group.sites:
@@ -26,9 +26,9 @@ def kept_after(found: list[Group], ranked: list[np.ndarray], order: Sequence[int
     return kept
 
 
-def cut(model: nn.Module, found: list[Group], kept: Kept) -> None:
+def cut(model: nn.Module, groups: list[Group], kept: Kept) -> None:
     """Cut what is not kept out of `model`, each side of each layer once, by Torch-Pruning."""
-    surgery = {(site.layer, site.side): site.cut for group in found for site in group.sites}
+    surgery = {(site.layer, site.side): site.cut for group in groups for site in group.sites}
     for (name, side), keep in kept.items():
         gone = np.flatnonzero(~keep).tolist()
         if gone:

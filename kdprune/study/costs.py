@@ -43,8 +43,8 @@ def still_true(name: str, levels: Mapping[str, float]) -> pd.DataFrame:
     before = _table()
     if before.empty:
         return before
-    found = before[_names(before) == name]
-    return found[found.level == found.method.map(dict(levels))]
+    rows = before[_names(before) == name]
+    return rows[rows.level == rows.method.map(dict(levels))]
 
 
 def _table() -> pd.DataFrame:

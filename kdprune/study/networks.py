@@ -61,16 +61,16 @@ def preprocessing(folder: Path, *, classes: int) -> dict[str, Any]:
     path = folder / "manifest.json"
     try:
         manifest = read_json(path)
-        found = {name: list(manifest[name]) for name in ("classes", "mean", "std")}
+        facts = {name: list(manifest[name]) for name in ("classes", "mean", "std")}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise KdpruneError(
             f"{path}: does not tell the classes and the channel statistics "
             f"({type(error).__name__}); run `dvc repro download`, or name the folder with --data"
         ) from None
-    check_statistics(found, path)
-    if len(found["classes"]) != classes:
+    check_statistics(facts, path)
+    if len(facts["classes"]) != classes:
         raise KdpruneError(
-            f"{path}: names {len(found['classes'])} classes, and the network has {classes}; name "
+            f"{path}: names {len(facts['classes'])} classes, and the network has {classes}; name "
             "the folder of the right data set with --data"
         )
-    return found
+    return facts

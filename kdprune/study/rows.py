@@ -78,9 +78,9 @@ def swept(
         return None
     for row in read(path):
         if number(row, "level", path) == level and number(row, "seed", path) == seed:
-            accuracies = ("val_accuracy", "test_accuracy")
-            found = {name: number(row, name, path) for name in accuracies}
-            return {"file": path.relative_to(project).as_posix(), "seed": seed, **found}
+            names = ("val_accuracy", "test_accuracy")
+            accuracies = {name: number(row, name, path) for name in names}
+            return {"file": path.relative_to(project).as_posix(), "seed": seed, **accuracies}
     return None
 
 
@@ -106,14 +106,14 @@ def _sweep(folder: Path, key: str, item: Mapping[str, str]) -> list[dict[str, An
     path = folder / "metrics" / "sweeps" / f"{key}.csv"
     named = {name: item[name] for name in ("dataset", "role", "method")}
     named["network"] = network(item)
-    found = [{**named, **_numbers(row, NUMBERS, path)} for row in read(path)]
-    points = [(row["level"], row["seed"]) for row in found]
+    rows = [{**named, **_numbers(row, NUMBERS, path)} for row in read(path)]
+    points = [(row["level"], row["seed"]) for row in rows]
     levels, seeds = ({point[part] for point in points} for part in (0, 1))
     if len(set(points)) != len(points) or len(points) != len(levels) * len(seeds):
         raise KdpruneError(f"{path}: not every seed has every level, once each; run `dvc repro`")
     if 0 not in levels:
         raise KdpruneError(f"{path}: has no level 0 to compare with; run `dvc repro`")
-    return found
+    return rows
 
 
 def checkpoints(folder: Path, dataset: str) -> list[list[dict[str, Any]]]:
@@ -122,13 +122,13 @@ def checkpoints(folder: Path, dataset: str) -> list[list[dict[str, Any]]]:
     Those whose result (metrics/teach, metrics/distill) is not there are left out.
     """
     grid = params.load(folder / "params.yaml").grid
-    found = []
+    curves = []
     for part, stage in (("teachers", "teach"), ("students", "distill")):
         for key, item in grid[part].items():
             path = folder / "metrics" / stage / f"{key}.json"
             if item["dataset"] == dataset and path.is_file():
-                found.append([_checkpoint(path)])
-    return found
+                curves.append([_checkpoint(path)])
+    return curves
 
 
 def _checkpoint(path: Path) -> dict[str, Any]:
@@ -160,7 +160,7 @@ def latencies(
                 "`dvc repro --force --single-item measure`, or leave --max-latency out"
             )
         return {}, None
-    found: dict[tuple[str, str, float], float] = {}
+    times: dict[tuple[str, str, float], float] = {}
     batches, devices = set(), {}
     for row in read(path):
         if row.get("dataset") != dataset:
@@ -170,12 +170,12 @@ def latencies(
         if numbers["batch"] == batch:
             level = numbers["level"]
             at = (network(row), row.get("method", "") if level else "none", level)
-            found[at] = max(found.get(at, 0.0), numbers["latency_ms_median"])
+            times[at] = max(times.get(at, 0.0), numbers["latency_ms_median"])
             devices[row.get("device") or "a device of no name"] = True
-    if needed and not found:
+    if needed and not times:
         seen = ", ".join(map(str, sorted(batches))) or "none"
         raise KdpruneError(f"--batch {batch}: {path} has no times of {dataset}; batches: {seen}")
-    return found, " and ".join(devices) or None
+    return times, " and ".join(devices) or None
 
 
 def _numbers(row: Mapping[str, Any], names: tuple[str, ...] | list[str], path: Path) -> dict:

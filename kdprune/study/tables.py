@@ -49,8 +49,8 @@ def sweeps(params: Params) -> pd.DataFrame:
     wanted = {(seed, level) for seed in range(params.prune.seeds) for level in params.prune.levels}
     for key, item in params.grid["sweeps"].items():
         frame = _part(paths.sweep(key), key, item, **columns)
-        found = set(zip(frame.seed, frame.level, strict=True))
-        _agree(paths.sweep(key), key, wanted, found, "seed and level")
+        points = set(zip(frame.seed, frame.level, strict=True))
+        _agree(paths.sweep(key), key, wanted, points, "seed and level")
         parts.append(frame)
     return pd.concat(parts, ignore_index=True)
 
@@ -159,8 +159,8 @@ def _part(
     return frame
 
 
-def _agree(path: Path, key: str, wanted: set, found: set, what: str) -> None:
-    for word, values in (("lacks", wanted - found), ("has the foreign", found - wanted)):
+def _agree(path: Path, key: str, wanted: set, entries: set, what: str) -> None:
+    for word, values in (("lacks", wanted - entries), ("has the foreign", entries - wanted)):
         if values:
             raise KdpruneError(
                 f"{path}: {word} {what} {min(values)}; run `dvc repro collect`, which copies what "
@@ -172,11 +172,11 @@ def _trained(role: str, key: str) -> dict[str, Any]:
     path = paths.training(role, key)
     remedy = "run `dvc repro collect`"
     try:
-        found = read_json(path)
+        result = read_json(path)
     except FileNotFoundError:
         raise KdpruneError(f"{path}: is not there; {remedy}") from None
     except (OSError, ValueError) as error:
         raise KdpruneError(f"{path}: is no JSON ({error}); delete it and {remedy}") from None
-    if not isinstance(found, dict):
+    if not isinstance(result, dict):
         raise KdpruneError(f"{path}: is no training's result; delete it and {remedy}")
-    return found
+    return result

@@ -25,8 +25,8 @@ def accuracy(sweeps: pd.DataFrame, breakpoints: pd.DataFrame) -> pd.DataFrame:
 
     `remaining`: parameters that are left, in percent of the unpruned network's.
     """
-    found = breakpoints[[*IDENTITY, "method", "level"]].assign(breakpoint=1)
-    table = sweeps.merge(found, on=[*IDENTITY, "method", "level"], how="left")
+    marks = breakpoints[[*IDENTITY, "method", "level"]].assign(breakpoint=1)
+    table = sweeps.merge(marks, on=[*IDENTITY, "method", "level"], how="left")
     table = with_network_names(table).fillna({"breakpoint": 0}).astype({"breakpoint": int})
     whole = table.groupby([*IDENTITY, "method"]).nonzero_params.transform("max")
     table["remaining"] = (100 * table.nonzero_params / whole).round(1)

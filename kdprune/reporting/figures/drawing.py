@@ -40,9 +40,9 @@ def accuracy_curves(sweeps: pd.DataFrame, breakpoints: pd.DataFrame) -> Figure:
     was found on validation accuracy. The paper's figures 1 and 2.
     """
     table, breakpoints = with_network_names(sweeps), with_network_names(breakpoints)
-    found = list(dict.fromkeys(zip(table.dataset, table.role, table.network, strict=True)))
-    figure, axes = panels(len(found), f"n = {table.seed.nunique()} seeds")
-    for axis, (dataset, role, network) in zip(axes, found, strict=False):
+    networks = list(dict.fromkeys(zip(table.dataset, table.role, table.network, strict=True)))
+    figure, axes = panels(len(networks), f"n = {table.seed.nunique()} seeds")
+    for axis, (dataset, role, network) in zip(axes, networks, strict=False):
         part = table[(table.dataset == dataset) & (table.role == role) & (table.network == network)]
         part = part.assign(millions=part.nonzero_params / 1e6)
         for method, curve in part.groupby("method", sort=False):
@@ -91,10 +91,10 @@ def efficiency_points(table: pd.DataFrame) -> Figure:
     length on it. The paper's figures 3 and 4.
     """
     table = with_network_names(table)
-    found = list(table.groupby(["dataset", "role"], sort=False))
-    widest = max(part.network.nunique() for _, part in found)
-    figure, axes = panels(len(found), columns=1, width=max(6.0, 1.1 * widest), height=3.4)
-    for axis, ((dataset, role), part) in zip(axes, found, strict=False):
+    parts = list(table.groupby(["dataset", "role"], sort=False))
+    widest = max(part.network.nunique() for _, part in parts)
+    figure, axes = panels(len(parts), columns=1, width=max(6.0, 1.1 * widest), height=3.4)
+    for axis, ((dataset, role), part) in zip(axes, parts, strict=False):
         with mpl.rc_context(STYLE):
             sns.stripplot(
                 part,
@@ -127,9 +127,9 @@ def layer_sparsity(layers: pd.DataFrame, breakpoints: pd.DataFrame) -> Figure:
     The paper's figure 5. Share of the layer's weights removed, in percent.
     """
     at = removed_at_breakpoints(layers, breakpoints)
-    found = list(at.groupby(["dataset", "role", "network"], sort=False))
-    figure, axes = panels(len(found), height=2.4)
-    for axis, ((dataset, _, network), part) in zip(axes, found, strict=False):
+    parts = list(at.groupby(["dataset", "role", "network"], sort=False))
+    figure, axes = panels(len(parts), height=2.4)
+    for axis, ((dataset, _, network), part) in zip(axes, parts, strict=False):
         for method, curve in part.groupby("method", sort=False):
             axis.step(
                 curve.depth,

@@ -38,8 +38,8 @@ COMPRESSIONS = {
 
 def distilled_by(scored: pd.DataFrame) -> str:
     """Return which students stand beside the paper's: SimKD's, else the first method's, else ""."""
-    found = list(dict.fromkeys(scored[scored.role == "student"].distill))
-    return PAPERS if PAPERS in found else next(iter(found), "")
+    methods = list(dict.fromkeys(scored[scored.role == "student"].distill))
+    return PAPERS if PAPERS in methods else next(iter(methods), "")
 
 
 def ours(scored: pd.DataFrame, distill: str) -> pd.DataFrame:

@@ -29,15 +29,15 @@ figure = fixed(2)
 def section(
     scored: pd.DataFrame,
     tested: pd.DataFrame,
-    found: pd.DataFrame,
+    breakpoints: pd.DataFrame,
     *,
     confidence: float,
     settings: Mapping[str, Any],
 ) -> Section:
     """Answer for each data set: the paper's comparison in full, others in a sentence each.
 
-    `scored`, `tested` and `found` are the tables of kdprune.analysis: efficiency, significance,
-    breakpoints.
+    `scored`, `tested` and `breakpoints` are the tables of kdprune.analysis: efficiency,
+    significance, breakpoints.
     """
     blocks: list[Any] = []
     others = []
@@ -50,7 +50,7 @@ def section(
         main = _main(rows)
         lead, text = verdict(main, confidence=confidence)
         blocks.append(Text(text, lead=f"{students(main)}: {lead}"))
-        kept = [*_kept(scored, found, main), _censored(found, main)]
+        kept = [*_kept(scored, breakpoints, main), _censored(breakpoints, main)]
         views = [_papers(main), robust(main, confidence=confidence)]
         blocks += [Text(" ".join(filter(None, said))) for said in (kept, views) if any(said)]
         others += [brief(row, confidence=confidence) for row in rows if row is not main]
@@ -60,9 +60,9 @@ def section(
     return Section(TITLE, blocks)
 
 
-def _kept(scored: pd.DataFrame, found: pd.DataFrame, row: dict[str, Any]) -> list[str]:
+def _kept(scored: pd.DataFrame, breakpoints: pd.DataFrame, row: dict[str, Any]) -> list[str]:
     """Say per pruning what its students keep, against level 0, and level 0 against as distilled."""
-    students, curves = _of(scored, row), _of(found, row)
+    students, curves = _of(scored, row), _of(breakpoints, row)
     distilled = students[students.condition == "distilled"].set_index(PAIR).accuracy
     said: list[str] = []
     tuned: dict[Any, float] = {}
@@ -103,8 +103,8 @@ def _papers(row: dict[str, Any]) -> str:
     )
 
 
-def _censored(found: pd.DataFrame, row: dict[str, Any]) -> str:
-    part = _of(found, row)
+def _censored(breakpoints: pd.DataFrame, row: dict[str, Any]) -> str:
+    part = _of(breakpoints, row)
     part = part[part.method.isin([row["first"], row["second"]])]
     said = ""
     censored = int(part.censored.astype(bool).sum())

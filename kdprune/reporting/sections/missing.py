@@ -23,7 +23,7 @@ from kdprune.reporting.sections.networks import FIGURES
 def section(
     scored: pd.DataFrame,
     tested: pd.DataFrame,
-    found: pd.DataFrame,
+    breakpoints: pd.DataFrame,
     networks: pd.DataFrame,
     paths: Mapping[str, Path],
 ) -> Section:
@@ -32,7 +32,7 @@ def section(
         *_papers(scored),
         *_conditions(scored),
         *_methods(networks),
-        *_curves(found),
+        *_curves(breakpoints),
         *_statistics(tested),
         *_compressions(scored),
         *[f"Figure not drawn: {name}." for name in FIGURES if name not in paths],
@@ -95,22 +95,22 @@ def _methods(networks: pd.DataFrame) -> list[str]:
     return [f"Only {distiller(methods[0])} students: distillation methods are not compared."]
 
 
-def _curves(found: pd.DataFrame) -> list[str]:
-    censored = found[found.censored.astype(bool)]
-    nothing = found[(found.level == 0) & ~found.censored.astype(bool)]
-    alone = found[found.level_low.isna()]
-    bare = found[found.test_sd.isna()] if "test_sd" in found else found.head(0)
+def _curves(curves: pd.DataFrame) -> list[str]:
+    censored = curves[curves.censored.astype(bool)]
+    nothing = curves[(curves.level == 0) & ~curves.censored.astype(bool)]
+    alone = curves[curves.level_low.isna()]
+    bare = curves[curves.test_sd.isna()] if "test_sd" in curves else curves.head(0)
     said = {
         "censored (the curve never broke on the levels swept)": censored,
         "at level 0 (broke at the first step, nothing pruned)": nothing,
     }
     lines = [
-        f"{counted(len(rows), 'breakpoint')} of {len(found)} {text}: {listed(_curve_names(rows))}."
+        f"{counted(len(rows), 'breakpoint')} of {len(curves)} {text}: {listed(_curve_names(rows))}."
         for text, rows in said.items()
         if len(rows)
     ]
     if not len(censored):
-        lines.append(f"No breakpoint is censored (n = {counted(len(found), 'curve')}).")
+        lines.append(f"No breakpoint is censored (n = {counted(len(curves), 'curve')}).")
     for rows, what in ((alone, "interval of the breakpoint"), (bare, "deviation over seeds")):
         if len(rows):
             lines.append(f"No {what}, as one seed was run: {counted(len(rows), 'curve')}.")

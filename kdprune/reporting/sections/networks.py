@@ -62,10 +62,10 @@ FIGURES = {
 
 
 def figures(
-    paths: Mapping[str, Path], sweeps: pd.DataFrame, found: pd.DataFrame, scored: pd.DataFrame
+    paths: Mapping[str, Path], sweeps: pd.DataFrame, curves: pd.DataFrame, scored: pd.DataFrame
 ) -> Section:
     """Show the figures with captions that say n, and which of the paper's they stand for."""
-    counts = _counts(sweeps, found, scored)
+    counts = _counts(sweeps, curves, scored)
     blocks = []
     for name, path in paths.items():
         title, papers = FIGURES.get(name, (name.replace("_", " ").capitalize(), ""))
@@ -88,12 +88,12 @@ def trained(networks: pd.DataFrame) -> Section:
     return Section("Trained networks", [note, table(frame, [*NETWORK, *TRAINED], caption)])
 
 
-def breakpoints(found: pd.DataFrame, *, confidence: float) -> Section:
+def breakpoints(curves: pd.DataFrame, *, confidence: float) -> Section:
     """List all breakpoints with their intervals."""
-    frame = _named(found)
-    frame["left"] = found.nonzero_params / found.dense_params
-    broken = found.level.map(lambda value: "broke at once" if value == 0 else "broke")
-    frame["ends"] = broken.where(~found.censored.astype(bool), "censored")
+    frame = _named(curves)
+    frame["left"] = curves.nonzero_params / curves.dense_params
+    broken = curves.level.map(lambda value: "broke at once" if value == 0 else "broke")
+    frame["ends"] = broken.where(~curves.censored.astype(bool), "censored")
     note = Text(
         "A level is the share of convolution and linear weights that is pruned (of those that can "
         "be masked, where channels are masked). The breakpoint "
@@ -120,20 +120,20 @@ def _named(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(dataset=frame.dataset.map(dataset), distill=frame.distill.map(distiller))
 
 
-def _counts(sweeps: pd.DataFrame, found: pd.DataFrame, scored: pd.DataFrame) -> dict[str, str]:
+def _counts(sweeps: pd.DataFrame, curves: pd.DataFrame, scored: pd.DataFrame) -> dict[str, str]:
     """Say per figure what n is."""
-    seeds = sorted(found.n_seeds.unique()) if len(found) else []
+    seeds = sorted(curves.n_seeds.unique()) if len(curves) else []
     per = "–".join(str(seed) for seed in dict.fromkeys([*seeds[:1], *seeds[-1:]]))
-    curves = counted(len(found), "curve")
+    number = counted(len(curves), "curve")
     networks = len(scored[IDENTITY].drop_duplicates())
     said = {
-        "accuracy": f"n = {per} seeds per curve and level, {curves}, "
+        "accuracy": f"n = {per} seeds per curve and level, {number}, "
         f"{counted(sweeps.level.nunique(), 'level')}; lines are means, bands one standard "
         "deviation.",
         "efficiency": f"n = {counted(networks, 'network')} in up to "
         f"{counted(scored.condition.nunique(), 'condition')}; pruned ones are means over {per} "
         "seeds.",
-        "layers": f"n = {curves}, each at its breakpoint.",
+        "layers": f"n = {number}, each at its breakpoint.",
     }
     students = scored[(scored.role == "student") & scored.condition.isin(["weight", "channel"])]
     if len(students):
@@ -141,4 +141,4 @@ def _counts(sweeps: pd.DataFrame, found: pd.DataFrame, scored: pd.DataFrame) -> 
         pairs = both[both].groupby("dataset", sort=False).size()
         each = ", ".join(f"{dataset(name)} {count}" for name, count in pairs.items())
         said["pairs"] = f"n pairs pruned both ways: {each or 0}; a line joins a student's two."
-    return said if len(found) else {}
+    return said if len(curves) else {}
