@@ -9,6 +9,7 @@ import yaml
 from scipy import stats
 
 from kdprune.__main__ import main
+from kdprune.config.grid import expand
 from kdprune.deployment import recommendation
 from kdprune.records import write_csv, write_json
 
@@ -29,15 +30,9 @@ SPREAD = (-1.0, 0.0, 1.0)
 def folder(tmp_path, values):
     """A study of one teacher and one student with the curves above."""
     values["pairs"] = ["resnet10_24/resnet10_16"]
-    grid = values["grid"]
-    for part, names in (("teachers", {BIG}), ("students", {SMALL})):
-        kept = {f"cifar10-{name}" for name in names}
-        grid[part] = {key: item for key, item in grid[part].items() if key in kept}
-    grid["sweeps"] = {
-        key: item
-        for key, item in grid["sweeps"].items()
-        if tuple(key.removeprefix("cifar10-").rsplit("-", 1)) in CURVES
-    }
+    methods = {"distill": values["distill"]["method"], "prune": values["prune"]["method"]}
+    chosen = {name: values[name] for name in ("datasets", "pairs")}
+    values["grid"] = expand(**chosen, **methods, roles=values["prune"]["roles"])
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
     for (name, method), levels in CURVES.items():
         rows = [
@@ -219,12 +214,9 @@ def test_a_study_of_several_data_sets_wants_one_named(folder, capsys):
     values = yaml.safe_load((folder / "params.yaml").read_text())
     values["datasets"].append("cifar100")
     values["data"]["source"] = "auto"
-    for part in values["grid"].values():
-        for key, item in list(part.items()):
-            again = {**item, **({"dataset": "cifar100"} if "dataset" in item else {})}
-            if "checkpoint" in item:
-                again["checkpoint"] = item["checkpoint"].replace("cifar10", "cifar100")
-            part[key.replace("cifar10", "cifar100")] = again
+    methods = {"distill": values["distill"]["method"], "prune": values["prune"]["method"]}
+    chosen = {name: values[name] for name in ("datasets", "pairs")}
+    values["grid"] = expand(**chosen, **methods, roles=values["prune"]["roles"])
     (folder / "params.yaml").write_text(yaml.safe_dump(values))
     assert main(["recommend", "--project", str(folder)]) == 2
     assert "cifar10, cifar100" in capsys.readouterr().err
