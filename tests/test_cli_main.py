@@ -209,8 +209,8 @@ def test_any_picture_is_prepared(tmp_path):
     from kdprune.cli.predict import read
 
     grey = Image.new("L", (300, 200), 77)
-    clear = Image.new("RGBA", (32, 32), (10, 20, 30, 0))
-    for name, image, colour in (("a.jpg", grey, (77,) * 3), ("b.png", clear, (10, 20, 30))):
+    clear = Image.new("RGBA", (32, 32), (10, 20, 30, 0))  # lies on white
+    for name, image, colour in (("a.jpg", grey, (77,) * 3), ("b.png", clear, (255,) * 3)):
         image.save(tmp_path / name)
         found = read(tmp_path / name)
         assert (found.shape, found.dtype) == ((3, 32, 32), torch.uint8)
