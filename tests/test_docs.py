@@ -23,8 +23,8 @@ from conftest import ROOT, some
 from networks import tiny
 from workspace import commit, git, python
 
+from kdprune import __main__ as entrance
 from kdprune import cli
-from kdprune.__main__ import main as kdprune
 from kdprune.errors import KdpruneError
 
 DOCS = ROOT / "docs"
@@ -184,6 +184,15 @@ def said(run, arguments: list[str], folder: Path) -> tuple[int, str]:
         except SystemExit as error:  # argparse
             status = error.code
     return status, "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def kdprune(arguments: list[str]) -> int:
+    """The command line as in a clone of its own: this process has the code of another tree."""
+    kept, entrance.check_tree = entrance.check_tree, lambda: None
+    try:
+        return entrance.main(arguments)
+    finally:
+        entrance.check_tree = kept
 
 
 def dvc(arguments: list[str], folder: Path) -> tuple[int, str]:
