@@ -44,7 +44,10 @@ def study(values, *, student=("resnet18", BASIC), distill="kd", prune="weight", 
 
 FAULTS = {
     "misspelt name": ({"student": ("resnet81", {})}, r"no network 'resnet81'; did you mean"),
-    "misspelt argument": ({"student": ("resnet18", {"layer": [1]})}, r"resnet18.*'layer'"),
+    "misspelt argument": (
+        {"student": ("resnet18", {"layer": [1]})},
+        r"architectures\.two\.kwargs\.layer: is no known argument",
+    ),
     "unknown tag": ({"student": ("resnet18.no_such", {})}, r"resnet18\.no_such"),
     "too small an image": ({"student": ("vit_tiny_patch16_224", {})}, r"architectures\.two"),
     "simkd on a ViT": ({"student": ("vit_tiny_patch16_224", VIT), "distill": "simkd"}, "simkd"),

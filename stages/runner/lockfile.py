@@ -127,12 +127,12 @@ def _cached(path: str) -> bool:
 
 def ignored(path: Path) -> bool:
     """Say whether DVC passes over a file."""
-    return any(fnmatch(part, pattern) for part in path.parts for pattern in _patterns())
+    return any(fnmatch(part, pattern) for part in path.parts for pattern in _patterns(Path.cwd()))
 
 
 @cache
-def _patterns() -> tuple[str, ...]:
-    file = Path(".dvcignore")
+def _patterns(folder: Path) -> tuple[str, ...]:
+    file = folder / ".dvcignore"
     return tuple(file.read_text().split()) if file.exists() else ()
 
 
