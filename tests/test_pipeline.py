@@ -190,6 +190,7 @@ def test_leftovers_of_a_larger_grid_vanish(folder):
     assert len(list((folder / "metrics/distill").iterdir())) == 4
     assert not [name for name in dvc(folder, "exp", "run") if name.startswith(TRAINING)]
     assert len(list((folder / "metrics/distill").iterdir())) == 2
+    assert "of another grid" in python(folder, "-m", "stages.runner.mend").stderr  # `make repro`
     status = ["git", "status", "--porcelain"]
     left = subprocess.run(status, cwd=folder, capture_output=True, text=True, check=True).stdout
     assert left == ""

@@ -147,6 +147,10 @@ def _mend() -> None:
         print(f"kdprune: {RWLOCK}: was cut off; it was removed", file=sys.stderr)
     if Path("params.yaml").exists():
         load()
+    if LOCK.exists() and Path("params.yaml").exists() and (others := strangers.drop_other_grids()):
+        told = f"{len(others)} results of another grid are no longer named; DVC's cache has them"
+        print(f"kdprune: {LOCK}: {told}", file=sys.stderr)
+        _copy(LOCK, COPY)
     if LOCK.exists() and (foreign := strangers.drop()):
         told = f"{len(foreign)} results that it names are another machine's, and were made here too"
         print(f"kdprune: {LOCK}: {told}; DVC will take this machine's", file=sys.stderr)

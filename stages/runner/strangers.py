@@ -30,13 +30,31 @@ def drop() -> list[str]:
     absent = [name for name, entry in locked.items() if not _cached(cache, entry)]
     ours = {_inputs(lockfile.read(str(path))) for path in cache.glob("runs/*/*/*") if absent}
     foreign = [name for name in absent if _inputs(locked[name]) in ours]
-    if foreign:
-        head, *parts = ENTRY.split(LOCK.read_text(encoding="utf-8"))
-        entries = zip(parts[::2], parts[1::2], strict=True)
-        kept = "".join(f"  {name}:{text}" for name, text in entries if name not in foreign)
-        with replacing(LOCK) as temporary:
-            temporary.write_text(head + kept, encoding="utf-8")
+    _without(foreign)
     return foreign
+
+
+def drop_other_grids() -> list[str]:
+    """Drop from dvc.lock what today's grid does not name; return the names.
+
+    DVC keeps such entries for ever. Its run-cache has what they stand for.
+    """
+    locked = lockfile.read(str(LOCK)).get("stages", {})
+    named = lockfile.stages(lockfile.read("params.yaml"))
+    others = [name for name in locked if name not in named]
+    _without(others)
+    return others
+
+
+def _without(names: list[str]) -> None:
+    """Write dvc.lock without the entries of `names`, the others as they are."""
+    if not names:
+        return
+    head, *parts = ENTRY.split(LOCK.read_text(encoding="utf-8"))
+    entries = zip(parts[::2], parts[1::2], strict=True)
+    kept = "".join(f"  {name}:{text}" for name, text in entries if name not in names)
+    with replacing(LOCK) as temporary:
+        temporary.write_text(head + kept, encoding="utf-8")
 
 
 def _cache() -> Path:
