@@ -61,8 +61,8 @@ def device_name(device: torch.device) -> str:
         return torch.cuda.get_device_name(device)
     described = Path("/proc/cpuinfo")  # Linux; elsewhere the platform module knows
     lines = described.read_text(encoding="utf-8").splitlines() if described.is_file() else []
-    found = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    name = found[0] if found else platform.processor() or platform.machine()
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    name = models[0] if models else platform.processor() or platform.machine()
     return name if device.type == "cpu" else f"{device.type} of {name}"
 
 

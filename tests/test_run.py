@@ -11,6 +11,8 @@ import psutil
 import pytest
 import workspace
 
+from kdprune.running import here
+
 pytestmark = pytest.mark.slow
 OUTPUTS = ("dvc.lock", "metrics", "plots/learning", "plots/report.md", "models")
 
@@ -74,12 +76,21 @@ def test_a_killed_driver_leaves_no_process_and_the_same_command_goes_on(serial, 
         time.sleep(0.2)
     driver.kill()
     driver.wait()
+    # Whatever ended first: the later teacher may stand before the earlier one
     end = time.monotonic() + 20
     while of(folder) and time.monotonic() < end:
         time.sleep(0.2)
     assert not of(folder)
     said, _ = start(folder).communicate()
     assert digests(folder) == serial, said
+
+
+def test_a_lock_that_a_killed_run_left_gets_the_order_from_before_it(tmp_path):
+    kept = tmp_path / "order.json"
+    assert here.order_before(["b"], kept) == ["b"]
+    assert here.order_before(["b", "z", "a"], kept) == ["b"]  # the run was killed: z came first
+    kept.unlink()
+    assert here.order_before(["b", "a", "z"], kept) == ["b", "a", "z"]
 
 
 def test_ctrl_c_stops_what_runs(tmp_path):

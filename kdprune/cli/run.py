@@ -12,6 +12,7 @@ from typing import Any
 from kdprune.errors import KdpruneError
 
 STATUS = Path(".run/run.json")
+ORDER = Path(".run/order.json")
 LOCK = Path("dvc.lock")
 EPILOG = """\
 The instances of download, teach, distill and prune run at the same time, as far as they do not
@@ -65,14 +66,16 @@ def run(given: argparse.Namespace) -> int:
     shared = {key for slot in slots for key in slot.items() if key[0] == "OMP_NUM_THREADS"}
     for _, threads in shared:
         print(f"{len(slots)} at once, {threads} thread(s) each: rounding may differ from one")
-    before = here.names_of(LOCK)
+    now = here.names_of(LOCK)
+    before = here.order_before(now, ORDER)
     failed = _spread({name: needs[name] for name in wanted}, slots, known) if wanted else []
-    if here.names_of(LOCK) != before:
+    if here.names_of(LOCK) != now or now != before:
         here.in_order(LOCK, before)
     if failed:
         for name, tail in failed:
             print(f"kdprune: {name} failed; the end of its output:\n{tail}", file=sys.stderr)
         return 2
+    ORDER.unlink(missing_ok=True)
     closing = [sys.executable, "-m", "dvc", "repro"]
     return subprocess.run(closing, env=here.environment()).returncode
 

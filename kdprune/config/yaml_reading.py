@@ -40,8 +40,8 @@ class Loader(_Parser):
 
 def check_merged(content: bytes, path: object) -> None:
     """Raise KdpruneError where git has left the markers of a merge conflict."""
-    if found := MARKER.search(content):
-        line = content.count(b"\n", 0, found.start()) + 1
+    if marker := MARKER.search(content):
+        line = content.count(b"\n", 0, marker.start()) + 1
         raise KdpruneError(
             f"{path}: has a merge conflict (line {line}); take one side, `git checkout --ours "
             f"{path}` or --theirs, and see docs/how-to/compare.md"

@@ -85,21 +85,21 @@ def _compared(
     given = [made.data[name] for name in ("test_images", "mean", "std")]
     labels = made.data["test_labels"]
     expected = certificate.logits(made.pruned.model, *given)
-    found = {reference: certificate.compare(expected, expected, labels)}
+    compared = {reference: certificate.compare(expected, expected, labels)}
     if made.twin is not None:
-        found["masked"] = certificate.compare(
+        compared["masked"] = certificate.compare(
             expected, certificate.logits(made.twin, *given), labels
         )
     for name in names:
         path = folder / forms.FILES[name]
         logits = certificate.logits(forms.READERS[name](path), *given)
-        found[name] = {
+        compared[name] = {
             "file": path.name,
             **certificate.file_facts(path),
             **certificate.compare(expected, logits, labels),
         }
-    certificate.demand_agreement(found, reference)
-    return found
+    certificate.demand_agreement(compared, reference)
+    return compared
 
 
 @contextmanager

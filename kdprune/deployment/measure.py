@@ -106,7 +106,7 @@ def latency(
             chosen = (turn + at) % len(models)
             models[chosen](images[:1])
             times[chosen].append(_milliseconds(models[chosen], images))
-    return [_quartiles(found[WARM_UP:]) for found in times]
+    return [_quartiles(series[WARM_UP:]) for series in times]
 
 
 def _milliseconds(model: nn.Module, images: torch.Tensor) -> float:

@@ -154,13 +154,13 @@ def excess(candidate: Candidate, limit: str, allowed: float) -> float:
     return value - allowed if value > allowed + SLACK else 0.0
 
 
-def ranked(found: Iterable[Candidate], limits: Mapping[str, float]) -> list[Candidate]:
+def ranked(candidates: Iterable[Candidate], limits: Mapping[str, float]) -> list[Candidate]:
     """Return the candidates within all limits: best validation accuracy first, then the smaller."""
-    kept = [one for one in found if not any(excess(one, *limit) for limit in limits.items())]
+    kept = [one for one in candidates if not any(excess(one, *limit) for limit in limits.items())]
     return sorted(kept, key=lambda one: (-round(one.val_accuracy, 9), one.params, one.level))
 
 
-def shortfalls(found: Sequence[Candidate], limits: Mapping[str, float]) -> list[Shortfall]:
+def shortfalls(candidates: Sequence[Candidate], limits: Mapping[str, float]) -> list[Shortfall]:
     """Return why nothing is within all limits: per limit, the candidate that comes nearest to it.
 
     Nearest is, among those that miss the limit, one that keeps most of the others, and then the
@@ -169,13 +169,13 @@ def shortfalls(found: Sequence[Candidate], limits: Mapping[str, float]) -> list[
     missed = []
     for limit, allowed in limits.items():
         over = []
-        for one in found:
+        for one in candidates:
             if gap := excess(one, limit, allowed):
                 rest = [excess(one, *other) for other in limits.items() if other[0] != limit]
                 over.append((sum(gap > 0 for gap in rest), gap, -one.val_accuracy, one))
         if over:
             others, gap, _, nearest = min(over, key=lambda item: item[:3])
-            alone = len(found) - len(over)
+            alone = len(candidates) - len(over)
             missed.append(Shortfall(limit, allowed, nearest, gap, alone, others))
     return sorted(missed, key=lambda item: item.others)
 

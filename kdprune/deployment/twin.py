@@ -20,11 +20,11 @@ def masked_twin(dense: nn.Module, pruned: Pruned, input_size: int = 32) -> nn.Mo
     gives the same outputs only if the right channels were cut, and rightly so. Raises KdpruneError
     where what stays and the cut network's shapes do not match.
     """
-    found = groups.find(dense, input_size)
-    order = channel.removal_order([group.size for group in found])
-    steps = round(pruned.ratio * sum(group.size for group in found))
-    ranked = [channel.ranking(dense, group) for group in found]
-    kept = surgery.kept_after(found, ranked, order[:steps])
+    coupled = groups.find(dense, input_size)
+    order = channel.removal_order([group.size for group in coupled])
+    steps = round(pruned.ratio * sum(group.size for group in coupled))
+    ranked = [channel.ranking(dense, group) for group in coupled]
+    kept = surgery.kept_after(coupled, ranked, order[:steps])
     twin = copy.deepcopy(dense).requires_grad_(False).eval()
     for name, layer in twin.named_modules():
         small = pruned.model.get_submodule(name)

@@ -108,8 +108,8 @@ def describe(
     """
     maps, ours = pooled_maps(teacher, probe), pooled_maps(student, probe)
     last = "relu" if bool((maps >= 0).all()) else "identity"
-    found = {"out_channels": maps.shape[1], "factor": factor, "last": last}
-    return found | ({"size": maps.shape[2]} if ours.shape[2] > maps.shape[2] else {})
+    arguments = {"out_channels": maps.shape[1], "factor": factor, "last": last}
+    return arguments | ({"size": maps.shape[2]} if ours.shape[2] > maps.shape[2] else {})
 
 
 def pooled_maps(model: nn.Module, probe: torch.Tensor) -> torch.Tensor:

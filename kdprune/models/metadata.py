@@ -141,20 +141,20 @@ def read(text: str, where: Any) -> dict[str, Any]:
     try:
         if len(text) > BYTES:
             raise ValueError(f"metadata of more than {BYTES >> 20} MiB")
-        found = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_once)
+        content = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_once)
     except RecursionError:
         raise KdpruneError(f"{where}: is no readable checkpoint (its metadata nest)") from None
     except ValueError as error:
         raise KdpruneError(f"{where}: is no readable checkpoint ({printable(error)})") from None
-    if not isinstance(found, dict) or not isinstance(found.get("network"), dict):
+    if not isinstance(content, dict) or not isinstance(content.get("network"), dict):
         raise KdpruneError(f"{where}: is a safetensors file, but no checkpoint of kdprune")
     try:
-        Metadata.model_validate(found)
+        Metadata.model_validate(content)
     except (ValidationError, RecursionError) as error:
         raise KdpruneError(
             f"{where}: its metadata are not those of a checkpoint of kdprune: {_told(error)}"
         ) from None
-    return found
+    return content
 
 
 def check_statistics(given: Mapping[str, Any], where: Any) -> None:
@@ -182,7 +182,7 @@ def _no_constant(name: str) -> None:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    mapping = dict(pairs)
+    if len(mapping) != len(pairs):
         raise ValueError("a name is there twice")
-    return found
+    return mapping

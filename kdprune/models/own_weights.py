@@ -95,10 +95,10 @@ def _unwrapped(
         if _all_begin(wanted, prefix):
             break
         names = {name: short.removeprefix(prefix) for name, short in names.items()}
-    found = {short: state[name] for name, short in names.items()}
-    if len(found) != len(state):
+    renamed = {short: state[name] for name, short in names.items()}
+    if len(renamed) != len(state):
         raise KdpruneError(f"{told} holds two tensors of one name, once wrapped and once not")
-    return found
+    return renamed
 
 
 def _all_begin(names: Iterable[str], prefix: str) -> bool:
@@ -109,8 +109,8 @@ def _all_begin(names: Iterable[str], prefix: str) -> bool:
 def _prefix(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -> str:
     """Name what stands before the network's own names in the file, "" where that is not it."""
     first = next(iter(wanted))
-    found = Counter(name.removesuffix(first) for name in given if name.endswith(f".{first}"))
-    for prefix in found:
+    prefixes = Counter(name.removesuffix(first) for name in given if name.endswith(f".{first}"))
+    for prefix in prefixes:
         held = [name for name in wanted if f"{prefix}{name}" in given]
         if len(held) > len(wanted) // 2:
             every = "all names" if _all_begin(given, prefix) else "the network's names"

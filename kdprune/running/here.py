@@ -74,6 +74,19 @@ def names_of(lock: Path) -> list[str]:
     return ENTRY.findall(text)
 
 
+def order_before(now: Sequence[str], kept: Path) -> list[str]:
+    """Return the order that dvc.lock had before the run that was cut short, else the one of `now`.
+
+    A driver that was killed has left its instances in the order in which they ended.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        return [str(name) for name in json.loads(kept.read_text(encoding="utf-8"))]
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(kept) as temporary:
+        temporary.write_text(json.dumps(list(now)), encoding="utf-8")
+    return list(now)
+
+
 def in_order(lock: Path, before: Sequence[str]) -> None:
     """Give a lock file the order of a serial run: what it had `before`, then DVC's own order.
 

@@ -25,18 +25,18 @@ def members(path: Path, folder: str, names: list[str], largest: int = LARGEST) -
     headers about headers: the official ones have none of that.
     """
     wanted = {f"{folder}/{name}": name for name in names}
-    found: dict[str, bytes] = {}
+    contents: dict[str, bytes] = {}
     try:
         with gzip.open(path) as expanded:
             stream = Bounded(expanded, path, largest)
             for member in _headers(stream, path):
                 name = wanted.get(member.name.removeprefix("./"))
-                if name in found:
+                if name in contents:
                     raise KdpruneError(f"{path}: holds {member.name!r} twice; refused")
                 if name is None or not member.isfile():
                     stream.skip(member.size)
                 else:
-                    found[name] = stream.exactly(member.size)
+                    contents[name] = stream.exactly(member.size)
                 stream.skip(-member.size % BLOCK)
             while stream.read():  # to the end, where gzip's checksum of everything is
                 pass
@@ -44,9 +44,9 @@ def members(path: Path, folder: str, names: list[str], largest: int = LARGEST) -
         raise KdpruneError(
             f"{path}: is no readable .tar.gz ({error}); delete it and fetch it anew"
         ) from None
-    if missing := [name for name in names if name not in found]:
+    if missing := [name for name in names if name not in contents]:
         raise KdpruneError(f"{path}: lacks {folder}/{missing[0]}; fetch it anew")
-    return found
+    return contents
 
 
 def _headers(stream: "Bounded", path: Path) -> Iterator[tarfile.TarInfo]:

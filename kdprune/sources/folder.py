@@ -37,12 +37,12 @@ def prepare(name: str, root: str | Path, folder: str | Path, *, show: bool = Tru
     """
     root = Path(root)
     passed = Passed()
-    found = files(root, passed)
-    classes = tuple(next(iter(found.values())))
+    halves = files(root, passed)
+    classes = tuple(next(iter(halves.values())))
     for line in (*passed.said(), *_order(classes)):
         print(f"kdprune: {pictures.shown(root)}: {line}", file=sys.stderr)
-    _check(found, classes, root)
-    read = _read(found, root, show)
+    _check(halves, classes, root)
+    read = _read(halves, root, show)
     splits = {half: canonical(*split, str(root)) for half, split in read.items()}
     if WHOLE in splits:
         splits = _divided(*splits[WHOLE])
@@ -90,12 +90,12 @@ def _classes(folders: list[Path], passed: Passed) -> Files:
 
 
 def _images(folder: Path, passed: Passed) -> list[Path]:
-    found, folders = [], [folder]
+    paths, folders = [], [folder]
     while folders:
         inside, images = listing(folders.pop(), passed)
         folders += inside
-        found += images
-    return sorted(found)
+        paths += images
+    return sorted(paths)
 
 
 def _order(classes: tuple[str, ...]) -> list[str]:
@@ -110,15 +110,15 @@ def _order(classes: tuple[str, ...]) -> list[str]:
     return [f"labels follow the class names character by character, not by number: {first}"]
 
 
-def _check(found: Mapping[str, Files], classes: tuple[str, ...], root: Path) -> None:
+def _check(halves: Mapping[str, Files], classes: tuple[str, ...], root: Path) -> None:
     if not 2 <= len(classes) <= MOST:
         few = f"{len(classes)} classes" if len(classes) != 1 else f"one class only ({classes[0]})"
         raise KdpruneError(f"{root}: has {few}; 2 to {MOST} can be learnt, each in a folder")
     for half, other in (("test", "train"), ("train", "test")):
-        for name in found.get(half, {}):
-            if name not in found[other]:
+        for name in halves.get(half, {}):
+            if name not in halves[other]:
                 raise KdpruneError(f"{root}: class {name} is in {half}/ but not in {other}/")
-    for half, named in found.items():
+    for half, named in halves.items():
         for name, held in named.items():
             if len(held) < LEAST[half]:
                 place = root / ("" if half == WHOLE else half) / name
@@ -128,12 +128,12 @@ def _check(found: Mapping[str, Files], classes: tuple[str, ...], root: Path) -> 
                 )
 
 
-def _read(found: dict[str, Files], root: Path, show: bool) -> dict[str, Split]:
+def _read(halves: dict[str, Files], root: Path, show: bool) -> dict[str, Split]:
     """Return the images of all halves, read by several threads: Pillow decodes without the GIL.
 
     Raises KdpruneError that counts all files that cannot be read, and names the first few.
     """
-    paths = [path for named in found.values() for held in named.values() for path in held]
+    paths = [path for named in halves.values() for held in named.values() for path in held]
     with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
         read = pool.map(_attempt, paths)
         bar = tqdm(read, total=len(paths), unit="img", disable=not (show and sys.stderr.isatty()))
@@ -148,7 +148,7 @@ def _read(found: dict[str, Files], root: Path, show: bool) -> dict[str, Split]:
             + more
         )
     splits, begin = {}, 0
-    for half, named in found.items():
+    for half, named in halves.items():
         counts = [len(held) for held in named.values()]
         end = begin + sum(counts)
         splits[half] = (np.stack(images[begin:end]), np.repeat(np.arange(len(named)), counts))

@@ -73,8 +73,8 @@ def _ask_for_test(
     val: list[tuple[str, Path]],
 ) -> None:
     """Raise KdpruneError where one half with classes in it, or train and val, stand alone."""
-    for found, half, other in ((train, "train", "test"), (test, "test", "train")):
-        for rest, folder in found:
+    for rests, half, other in ((train, "train", "test"), (test, "test", "train")):
+        for rest, folder in rests:
             beside = [each for other_rest, each in val if other_rest == rest]
             if half == "train" and beside:
                 raise KdpruneError(

@@ -148,8 +148,8 @@ def _mismatch(file: Path, checksum: str | None) -> str | None:
         return None
     algorithm, _, expected = checksum.partition(":")
     with file.open("rb") as content:
-        found = hashlib.file_digest(content, algorithm).hexdigest()
-    return None if found == expected else f"its {algorithm} is {found}, not {expected}"
+        actual = hashlib.file_digest(content, algorithm).hexdigest()
+    return None if actual == expected else f"its {algorithm} is {actual}, not {expected}"
 
 
 def _size(file: Path) -> int:

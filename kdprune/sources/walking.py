@@ -65,11 +65,11 @@ def listing(folder: Path, passed: Passed, *, loose: bool = False) -> tuple[list[
     """
     try:
         with os.scandir(folder) as inside:
-            found = sorted(inside, key=lambda entry: entry.name)
+            entries = sorted(inside, key=lambda entry: entry.name)
     except OSError as error:
         raise KdpruneError(f"{shown(folder)}: cannot be read ({error.strerror})") from None
     folders, images = [], []
-    for entry in found:
+    for entry in entries:
         if is_hidden(entry.name):
             passed.hidden.append(entry.name)
         elif not entry.name.isascii() and not _is_text(entry.name):

@@ -33,16 +33,16 @@ def canonical(images: np.ndarray, labels: np.ndarray, where: str = "data") -> Sp
     return records[:, 1:].reshape(-1, 32, 32, 3), records[:, 0]
 
 
-def counted(spec: Spec, split: str, found: int, where: str, *, whole: bool = True) -> None:
+def counted(spec: Spec, split: str, count: int, where: str, *, whole: bool = True) -> None:
     """Compare a count of images with the pinned one, before anything is made of them.
 
     Not `whole`: a part of the split, which may be smaller. Raises KdpruneError naming `where`.
     """
     pinned = spec.counts[split]
-    if found > pinned or (whole and found != pinned):
+    if count > pinned or (whole and count != pinned):
         more = "" if whole else " so far"
         raise KdpruneError(
-            f"{where}: {spec.name} {split} has {found} images{more}, not {pinned}; fetch the files "
+            f"{where}: {spec.name} {split} has {count} images{more}, not {pinned}; fetch the files "
             "anew, or use another source"
         )
 
@@ -57,8 +57,8 @@ def check(spec: Spec, split: str, images: np.ndarray, labels: np.ndarray, where:
         problem = f"has a label {int(labels.max())}; there are {len(spec.classes)} classes"
     elif missing:
         problem = f"has no image of class {missing[0]}"
-    elif (found := digest(images, labels)) != spec.digests[split]:
-        problem = f"has SHA-256 {found[:16]}…, not {spec.digests[split][:16]}…: images differ"
+    elif (actual := digest(images, labels)) != spec.digests[split]:
+        problem = f"has SHA-256 {actual[:16]}…, not {spec.digests[split][:16]}…: images differ"
     if problem:
         raise KdpruneError(
             f"{where}: {spec.name} {split} {problem}; fetch the files anew, or use another source"

@@ -78,22 +78,22 @@ def fit(
         task.train()
         total = torch.zeros((), device=device)  # read once an epoch: no waiting for the device
         permutation = torch.randperm(len(images), generator=order).to(device)
-        for batch in range(batches):
-            step = (epoch - 1) * batches + batch
-            rate = learning_rate(
-                recipe.schedule,
-                step,
-                recipe.epochs * batches,
-                lr=recipe.lr,
-                warmup=recipe.warmup,
-                milestones=recipe.milestones,
-                gamma=recipe.gamma,
-            )
-            chosen = permutation[batch * batch_size : (batch + 1) * batch_size]
-            inputs = normalise(random_crop_flip(images[chosen], views), mean, std)
-            with guarded(task):
+        with guarded(task):
+            for batch in range(batches):
+                step = (epoch - 1) * batches + batch
+                rate = learning_rate(
+                    recipe.schedule,
+                    step,
+                    recipe.epochs * batches,
+                    lr=recipe.lr,
+                    warmup=recipe.warmup,
+                    milestones=recipe.milestones,
+                    gamma=recipe.gamma,
+                )
+                chosen = permutation[batch * batch_size : (batch + 1) * batch_size]
+                inputs = normalise(random_crop_flip(images[chosen], views), mean, std)
                 total += step_on(inputs, labels[chosen], chosen, rate)
-            progress.advance(batch_size)
+                progress.advance(batch_size)
 
         # The epoch's end: told, and stored
         loss = total.item() / batches

@@ -35,10 +35,10 @@ def seen(stage: str, key: str, content: bytes | None) -> dict[str, Any]:
         described = lockfile.instance(stage, key, values)
     except (OSError, LookupError, AttributeError, yaml.YAMLError):
         return {}
-    found = {name: ("parameter", lockfile.at(values, name)) for name in described["params"]}
+    states = {name: ("parameter", lockfile.at(values, name)) for name in described["params"]}
     for dep in described["deps"]:
-        found |= _files(Path(dep))
-    return found
+        states |= _files(Path(dep))
+    return states
 
 
 def content() -> bytes | None:
@@ -81,7 +81,7 @@ def _files(path: Path) -> dict[str, Any]:
     Code has its time beside its hash: a file that was another and is again what it was may have
     been imported in between.
     """
-    found: dict[str, Any] = {}
+    states: dict[str, Any] = {}
     large = f"{path.as_posix()}/".startswith(LARGE)
     files = [path] if path.is_file() else [item for item in path.rglob("*") if item.is_file()]
     for file in files:
@@ -95,5 +95,5 @@ def _files(path: Path) -> dict[str, Any]:
                 state = (digest, status.st_mtime_ns) if file.suffix == ".py" else digest
         except FileNotFoundError:
             continue
-        found[file.as_posix()] = state
-    return found
+        states[file.as_posix()] = state
+    return states

@@ -89,7 +89,7 @@ def _items(stage: Mapping[str, Any], values: Mapping[str, Any]) -> Mapping[str, 
 
 def _instance(stage: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
     def fill(text: str) -> str:
-        return FIELD.sub(lambda found: str(at(names, found[1] + found[2])), text)
+        return FIELD.sub(lambda field: str(at(names, field[1] + field[2])), text)
 
     cmd = stage["cmd"]  # one, or several in a row
     outs = [*stage.get("outs", []), *stage.get("metrics", [])]
@@ -104,9 +104,9 @@ def _instance(stage: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, A
 
 def _written(path: str) -> str:
     """Return a path as DVC writes it: without a trailing slash, relative within the project."""
-    found = os.path.normpath(path)
-    here = os.path.relpath(found, os.getcwd())
-    return found if not os.path.isabs(found) or here.startswith("..") else Path(here).as_posix()
+    normal = os.path.normpath(path)
+    here = os.path.relpath(normal, os.getcwd())
+    return normal if not os.path.isabs(normal) or here.startswith("..") else Path(here).as_posix()
 
 
 def _parameters(

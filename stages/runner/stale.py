@@ -18,9 +18,11 @@ def only(stage: str, key: str, inputs: set[str]) -> bool:
         return False
     described = lockfile.stages(values)[name]
     recorded = {item["path"]: item["md5"] for item in entry.get("deps", [])}
-    found = {path: lockfile.md5(Path(path)) for path in described["deps"]}
+    present = {path: lockfile.md5(Path(path)) for path in described["deps"]}
     known = entry.get("params", {}).get("params.yaml", {})
     now = {parameter: lockfile.at(values, parameter) for parameter in described["params"]}
-    changed = {item for item in found.keys() | recorded if found.get(item) != recorded.get(item)}
+    changed = {
+        item for item in present.keys() | recorded if present.get(item) != recorded.get(item)
+    }
     changed |= {item for item in now.keys() | known if now.get(item) != known.get(item)}
     return bool(changed) and changed <= inputs

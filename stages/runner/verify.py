@@ -49,11 +49,11 @@ def composition() -> tuple[str, list[str]]:
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return {dotted name: value}."""
-    found: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for name, value in values.items():
         dotted = f"{prefix}{name}"
-        found |= _flat(value, f"{dotted}.") if isinstance(value, dict) else {dotted: value}
-    return found
+        flat |= _flat(value, f"{dotted}.") if isinstance(value, dict) else {dotted: value}
+    return flat
 
 
 def lock() -> tuple[str, list[str]]:
