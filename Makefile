@@ -5,7 +5,7 @@ READY := .venv/.ready
 # `dvc` runs its stages with whatever `python` comes first
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup repro mend experiments differences test lint lock params texts verify faults \
+.PHONY: help setup repro mend experiments differences test lint lock params texts verify publish faults \
   fuzz bench docs clean
 
 help: ## Show what each target does
@@ -60,6 +60,9 @@ texts: setup ## Write the numbers in README and documentation anew, from your re
 
 verify: setup ## Check that the results follow from the tables, parameters and code, without data
 	python -m stages.runner.verify
+
+publish: setup ## Freeze this finished study under studies/NAME: make publish NAME=desk
+	@python -m stages.runner.studies $(NAME)
 
 faults: setup ## Kill and break a small study in every way; write what survived to docs/reliability.md
 	python benchmarks/faults --write docs/reliability.md

@@ -1,5 +1,6 @@
 """`make verify` notices a number, a parameter, a file and a line of code that has changed."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -12,7 +13,10 @@ import workspace
 import yaml
 from conftest import ROOT
 
-from stages.runner import lockfile, verify
+from kdprune.errors import KdpruneError
+from stages.runner import lockfile, studies, verify
+
+COMMITTED = {path.parent.name for path in (ROOT / "studies").glob("*/params.yaml")}
 
 
 @pytest.fixture(scope="module")
@@ -133,3 +137,60 @@ def _edit(name: str, old: str, new: str) -> None:
     assert old in text
     with open(name, "w") as file:
         file.write(text.replace(old, new))
+
+
+@pytest.fixture(scope="module")
+def froze(results, tmp_path_factory):
+    """The tree, with its study frozen in it."""
+    folder = shutil.copytree(results, tmp_path_factory.mktemp("frozen") / "tree")
+    with contextlib.chdir(folder):
+        studies.publish("mine")
+    return folder
+
+
+@pytest.fixture
+def published(froze, tmp_path, monkeypatch):
+    """A study that was frozen in a tree to work in."""
+    folder = shutil.copytree(froze, tmp_path / "tree")
+    monkeypatch.chdir(folder)
+    return folder / "studies/mine"
+
+
+def test_a_frozen_study_holds_what_its_numbers_follow_from(published):
+    assert studies.names() == [*sorted({*COMMITTED, "mine"})]
+    assert verify.study("mine")[1] == []
+    page = (published / "README.md").read_text()
+    assert "n = 3 pairs" in page
+    assert "(plots/pairs.svg)" in page
+    assert "dvc exp run -S profile=mini" in page
+
+
+def test_a_broken_number_of_a_frozen_study_is_noticed(published):
+    figure = published / "metrics/significance.json"
+    figure.write_text(figure.read_text().replace('"n": 3', '"n": 4', 1))
+    told = verify.study("mine")[1]
+    assert any("studies/mine/metrics/significance.json: line" in line for line in told)
+    assert any("significance.json: is not what dvc.lock recorded" in line for line in told)
+
+
+def test_a_frozen_study_knows_no_parameter_that_came_after_it(published):
+    values = yaml.safe_load((published / "params.yaml").read_text())
+    del values["prune"]["finetune"]["views"]
+    values["breakpoints"]["tolerance"] = 2.0
+    (published / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    completed = yaml.safe_load(studies.completed(published))
+    assert completed["prune"]["finetune"]["views"] == 1
+    assert completed["breakpoints"]["tolerance"] == 2.0
+
+
+def test_an_unfinished_study_is_not_frozen(tree):
+    (tree / "metrics/breakpoints.json").write_text("{}\n")
+    with pytest.raises(KdpruneError, match="is not finished"):
+        studies.publish("mine")
+    assert not (tree / "studies/mine").exists()
+
+
+@pytest.mark.parametrize("name", ["", "../mine", "a b", "Mine"])
+def test_a_study_has_a_folders_name(tree, name):
+    with pytest.raises(KdpruneError, match="is no name"):
+        studies.publish(name)

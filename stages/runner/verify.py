@@ -1,8 +1,8 @@
 """Check that the committed results are what the tree says they are: python -m stages.runner.verify.
 
-Three questions, a line each: does params.yaml follow from conf/, is dvc.lock current, and do the
-figures and pages follow from the tables. Needs neither a GPU nor DVC's cache; exit status 1 where
-something differs.
+Questions, a line each: does params.yaml follow from conf/, is dvc.lock current, do the figures and
+pages follow from the tables, and do the numbers of each frozen study in studies/. Needs neither a
+GPU nor DVC's cache; exit status 1 where something differs.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from kdprune.config.params import load
 from kdprune.config.yaml_reading import check_merged
 from kdprune.errors import KdpruneError
 from kdprune.study.paths import LOCK
-from stages.runner import lockfile
+from stages.runner import lockfile, studies
 
 # What follows from tables, on any machine
 DERIVED = ("breakpoints", "efficiency", "significance", "summary", "report")
@@ -69,36 +69,54 @@ def lock() -> tuple[str, list[str]]:
 def derivation() -> tuple[str, list[str]]:
     """Compute again what follows from the tables, elsewhere, and compare byte for byte."""
     load()  # before its errors could be those of a stage
-    described = lockfile.stages(lockfile.read("params.yaml"))
-    names = [name for name in described if name.partition("@")[0] in DERIVED]
+    files, told = _derived(Path(), Path("params.yaml").read_bytes(), DERIVED)
+    return f"{files} figures, metrics and pages follow from the tables, byte for byte", told
+
+
+def study(name: str) -> tuple[str, list[str]]:
+    """Hold a frozen study against its dvc.lock, and compute its numbers again."""
+    folder = studies.STUDIES / name
+    told = list(studies.torn(folder))
+    content = studies.completed(folder)
+    files, differ = _derived(folder, content, [stage for stage in DERIVED if stage != "report"])
+    return (
+        f"{folder}: {files} files of numbers follow from its sweeps, byte for byte",
+        told + differ,
+    )
+
+
+def _derived(folder: Path, params: bytes, stages: Sequence[str]) -> tuple[int, list[str]]:
+    """Run some stages on a study's tables; return how many files they write, and what differs."""
+    described = lockfile.stages(lockfile.parse(params))
+    names = [name for name in described if name.partition("@")[0] in stages]
     files = [path for name in names for path in described[name]["outs"]]
     told = []
-    with _elsewhere() as (here, there):
-        for name in sorted(names, key=lambda name: DERIVED.index(name.partition("@")[0])):
+    with _elsewhere(folder, params) as (here, there):
+        for name in sorted(names, key=lambda name: stages.index(name.partition("@")[0])):
             stage, _, key = name.partition("@")
             try:
                 importlib.import_module(f"stages.{stage}").main(*filter(None, [key]))
             except KdpruneError as error:
-                return "", [f"{name}: {error}"]
+                return len(files), [f"{name}: {error}"]
         for path in files:
-            told += _compare(here / path, there / path, path)
-    return f"{len(files)} figures, metrics and pages follow from the tables, byte for byte", told
+            told += _compare(here / path, there / path, str(folder / path))
+    return len(files), told
 
 
 @contextlib.contextmanager
-def _elsewhere() -> Iterator[tuple[Path, Path]]:
+def _elsewhere(folder: Path, params: bytes) -> Iterator[tuple[Path, Path]]:
     """Work in a folder that has the parameters and the raw tables only; yield both folders."""
-    here = Path.cwd()
+    back, here = Path.cwd(), folder.resolve()
     with tempfile.TemporaryDirectory() as name:
         there = Path(name)
-        shutil.copy("params.yaml", there)
+        (there / "params.yaml").write_bytes(params)
         for table in TABLES:
-            shutil.copytree(table, there / table)
+            shutil.copytree(here / table, there / table)
         os.chdir(there)
         try:
             yield here, there
         finally:
-            os.chdir(here)
+            os.chdir(back)
 
 
 def _compare(ours: Path, made: Path, name: str = "") -> list[str]:
@@ -120,10 +138,17 @@ def _compare(ours: Path, made: Path, name: str = "") -> list[str]:
     return [f"{name}: has {len(committed)} bytes, and should have {len(expected)}"]
 
 
+def _of(name: str) -> Callable[[], tuple[str, list[str]]]:
+    def question() -> tuple[str, list[str]]:
+        return study(name)
+
+    return question
+
+
 def main() -> int:
     """Print a line per question; return the exit status."""
     status = 0
-    for question in (composition, lock, derivation):
+    for question in (composition, lock, derivation, *map(_of, studies.names())):
         try:
             fine, told = question()
         except KdpruneError as error:

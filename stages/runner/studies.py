@@ -1,0 +1,133 @@
+"""Freezes a finished study under studies/NAME: python -m stages.runner.studies NAME.
+
+What is frozen needs no networks: parameters, lock file, tables, figures and the records of the
+stages. `make verify` computes every derived number of every folder again.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kdprune.config.params import load
+from kdprune.errors import KdpruneError, status_of
+from kdprune.files import replacing
+from kdprune.reporting import frozen
+from kdprune.study import paths, tables
+from stages.runner import lockfile
+
+STUDIES = Path("studies")
+NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+KEPT = ("params.yaml", "dvc.lock", "metrics", "plots")
+RUNS = "runs.json"
+LOGS = Path(".run/log")
+PICTURE = "pairs.svg"
+
+
+def publish(name: str) -> Path:
+    """Freeze the study of this folder as `name`; return where it lies.
+
+    Raises KdpruneError for a name that is no folder's, and for a study that is not finished.
+    """
+    if not NAME.fullmatch(name):
+        raise KdpruneError(
+            f"studies: {name!r} is no name; use lower case letters, digits and hyphens"
+        )
+    from stages.runner import verify  # it reads what is frozen here
+
+    for question in (verify.lock, verify.derivation):
+        _, told = question()
+        if told:
+            raise KdpruneError(f"studies: this study is not finished ({told[0]}); run `dvc repro`")
+    STUDIES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=STUDIES) as made:
+        folder = Path(made) / name
+        folder.mkdir()
+        for kept in KEPT:
+            copy = shutil.copytree if Path(kept).is_dir() else shutil.copy2
+            copy(kept, folder / kept)
+        (folder / RUNS).write_text(json.dumps(_runs(), indent=1) + "\n", encoding="utf-8")
+        (folder / "commit").write_text(_commit() + "\n", encoding="utf-8")
+        _describe(folder, name)
+        shutil.rmtree(STUDIES / name, ignore_errors=True)
+        folder.rename(STUDIES / name)
+    return STUDIES / name
+
+
+def names() -> list[str]:
+    """Return the studies that are frozen here."""
+    return sorted(path.parent.name for path in STUDIES.glob("*/params.yaml"))
+
+
+def completed(folder: Path) -> bytes:
+    """Return a study's parameters; those that came into being after it, as conf/ has them now."""
+    values, own = lockfile.read("params.yaml"), lockfile.read(str(folder / "params.yaml"))
+    return yaml.safe_dump(_over(values, own), sort_keys=False).encode()
+
+
+def torn(folder: Path) -> Iterator[str]:
+    """Yield a line for each table of a study that is not the one that its dvc.lock recorded."""
+    for name, entry in lockfile.read(str(folder / "dvc.lock")).get("stages", {}).items():
+        for item in entry.get("outs", []):
+            path = Path(item["path"])
+            if path.parts[0] in KEPT and lockfile.md5(folder / path) != item["md5"]:
+                yield f"{folder / path}: is not what dvc.lock recorded ({name})"
+
+
+def _over(base: Any, given: Any) -> Any:
+    if not (isinstance(base, Mapping) and isinstance(given, Mapping)):
+        return given
+    merged = {name: _over(base.get(name), value) for name, value in given.items()}
+    return {name: value for name, value in base.items() if name not in given} | merged
+
+
+def _runs() -> dict[str, Any]:
+    """Return the records of the stages that the grid names, by instance."""
+    described = lockfile.stages(lockfile.read("params.yaml"))
+    files = {name: LOGS / f"{name.replace('@', '-')}.json" for name in described}
+    return {
+        name: json.loads(file.read_text(encoding="utf-8"))
+        for name, file in files.items()
+        if file.exists()
+    }
+
+
+def _commit() -> str:
+    told = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True)
+    return told.stdout.strip() or "unknown"
+
+
+def _describe(folder: Path, name: str) -> None:
+    params = load()
+    text = frozen.page(
+        name,
+        tables.results(params),
+        settings=tables.settings(params),
+        runs=json.loads((folder / RUNS).read_text(encoding="utf-8")),
+        command=f"dvc exp run -S profile={params.profile}",
+        commit=(folder / "commit").read_text(encoding="utf-8").strip(),
+        picture=folder / paths.PLOTS / PICTURE,
+        folder=folder,
+        confidence=params.significance.confidence,
+    )
+    with replacing(folder / "README.md") as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def main(arguments: list[str]) -> int:
+    """Freeze the study as the name given."""
+    if len(arguments) != 1:
+        raise KdpruneError("studies: say one name, as in `make publish NAME=desk`")
+    print(f"{publish(arguments[0])}: frozen; git add it")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(status_of(lambda: main(sys.argv[1:])))
