@@ -1,0 +1,71 @@
+"""One comparison under several conditions: which pruning is ahead, by parameters and by bytes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kdprune.analysis.efficiency import BEFORE
+from kdprune.analysis.significance import compare
+
+PAIR = ["dataset", "role", "teacher", "student", "distill"]
+GROUP = ["dataset", "role", "distill"]
+UNPRUNED = "none"  # the method of a network measured as it was trained
+MEGA = 1e6
+KEPT = ["n", "ratio", "ratio_low", "ratio_high", "log_p", "cluster_p", "reason"]
+
+
+def conditions(
+    studies: Mapping[str, Mapping[str, pd.DataFrame]],
+    *,
+    first: str = "channel",
+    second: str = "weight",
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Return a row per study, data set, role, distillation method and count.
+
+    `studies` maps a study's name to its tables `efficiency` and `measured` (may be empty). `count`
+    is "parameters" or "bytes": what accuracy is divided by. Rows hold n pairs, the ratio of the
+    first to the second pruning (geometric mean over pairs) with its interval, log_p (paired t-test
+    of logarithms), cluster_p (sign flips of all pairs of a teacher together) and reason: why there
+    is no test.
+    """
+    rows = []
+    for name, tables in studies.items():
+        scored = tables["efficiency"]
+        counted = {"parameters": scored, "bytes": by_bytes(scored, tables["measured"])}
+        for count, table in counted.items():
+            for group, part in table.groupby(GROUP, sort=False):
+                wide = part.pivot_table(
+                    "efficiency", ["teacher", "student"], "condition", sort=False
+                )
+                if not {first, second} <= set(wide.columns):
+                    continue
+                both = wide[[first, second]].dropna()
+                compared = compare(both[first], both[second], confidence=confidence)
+                who: dict[str, Any] = {"study": name, "count": count}
+                who |= dict(zip(GROUP, group, strict=True))
+                rows.append(who | {key: compared[key] for key in KEPT})
+    return pd.DataFrame(rows, columns=["study", "count", *GROUP, *KEPT])
+
+
+def by_bytes(scored: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
+    """Return efficiency as percent per megabyte of the smallest file that was measured.
+
+    A curve that breaks at once leaves its network unpruned, and has that network's bytes.
+    """
+    empty = scored.iloc[:0]
+    if measured.empty:
+        return empty
+    once = measured[measured.batch == measured.batch.min()]
+    sizes = once.assign(bytes=once[["dense_bytes", "zstd_bytes", "sparse_bytes"]].min(axis=1))
+    pruned = scored[~scored.condition.isin(BEFORE.values())]
+    own = sizes.rename(columns={"method": "condition"})[[*PAIR, "condition", "bytes"]]
+    plain = sizes[sizes.method == UNPRUNED].rename(columns={"bytes": "plain"})[[*PAIR, "plain"]]
+    joined = pruned.merge(own, on=[*PAIR, "condition"], how="left").merge(
+        plain, on=PAIR, how="left"
+    )
+    held = np.where(joined.bytes.isna(), joined.plain, joined.bytes)
+    joined["efficiency"] = joined.accuracy / (held / MEGA)
+    return joined.dropna(subset="efficiency")

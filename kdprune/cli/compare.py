@@ -1,0 +1,102 @@
+"""kdprune compare: one question asked of several studies, as a table."""
+
+import argparse
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from kdprune.errors import KdpruneError
+from kdprune.terminal import printable
+
+DESCRIPTION = """\
+Tell which pruning is ahead, and how surely, under the conditions of several studies.
+
+A study is a folder with metrics/: this one, or one that was frozen in studies/. Bytes are those of
+the smallest file of each network that the stage `measure` wrote.
+"""
+EXAMPLE = """\
+examples:
+  kdprune compare studies/desk studies/desk-sound
+  kdprune compare . --first channel --second weight
+"""
+HEAD = (
+    "study",
+    "data set",
+    "role",
+    "distilled by",
+    "per",
+    "n",
+    "ratio",
+    "95 % CI",
+    "p",
+    "by teacher",
+)
+
+
+def add(commands: Any) -> None:
+    """Describe the command."""
+    parser = commands.add_parser(
+        "compare",
+        help="ask which pruning is ahead in several studies",
+        description=DESCRIPTION,
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("studies", nargs="+", type=Path, metavar="FOLDER")
+    parser.add_argument("--first", default="channel", help="a pruning method (channel)")
+    parser.add_argument("--second", default="weight", help="the one it is compared with (weight)")
+    parser.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Print a row per study and condition. Raises KdpruneError where a study has no tables."""
+    import pandas as pd
+
+    from kdprune.analysis.conditions import conditions
+    from kdprune.study import paths, tables
+
+    studies = {}
+    for folder in given.studies:
+        if not folder.is_dir():
+            raise KdpruneError(f"{folder}: is no folder of a study; see `ls studies`")
+        with _within(folder):
+            measured = paths.MEASURE
+            studies[str(folder)] = {
+                "efficiency": tables.read(paths.EFFICIENCY.with_suffix(".csv"), "efficiency"),
+                "measured": tables.read(measured) if measured.exists() else pd.DataFrame(),
+            }
+    rows = conditions(studies, first=given.first, second=given.second)
+    if rows.empty:
+        raise KdpruneError(f"compare: no study holds both {given.first} and {given.second}")
+    print(f"Efficiency by {given.first} pruning over that by {given.second} pruning:")
+    _print([HEAD, *[_cells(row) for row in rows.to_dict("records")]])
+    return 0
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    def shown(name: str, digits: int) -> str:
+        return "-" if row[name] is None or row[name] != row[name] else f"{row[name]:.{digits}f}"
+
+    interval = f"{shown('ratio_low', 2)} to {shown('ratio_high', 2)}"
+    words = [row[name] or "-" for name in ("study", "dataset", "role", "distill")]
+    figures = [shown("ratio", 2), interval, shown("log_p", 3), shown("cluster_p", 3)]
+    return (*words, row["count"], str(row["n"]), *figures)
+
+
+def _print(rows: list[tuple[str, ...]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        print(printable("  ".join(cells).rstrip()))
+
+
+@contextlib.contextmanager
+def _within(folder: Path) -> Iterator[None]:
+    back = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(back)
