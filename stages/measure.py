@@ -9,6 +9,7 @@ from kdprune import device, models
 from kdprune.config.params import load
 from kdprune.deployment import measure
 from kdprune.models import counts
+from kdprune.models.building import side_of
 from kdprune.pruning import METHODS
 from kdprune.pruning.pruned import Pruned
 from kdprune.records import write_csv
@@ -31,7 +32,7 @@ def main(key: str) -> None:
         device.limit_threads(counts.macs(model))
         variants = {costs.UNPRUNED: Pruned(0.0, 0.0, 0.0, model)}
         for method, level in list(levels.items())[1:]:
-            settings = params.prune.hyperparameters[method]
+            settings = params.prune.hyperparameters[method] | {"input_size": side_of(model)}
             variants[method] = next(METHODS[method](model, [level], **settings))
         rows = pd.DataFrame([{**who, **row} for row in measure.compare(variants)])
     write_csv(paths.MEASURE, table := costs.replaced(params, key, rows))

@@ -16,7 +16,7 @@ def main(key: str) -> None:
     params = load()
     prune, item = params.prune, dict(params.grid["sweeps"][key])
     checkpoint = Path(item.pop("checkpoint"))
-    data = images.tensors(item["dataset"], params)
+    data, augment = images.tensors(item["dataset"], params), images.augmentation(item["dataset"])
     model, _ = models.load(checkpoint, data["train_images"].device)
     device.limit_threads(counts.macs(model))
     method, hyperparameters = item["method"], prune.hyperparameters[item["method"]]
@@ -30,7 +30,7 @@ def main(key: str) -> None:
         levels=prune.levels,
         seeds=prune.seeds,
         re_estimate_images=prune.batchnorm.used,
-        finetune=FineTune(**prune.finetune.model_dump()),
+        finetune=FineTune(**prune.finetune.model_dump(), augment=augment),
         hyperparameters=hyperparameters,
         checkpoint=kept,
         title=key,

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from kdprune.config.schema import Params
-from kdprune.data.tensors import load_tensors
+from kdprune.data.augment import Augment
+from kdprune.data.tensors import augmentation_of, load_tensors
 from kdprune.deployment.twin import masked_twin
 from kdprune.device import arrange, limit_threads
 from kdprune.errors import KdpruneError, nearest
@@ -20,7 +21,7 @@ from kdprune.study import networks, rows
 from kdprune.sweeps.finetune import FineTune
 from kdprune.sweeps.point import prune_and_tune
 
-INPUT = {"shape": [3, 32, 32], "colour": "RGB", "values": "(byte / 255 - mean) / std"}
+INPUT = {"colour": "RGB", "values": "(byte / 255 - mean) / std"}
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def prepare(
     how |= {"method": method, "hyperparameters": dict(settings.prune.hyperparameters[method])}
     how |= {"level": level, "at_breakpoint": at_breakpoint, "seed": seed}
     dense, _ = checkpoints.load(checkpoint)
-    pruned = _pruned(dense, tensors, how, settings.prune.seeds)
+    pruned = _pruned(dense, tensors, how, settings.prune.seeds, augmentation_of(place))
     total = counts.parameters(dense)
     how |= {"removed": pruned.params < total, "ratio": pruned.ratio, "sparsity": pruned.sparsity}
     how |= {"dense_params": total, "nonzero_params": pruned.nonzero_params}
@@ -92,7 +93,11 @@ def prepare(
 
 
 def _pruned(
-    dense: nn.Module, tensors: Mapping[str, torch.Tensor], how: Mapping[str, Any], seeds: int
+    dense: nn.Module,
+    tensors: Mapping[str, torch.Tensor],
+    how: Mapping[str, Any],
+    seeds: int,
+    augment: Augment,
 ) -> Pruned:
     """Prune and tune on the images' device; bring both networks to the CPU."""
     batchnorm = how["batchnorm"]
@@ -105,7 +110,7 @@ def _pruned(
         seed=how["seed"],
         seeds=seeds,
         re_estimate_images=batchnorm["images"] if batchnorm["re_estimate"] else 0,
-        finetune=FineTune(**how["finetune"]),
+        finetune=FineTune(**how["finetune"], augment=augment),
         hyperparameters=how["hyperparameters"],
     )
     pruned.model.cpu()

@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import nn
 
+from kdprune.data.augment import Augment, random_crop_flip
 from kdprune.distillation.none import Supervised
 from kdprune.errors import KdpruneError
 from kdprune.pruning.pruned import Pruned, apply
@@ -20,7 +21,8 @@ from kdprune.training.remedies import at_fault
 class FineTune:
     """Which layers are tuned after pruning, and how (prune.finetune in params.yaml).
 
-    `views` counts the augmented views of each image on whose features a head is tuned.
+    `views` counts the augmented views of each image on whose features a head is tuned;
+    `augment` draws them.
     """
 
     scope: Literal["head", "all", "none"]
@@ -31,6 +33,7 @@ class FineTune:
     nesterov: bool
     weight_decay: float
     views: int
+    augment: Augment = random_crop_flip
 
     def recipe(self, seed: int = 0) -> Recipe:
         """Return the training of one seed, at a constant rate."""
@@ -46,7 +49,12 @@ class FineTune:
 
 
 def tuned_copy(
-    pruned: Pruned, data: Mapping[str, torch.Tensor], recipe: Recipe, *, title: str = ""
+    pruned: Pruned,
+    data: Mapping[str, torch.Tensor],
+    recipe: Recipe,
+    *,
+    augment: Augment = random_crop_flip,
+    title: str = "",
 ) -> nn.Module:
     """Return a copy of a pruned network whose weights that are left have all been tuned.
 
@@ -65,6 +73,7 @@ def tuned_copy(
             val_labels=data["val_labels"],
             mean=data["mean"],
             std=data["std"],
+            augment=augment,
             title=title,
         )
     except Diverged as error:

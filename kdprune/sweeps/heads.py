@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from kdprune.data.augment import normalise, random_crop_flip
+from kdprune.data.augment import Augment, normalise, random_crop_flip
 from kdprune.device import at_once
 from kdprune.errors import KdpruneError
 from kdprune.pruning.pruned import Pruned
@@ -25,14 +25,15 @@ def features(
     std: torch.Tensor,
     *,
     views: torch.Generator | None = None,
+    augment: Augment = random_crop_flip,
 ) -> torch.Tensor:
     """Return what enters the classifier, [N, d], for bytes [N, 3, H, W].
 
-    With `views`, each image is cropped and flipped by a draw from that generator.
+    With `views`, each image is augmented by a draw from that generator.
     """
     parts = []
     for drawn in images.split(DRAWN):
-        seen = drawn if views is None else random_crop_flip(drawn, views)
+        seen = drawn if views is None else augment(drawn, views)
         for part in seen.split(at_once(images.device)):
             maps = model.forward_features(normalise(part, mean, std))
             parts.append(model.forward_head(maps, pre_logits=True).float())
@@ -114,7 +115,10 @@ def tuned_heads(
     """
     generator = torch.Generator().manual_seed(0)  # the same views at every level
     model, images, stats = pruned.model, data["train_images"], (data["mean"], data["std"])
-    seen = [features(model, images, *stats, views=generator) for _ in range(finetune.views)]
+    seen = [
+        features(model, images, *stats, views=generator, augment=finetune.augment)
+        for _ in range(finetune.views)
+    ]
     head = model.get_classifier()
     name = next(name for name, module in model.named_modules() if module is head)
     weights, biases = train_heads(

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from kdprune.models.building import side_of
 from kdprune.pruning import METHODS
 from kdprune.pruning.pruned import Pruned
 from kdprune.sweeps.batchnorm import re_estimate
@@ -51,17 +52,22 @@ def prune_and_tune(
     re_estimate_images: int,
     finetune: FineTune,
     hyperparameters: Mapping[str, Any],
-    input_size: int = 32,
 ) -> Pruned:
     """Return what `sweep` evaluates at `level` for `seed`, one of its `seeds` seeds.
 
     Arguments as of `kdprune.sweeps.sweep.sweep`. Masked weights of the result's model are zero.
     Raises KdpruneError where the method cannot reach the level or follow the network.
     """
-    pruned = next(METHODS[method](model, [level], input_size=input_size, **hyperparameters))
+    pruned = next(METHODS[method](model, [level], input_size=side_of(model), **hyperparameters))
     stats = data["mean"], data["std"]
     if re_estimate_images:
-        re_estimate(pruned.model, data["train_images"], *stats, count=re_estimate_images)
+        re_estimate(
+            pruned.model,
+            data["train_images"],
+            *stats,
+            count=re_estimate_images,
+            augment=finetune.augment,
+        )
     SCOPES[finetune.scope].keep(pruned, data, seed, seeds, finetune)
     # a copy loses the hooks that kept masked weights at zero, and with them ties to the training
     pruned.model = copy.deepcopy(pruned.model).requires_grad_(False).eval()
@@ -86,7 +92,9 @@ def _right_of_copies(
     by_seed = []
     for seed in seeds:
         name = f"{title} {pruned.level:.0%} seed {seed}"
-        network = tuned_copy(pruned, data, finetune.recipe(seed), title=name)
+        network = tuned_copy(
+            pruned, data, finetune.recipe(seed), augment=finetune.augment, title=name
+        )
         by_seed.append(_right_of(network, data, [seed]))
     return {split: torch.cat([item[split] for item in by_seed]) for split in ("val", "test")}
 
@@ -117,7 +125,9 @@ def _keep_head(pruned: Pruned, data: Data, seed: int, seeds: int, finetune: Fine
 
 def _keep_copy(pruned: Pruned, data: Data, seed: int, seeds: int, finetune: FineTune) -> None:
     title = f"{pruned.level:.0%} seed {seed}"
-    pruned.model = tuned_copy(pruned, data, finetune.recipe(seed), title=title)
+    pruned.model = tuned_copy(
+        pruned, data, finetune.recipe(seed), augment=finetune.augment, title=title
+    )
 
 
 def _keep_as_it_is(pruned: Pruned, data: Data, seed: int, seeds: int, finetune: FineTune) -> None:
