@@ -76,10 +76,14 @@ def run(command):
     )
 
 
-@pytest.mark.parametrize(
-    "streams", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-", ">/dev/full", "2>/dev/full", "| true"]
-)
-@pytest.mark.parametrize("command", ["inspect", "predict", "--help", "gone"])
+STREAMS = [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-", ">/dev/full", "2>/dev/full", "| true"]
+# Those that load torch take seconds each: what only they can meet is a stream of each kind
+CASES = [(command, streams) for command in ("--help", "gone") for streams in STREAMS]
+CASES += [("inspect", "<&- >&- 2>&-"), ("inspect", ">/dev/full")]
+CASES += [("predict", ">&- 2>&-"), ("predict", "2>/dev/full"), ("predict", "| true")]
+
+
+@pytest.mark.parametrize(("command", "streams"), CASES)
 def test_streams_that_are_closed_or_full_make_no_traceback(command, streams, files):
     network, pictures = files
     given = {
@@ -103,11 +107,8 @@ def test_streams_that_are_closed_or_full_make_no_traceback(command, streams, fil
 def test_a_terminal_of_few_characters_gets_escapes(encoding, files):
     network, pictures = files
     environment = {**os.environ, "PYTHONIOENCODING": encoding, "LC_ALL": "C"}
-    for given in (
-        ["predict", network, *pictures],
-        ["recommend", "--help"],
-        ["inspect", pictures[2]],
-    ):
+    asked = [["recommend", "--help"], ["predict", network, *pictures], ["inspect", pictures[2]]]
+    for given in asked if encoding == "ascii" else [asked[0], asked[2]]:
         ended = subprocess.run(
             [sys.executable, "-m", "kdprune", *map(str, given)],
             cwd=ROOT, env=environment, capture_output=True, timeout=120,

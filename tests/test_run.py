@@ -30,9 +30,8 @@ def digests(folder):
 
 @pytest.fixture(scope="module")
 def serial(tmp_path_factory):
-    folder = workspace.make(tmp_path_factory.mktemp("serial") / "study")
-    workspace.dvc(folder, "repro")
-    return digests(folder)
+    place = tmp_path_factory.mktemp("serial") / "study"
+    return digests(workspace.reproduced(tmp_path_factory, place)[0])
 
 
 def start(folder, *arguments):
@@ -57,18 +56,8 @@ def of(folder):
     return found
 
 
-def test_two_at_once_write_the_bytes_of_one(serial, tmp_path):
-    folder = workspace.make(tmp_path / "study")
-    ended = start(folder)
-    said, _ = ended.communicate()
-    assert ended.returncode == 0, said
-    assert digests(folder) == serial
-    assert "distill 2 of 2" in said
-    again = start(folder, "--dry")
-    assert "0 of the study's instances are stale" in again.communicate()[0]
-
-
-def test_a_killed_driver_leaves_no_process_and_the_same_command_goes_on(serial, tmp_path):
+def test_two_at_once_write_the_bytes_of_one_though_the_driver_is_killed(serial, tmp_path):
+    """No process is left, and the same command goes on."""
     folder = workspace.make(tmp_path / "study")
     driver = start(folder)
     deadline = time.monotonic() + 120
@@ -81,8 +70,13 @@ def test_a_killed_driver_leaves_no_process_and_the_same_command_goes_on(serial, 
     while of(folder) and time.monotonic() < end:
         time.sleep(0.2)
     assert not of(folder)
-    said, _ = start(folder).communicate()
+    ended = start(folder)
+    said, _ = ended.communicate()
+    assert ended.returncode == 0, said
     assert digests(folder) == serial, said
+    assert "distill 2 of 2" in said
+    again = start(folder, "--dry")
+    assert "0 of the study's instances are stale" in again.communicate()[0]
 
 
 def test_a_lock_that_a_killed_run_left_gets_the_order_from_before_it(tmp_path):

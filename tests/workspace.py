@@ -1,5 +1,6 @@
 """A repository of its own, made from this tree, in which the real DVC runs a small study."""
 
+import json
 import os
 import re
 import shutil
@@ -7,7 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from conftest import ROOT
+from filelock import FileLock
 
 LEFT_OUT = ("models/", "metrics/", "plots/", ".run/", ".venv/", "data/cifar")
 PROFILE = """# @package _global_
@@ -39,6 +42,22 @@ def make(folder: Path, profile: str = PROFILE) -> Path:
     git(folder, "config", "user.email", "test@localhost")
     commit(folder, "tiny")
     return folder
+
+
+def reproduced(factory: pytest.TempPathFactory, folder: Path) -> tuple[Path, list[str]]:
+    """Copy the tiny study as one `dvc repro` left it; return it and the instances that ran.
+
+    The workers of a test run share that one repro: whoever is first makes it.
+    """
+    top = factory.getbasetemp()
+    shared = (top.parent if "PYTEST_XDIST_WORKER" in os.environ else top) / "reproduced study"
+    with FileLock(f"{shared}.lock"):
+        told = shared.with_suffix(".json")
+        if not told.exists():
+            told.write_text(json.dumps(dvc(make(shared), "repro")))
+    sockets = shutil.ignore_patterns("*.sock")  # of a warm server
+    shutil.copytree(shared, folder, symlinks=True, ignore=sockets)
+    return folder, json.loads(told.read_text())
 
 
 def git(folder: Path, *arguments: str) -> None:
