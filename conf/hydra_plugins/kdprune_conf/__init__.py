@@ -16,7 +16,7 @@ CONF = Path(__file__).parents[2]
 
 
 class Refused(InterpolationResolutionError, DvcException):
-    """A user's fault: to OmegaConf one of its own, to DVC one to be told without a call for help."""
+    """A user's fault: to OmegaConf one of its own, to DVC one that needs no call for help."""
 
     def __init__(self, told: str) -> None:
         super().__init__(told)
