@@ -9,18 +9,20 @@ import pytest
 import workspace
 from conftest import ROOT
 
-NEEDED = ("conf", ".dvc/config", ".dvc/.gitignore", "dvc.yaml", "params.yaml")
+NEEDED = ("conf", "kdprune", ".dvc/config", ".dvc/.gitignore", "dvc.yaml", "params.yaml")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """A repository that has parameters, and neither code nor results."""
+    """A repository that has parameters and their code, and no results."""
     made = tmp_path_factory.mktemp("refused")
     listed = subprocess.run(["git", "ls-files", *NEEDED], cwd=ROOT, capture_output=True, text=True)
     for name in listed.stdout.splitlines():
         (made / name).parent.mkdir(parents=True, exist_ok=True)
         (made / name).write_bytes((ROOT / name).read_bytes())
     (made / "docs").mkdir()
+    (made.parent / "other/kdprune").mkdir(parents=True)  # another clone's, as it was once
+    (made.parent / "other/kdprune/__init__.py").write_text("raise SystemExit('the wrong tree')")
     workspace.git(made, "init", "-q", "-b", "main")
     workspace.commit(made, "parameters")
     return made
@@ -34,10 +36,11 @@ def folder(tmp_path_factory) -> Path:
     ],
 )
 def test_dvc_tells_of_it_as_of_a_fault_of_the_user(folder, place, value, said):
+    """As the script `dvc` does it, in an environment that holds another clone's code."""
     done = subprocess.run(
-        [sys.executable, "-m", "dvc", "exp", "run", "-S", value],
+        [sys.executable, "-P", "-m", "dvc", "exp", "run", "-S", value],
         cwd=folder / place,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(folder.parent / "other")},
         capture_output=True,
         text=True,
     )

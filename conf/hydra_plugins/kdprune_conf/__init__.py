@@ -1,6 +1,7 @@
 """What Hydra needs to compose conf/: the stage grid, and one entry for all methods of a group."""
 
 import os
+import sys
 from pathlib import Path
 
 from dvc.exceptions import DvcException
@@ -8,11 +9,17 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError
 
-from kdprune.config.grid import expand
-from kdprune.config.params import validate
-from kdprune.errors import KdpruneError
-
 CONF = Path(__file__).parents[2]
+
+# This clone's code, whatever the environment holds: the script `dvc` has no folder at hand to
+# import from, and an environment may be another clone's
+sys.path.insert(0, str(CONF.parent))
+try:
+    from kdprune.config.grid import expand
+    from kdprune.config.params import validate
+    from kdprune.errors import KdpruneError
+finally:
+    sys.path.remove(str(CONF.parent))
 
 
 class Refused(InterpolationResolutionError, DvcException):
