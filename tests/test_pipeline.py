@@ -224,11 +224,30 @@ def test_a_clone_with_a_remote_alone_trains_nothing(folder, tmp_path):
     clone = cloned(folder, tmp_path / "clone")
     dvc(clone, "remote", "add", "--local", "-d", "shared", str(tmp_path / "remote"))
     assert dvc(clone, "repro", "--pull") == []
+    ran = dvc(clone, "exp", "run", "--pull", "-S", "breakpoints.tolerance=2")
+    assert "breakpoints" in ran
+    assert not [name for name in ran if name.startswith(TRAINING)]
+    workspace.git(clone, "restore", ".")
     found = list(clone.glob("models/*/*.safetensors"))
     assert len(found) == len(SWEEPS)
     for file in found:
         assert file.read_bytes() == (folder / file.relative_to(clone)).read_bytes()
     (folder / ".dvc/config.local").unlink()
+
+
+def test_a_job_in_its_own_clone_shares_its_work_by_the_cache(folder, tmp_path):
+    """As docs/how-to/cluster.md has it."""
+    job = cloned(folder, tmp_path / "job")
+    python(job, "-m", "dvc", "config", "--local", "cache.dir", str(folder / ".dvc/cache"))
+    python(job, "-m", "dvc", "checkout", "-q", "--allow-missing")
+    sweep = "prune@cifar10-resnet10_16-weight"
+    for place, expected in ((job, [sweep]), (folder, [])):  # here it is restored, not computed
+        python(place, "conf/compose.py", "prune.seeds=1")
+        assert dvc(place, "repro", "-s", sweep) == expected
+    table = Path("results/prune/cifar10-resnet10_16-weight/sweep.csv")
+    assert (folder / table).read_bytes() == (job / table).read_bytes()
+    workspace.git(folder, "restore", ".")
+    dvc(folder, "checkout")
 
 
 def cloned(folder, clone):
