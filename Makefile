@@ -30,7 +30,7 @@ mend: setup ## Mend dvc.lock and DVC's locks after a kill, where DVC calls them 
 	python -m stages.runner.mend
 
 experiments: setup ## List experiments: the changed parameters, and each data set's main results
-	@python -m dvc exp show --only-changed --drop 'grid.*|Created|State|Executor|models/.*|data/.*|kdprune/.*|stages/.*'
+	@python -m stages.runner.experiments
 
 differences: setup ## Compare two experiments, without the grid: make differences A=one B=other
 	@python -m dvc exp diff $(A) $(B) | grep -v ' grid\.'

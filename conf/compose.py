@@ -1,6 +1,7 @@
 """Compose conf/ into params.yaml, as `dvc exp run` does: python conf/compose.py [KEY=VALUE …]."""
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 
@@ -26,7 +27,8 @@ def compose(output: Path, overrides: list[str]) -> None:
         raise KdpruneError(f"-o {output}: must be a .yaml file in a folder that exists")
     try:
         load_hydra_plugins(str(CONF))
-        compose_and_dump(str(output), str(CONF), None, "config", str(CONF), overrides)
+        with contextlib.chdir(CONF.parent):  # elsewhere in the project, DVC's run is refused
+            compose_and_dump(str(output), str(CONF), None, "config", str(CONF), overrides)
     except (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError) as error:
         lines = str(error).partition("Config search path:")[0].splitlines()
         told = [line for line in map(str.strip, lines) if line and not line.startswith(NOISE)]

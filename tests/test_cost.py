@@ -191,11 +191,11 @@ def test_weights_that_are_taken_as_they_are_cost_no_training(tmp_path, values, c
     assert distill["epochs"] > 0
 
 
-def test_the_papers_study_is_planned_in_a_minute(root, capsys):
+def test_the_papers_study_is_planned_in_seconds(root, capsys):
     start = time.process_time()
     arguments = ["plan", "--profile", "paper", "--no-calibration", "--project", str(root)]
     assert main(arguments) == 0
-    assert time.process_time() - start < 60
+    assert time.process_time() - start < 20
     rows = {line.split("  ")[0]: line.split() for line in capsys.readouterr().out.splitlines()}
     assert rows["teach"][1] == "14"
     assert rows["distill"][1] == "20"

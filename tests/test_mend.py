@@ -4,6 +4,7 @@ import os
 
 import pytest
 import workspace
+import yaml
 
 from kdprune.errors import KdpruneError
 from stages.runner import mend
@@ -116,3 +117,18 @@ def test_the_command_leaves_what_a_person_shortened(lock, capsys):
     told = capsys.readouterr().err
     assert "lacks 2 of the stages that .run/dvc.lock has, such as c" in told
     assert "cp -p .run/dvc.lock dvc.lock" in told
+
+
+@pytest.mark.parametrize("key", ["cifar10-x; touch hacked", "cifar10-$(touch hacked)", "a b", "ä'"])
+def test_a_key_that_a_shell_would_run_is_refused_before_dvc_sees_it(
+    key, values, tmp_path, monkeypatch, capsys
+):
+    """`make repro` mends first: DVC gives the grid's keys to a shell, as parts of commands."""
+    monkeypatch.chdir(tmp_path)
+    teachers = values["grid"]["teachers"]
+    values["grid"]["teachers"] = {key: next(iter(teachers.values())), **teachers}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    assert mend.main() == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "params.yaml: grid" in line
+    assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]

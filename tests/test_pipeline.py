@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -209,8 +210,13 @@ def test_leftovers_of_a_larger_grid_vanish(folder):
 
 
 def test_a_clone_without_cache_and_remote_analyses_the_tables(folder, tmp_path):
-    """As docs/how-to/compare.md has it."""
+    """As docs/how-to/compare.md has it; here in a subfolder of another repository."""
     clone = cloned(folder, tmp_path / "clone")
+    shutil.rmtree(clone / ".git")
+    workspace.git(tmp_path, "init", "-q")
+    workspace.git(tmp_path, "config", "user.name", "test")
+    workspace.git(tmp_path, "config", "user.email", "test@localhost")
+    workspace.commit(tmp_path, "a project among others")
     wider = ("-S", "breakpoints.tolerance=2")
     ran = dvc(clone, "exp", "run", "--downstream", *wider, "breakpoints")
     assert sorted(ran) == sorted([*COLLECTING, *MEASURED])
@@ -226,11 +232,30 @@ def test_a_clone_with_a_remote_alone_trains_nothing(folder, tmp_path):
     clone = cloned(folder, tmp_path / "clone")
     dvc(clone, "remote", "add", "--local", "-d", "shared", str(tmp_path / "remote"))
     assert dvc(clone, "repro", "--pull") == []
+    ran = dvc(clone, "exp", "run", "--pull", "-S", "breakpoints.tolerance=2")
+    assert "breakpoints" in ran
+    assert not [name for name in ran if name.startswith(TRAINING)]
+    workspace.git(clone, "restore", ".")
     found = list(clone.glob("models/*/*.safetensors"))
     assert len(found) == len(SWEEPS)
     for file in found:
         assert file.read_bytes() == (folder / file.relative_to(clone)).read_bytes()
     (folder / ".dvc/config.local").unlink()
+
+
+def test_a_job_in_its_own_clone_shares_its_work_by_the_cache(folder, tmp_path):
+    """As docs/how-to/cluster.md has it."""
+    job = cloned(folder, tmp_path / "job")
+    python(job, "-m", "dvc", "config", "--local", "cache.dir", str(folder / ".dvc/cache"))
+    python(job, "-m", "dvc", "checkout", "-q", "--allow-missing")
+    sweep = "prune@cifar10-resnet10_16-weight"
+    for place, expected in ((job, [sweep]), (folder, [])):  # here it is restored, not computed
+        python(place, "conf/compose.py", "prune.seeds=1")
+        assert dvc(place, "repro", "-s", sweep) == expected
+    table = Path("results/prune/cifar10-resnet10_16-weight/sweep.csv")
+    assert (folder / table).read_bytes() == (job / table).read_bytes()
+    workspace.git(folder, "restore", ".")
+    dvc(folder, "checkout")
 
 
 def cloned(folder, clone):
@@ -271,6 +296,40 @@ def interrupted(folder, *arguments):
     found = {*kept.glob("*.ckpt")} - known
     assert found, said
     return found
+
+
+def test_experiments_fit_a_terminal(folder):
+    """`make experiments` and `make differences`, as docs/how-to/compare.md has them."""
+    (name, *_) = python(folder, "-m", "dvc", "exp", "list", "--name-only").stdout.split()
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    settled = ["make", "-s", "-o", "setup"]  # the environment is this one
+    for target in (["experiments"], ["differences", "A=HEAD", f"B={name}"]):
+        done = subprocess.run(
+            [*settled, *target],
+            cwd=folder,
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        assert max(map(len, some(done.stdout.splitlines()))) <= 120
+        assert "grid." not in done.stdout
+        assert "cifar10" in done.stdout
+    assert "WARNING" not in python(folder, "-m", "dvc", "plots", "diff", "HEAD", name).stderr
+
+
+def test_a_renamed_project_keeps_working(folder):
+    """Its new name has all that a shell would take for its own."""
+    renamed = folder.rename(folder.parent / 'it\'s; $(touch hacked) & "<é>" | `more`')
+    try:
+        assert python(renamed, "-m", "stages.runner.mend").stderr == ""
+        assert dvc(renamed, "repro") == []
+        forced = "prune@cifar10-resnet10_16-weight"
+        assert dvc(renamed, "repro", "--force", "-s", forced) == [forced]
+        assert not list(folder.parent.rglob("hacked"))
+        workspace.git(renamed, "diff", "--exit-code")
+    finally:
+        renamed.rename(folder)
 
 
 def test_a_temporary_run_leaves_its_work_with_the_clone(folder):

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from kdprune import device
 from kdprune.config.params import Params
 from kdprune.distillation.none import Supervised
 from kdprune.distillation.task import Task
 from kdprune.models.own_weights import goes_on
-from kdprune.planning import calibration, cost
+from kdprune.planning import calibration, cost, counted
 from kdprune.planning.cost import Images, Network, Speed
 from kdprune.planning.images import sizes
 
@@ -46,10 +45,14 @@ def plan(params: Params, project: Path, *, seconds: float | None) -> dict[str, A
     most, wall, computing = 1, 0.0, 0.0
     for number, (key, dataset) in enumerate(wanted.items(), 1):
         one, classes, side = key
+        images = known[dataset][0]
+        asked = counts_follow_from(params, one, classes, images)
+        if place is None and (counts := counted.remembered(asked)):
+            networks[key] = counts
+            continue
         told = "-".join(part for part in one if part)
         print(f"{number} of {len(wanted)}: {told}, {classes} classes", file=sys.stderr)
-        images = known[dataset][0]
-        task, teacher = _task(params, one, classes, images)
+        task, teacher = calibration.task(**asked, images=images.train)
         networks[key] = calibration.look(task, teacher)
         if place is not None and (one, side) not in speeds:
             for module in filter(None, (task, teacher)):
@@ -85,9 +88,10 @@ def subject(item: Mapping[str, str]) -> Subject:
     return item["teacher"], item.get("student", ""), item.get("distill", "")
 
 
-def _task(
+def counts_follow_from(
     params: Params, one: Subject, classes: int, images: Images
-) -> tuple[Task, nn.Module | None]:
+) -> dict[str, Any]:
+    """Return what describes a network and its training to `calibration.task`, but for `images`."""
     teacher, student, method = one
 
     def described(name: str) -> dict[str, Any]:
@@ -95,13 +99,12 @@ def _task(
         shared = {"classes": classes, "stem": params.model.stem, "size": images.side}
         return {"timm_name": architecture.timm, "kwargs": architecture.kwargs, **shared}
 
-    return calibration.task(
-        described(student or teacher),
-        described(teacher) if student else None,
-        method=method,
-        hyperparameters=params.distill.hyperparameters.get(method, {}),
-        images=images.train,
-    )
+    return {
+        "student": described(student or teacher),
+        "teacher": described(teacher) if student else None,
+        "method": method,
+        "hyperparameters": params.distill.hyperparameters.get(method, {}),
+    }
 
 
 def _speed(

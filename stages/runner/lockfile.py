@@ -144,6 +144,15 @@ def at(values: Mapping[str, Any], dotted: str) -> Any:
     return held
 
 
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return {dotted name: value}."""
+    items: dict[str, Any] = {}
+    for name, value in values.items():
+        dotted = f"{prefix}{name}"
+        items |= flat(value, f"{dotted}.") if isinstance(value, dict) else {dotted: value}
+    return items
+
+
 def read(path: str) -> dict[str, Any]:
     """Read a YAML file that holds a mapping. Raises KdpruneError where it holds none."""
     try:

@@ -13,12 +13,11 @@ import sys
 import time
 from pathlib import Path
 
-from kdprune.config.params import load
 from kdprune.config.yaml_reading import check_merged
 from kdprune.errors import KdpruneError, status_of
 from kdprune.files import replacing
 from kdprune.study.paths import LOCK
-from stages.runner import strangers
+from stages.runner import pictures, strangers
 
 COPY = Path(".run/dvc.lock")  # as the stage that ran last found it
 RWLOCK = Path(".dvc/tmp/rwlock")
@@ -146,7 +145,7 @@ def _mend() -> None:
     if free():
         print(f"kdprune: {RWLOCK}: was cut off; it was removed", file=sys.stderr)
     if Path("params.yaml").exists():
-        load()
+        pictures.check()
     if LOCK.exists() and Path("params.yaml").exists() and (others := strangers.drop_other_grids()):
         told = f"{len(others)} results of another grid are no longer named; DVC's cache has them"
         print(f"kdprune: {LOCK}: {told}", file=sys.stderr)

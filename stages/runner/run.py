@@ -27,6 +27,8 @@ def run(arguments: list[str]) -> int:
 
         keep_lock()
         announce(name, *instance)
+        if name == "download":
+            importlib.import_module("stages.runner.pictures").check()
         importlib.import_module("kdprune.planning.rehearsal").before(name)
         with recorded(name, key), inputs.unchanged(name, key, before), drawn(name, key):
             importlib.import_module(f"stages.{name}").main(*instance)

@@ -13,9 +13,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from kdprune.config.params import load
 from kdprune.config.yaml_reading import check_merged
@@ -37,7 +36,7 @@ def composition() -> tuple[str, list[str]]:
         if done.returncode:
             return "", [f"conf/: {done.stderr.strip() or done.stdout.strip()}"]
         load()
-        ours, made = (_flat(lockfile.read(str(path))) for path in ("params.yaml", composed))
+        ours, made = (lockfile.flat(lockfile.read(str(path))) for path in ("params.yaml", composed))
     names = sorted(name for name in ours.keys() | made.keys() if ours.get(name) != made.get(name))
     told = [f"{name}: {ours.get(name)}, conf/ has {made.get(name)}" for name in names]
     told = [line for line in told if not line.startswith("grid.")] or told
@@ -45,15 +44,6 @@ def composition() -> tuple[str, list[str]]:
         return "params.yaml follows from conf/", []
     more = f"; and {len(told) - 5} more" if len(told) > 5 else ""
     return f"params.yaml is an experiment's, not conf/'s: {'; '.join(told[:5])}{more}", []
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return {dotted name: value}."""
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        dotted = f"{prefix}{name}"
-        flat |= _flat(value, f"{dotted}.") if isinstance(value, dict) else {dotted: value}
-    return flat
 
 
 def lock() -> tuple[str, list[str]]:

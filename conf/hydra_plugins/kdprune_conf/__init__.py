@@ -1,23 +1,43 @@
 """What Hydra needs to compose conf/: the stage grid, and one entry for all methods of a group."""
 
+import os
+import sys
 from pathlib import Path
 
+from dvc.exceptions import DvcException
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError
 
-from kdprune.config.grid import expand
-from kdprune.config.params import validate
-from kdprune.errors import KdpruneError
-
 CONF = Path(__file__).parents[2]
+
+# This clone's code, whatever the environment holds: the script `dvc` has no folder at hand to
+# import from, and an environment may be another clone's
+sys.path.insert(0, str(CONF.parent))
+try:
+    from kdprune.config.grid import expand
+    from kdprune.config.params import validate
+    from kdprune.errors import KdpruneError
+finally:
+    sys.path.remove(str(CONF.parent))
+
+
+class Refused(InterpolationResolutionError, DvcException):
+    """A user's fault: to OmegaConf one of its own, to DVC one that needs no call for help."""
+
+    def __init__(self, told: str) -> None:
+        super().__init__(told)
+        self.msg = told
 
 
 def grid(datasets, pairs, distill, prune, roles, folders, *, _root_) -> DictConfig:
     """Expand the study into the mappings that dvc.yaml iterates over (kdprune.config.grid.expand).
 
-    The whole configuration is validated with it: what is refused is never written.
+    The whole configuration is validated with it: what is refused is never written. Nor is anything
+    in a subfolder of the project, where DVC would put a second params.yaml beside nothing.
     """
+    if CONF.parent in Path.cwd().resolve().parents:
+        raise Refused(f"run this from the root of the project, {os.path.relpath(CONF.parent)}")
     plain = [
         OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
         for value in (datasets, pairs, distill, prune, roles, folders)
@@ -32,7 +52,7 @@ def grid(datasets, pairs, distill, prune, roles, folders, *, _root_) -> DictConf
     try:
         validate({**values, "grid": expanded}, where="conf")
     except KdpruneError as error:
-        raise InterpolationResolutionError(str(error)) from None
+        raise Refused(str(error)) from None
     return OmegaConf.create(expanded)
 
 
