@@ -8,6 +8,7 @@ import pandas as pd
 from kdprune import device, models
 from kdprune.config.params import load
 from kdprune.deployment import measure
+from kdprune.methods import parts
 from kdprune.models import counts
 from kdprune.pruning import METHODS
 from kdprune.pruning.pruned import Pruned
@@ -31,8 +32,8 @@ def main(key: str) -> None:
         device.limit_threads(counts.macs(model))
         variants = {costs.UNPRUNED: Pruned(0.0, 0.0, 0.0, model)}
         for method, level in list(levels.items())[1:]:
-            settings = params.prune.hyperparameters[method]
-            variants[method] = next(METHODS[method](model, [level], **settings))
+            settings = params.prune.hyperparameters[(name := parts(method)[0])]
+            variants[method] = next(METHODS[name](model, [level], **settings))
         rows = pd.DataFrame([{**who, **row} for row in measure.compare(variants)])
     write_csv(paths.MEASURE, table := costs.replaced(params, key, rows))
     if len(table):
