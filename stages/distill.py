@@ -17,10 +17,10 @@ def main(key: str) -> None:
     item = (params := load()).grid["students"][key]
     images = tensors(item["dataset"], params)
     teacher_file = paths.checkpoint("teacher", f"{item['dataset']}-{item['teacher']}")
-    teacher, trained = models.load(teacher_file, images["train_images"].device)
+    teacher, _ = models.load(teacher_file, images["train_images"].device)
     recipe = Recipe(**params.distill.training.model_dump())
-    classes, seed = trained["network"]["classes"], recipe.seed
-    student, described = network(params, item["student"], classes, seed)
+    seed = recipe.seed
+    student, described = network(params, item["student"], images, seed)
     arguments = params.distill.hyperparameters[item["distill"]]
     size = counts.parameters(student)
     torch.manual_seed(seed)  # for what the method draws, such as its projector

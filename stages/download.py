@@ -10,7 +10,8 @@ def main(dataset: str) -> None:
     params = load()
     folders = params.folders or {}
     if dataset in folders:
-        folder.prepare(dataset, folders[dataset].path, paths.data(dataset))
+        seen = params.data.model_dump(include={"size", "crop", "views"})
+        folder.prepare(dataset, folders[dataset].path, paths.data(dataset), **seen)
         return
     prepare(
         dataset,
@@ -18,4 +19,5 @@ def main(dataset: str) -> None:
         paths.data(dataset),
         path=params.data.path,
         cache=paths.CACHE,
+        views=params.data.views,
     )

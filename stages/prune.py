@@ -18,9 +18,9 @@ def main(key: str) -> None:
     files = [Path(item["checkpoint"]), Path(item["tutor"])]
     (model, _), (tutor, _) = (models.load(file, data["train_images"].device) for file in files)
     device.limit_threads(counts.macs(model))
-    finetune = FineTune(**tuning.told(params, item["role"], item["method"]))
+    told = tuning.told(params, item["role"], item["method"])
     files, given = [paths.manifest(item["dataset"]), *files], prune.hyperparameters[run[0]]
-    depends = prune.levels, prune.seeds, prune.batchnorm, finetune, given, params.data
+    depends = prune.levels, prune.seeds, prune.batchnorm, told, given, params.data
     kept = unfinished.path("prune", key, *run, inputs=files, parameters=depends)
     rows, layers = sweep(
         model,
@@ -29,7 +29,7 @@ def main(key: str) -> None:
         levels=prune.levels,
         seeds=prune.seeds,
         re_estimate_images=prune.batchnorm.used,
-        finetune=finetune,
+        finetune=FineTune(**told, augment=images.augmentation(item["dataset"])),
         hyperparameters=given,
         checkpoint=kept,
         title=key,

@@ -18,8 +18,7 @@ def main(key: str) -> None:
     item = params.grid["teachers"][key]
     name, recipe = item["teacher"], Recipe(**params.teach.model_dump())
     images = tensors(item["dataset"], params)
-    classes = int(images["train_labels"].max()) + 1
-    model, described = network(params, name, classes, params.teach.seed)
+    model, described = network(params, name, images, params.teach.seed)
     metadata = {"network": described, "seed": params.teach.seed}
     if given := params.architectures[name].weights:
         adopt(model, given.path, sha256=given.sha256, where=f"architectures.{name}.weights")

@@ -48,7 +48,8 @@ def data(folder: Path, classes: int = 10, count: int = 100) -> None:
         pixels = (noise + 15 * labels[:, None, None, None]).astype(np.uint8)
         np.save(folder / f"{split}_images.npy", pixels)
         np.save(folder / f"{split}_labels.npy", labels)
-    manifest = {"images": {"train": count, "test": count}}
+    manifest = {"images": {"train": count, "test": count}, "side": 32, "size": 32, "crop": 1.0}
+    manifest["views"] = "auto"
     manifest["classes"] = [f"class{label}" for label in range(classes)]
     manifest |= {"mean": [0.45, 0.46, 0.47], "std": [0.25, 0.26, 0.27]}
     (folder / "manifest.json").write_text(json.dumps(manifest))

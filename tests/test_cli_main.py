@@ -212,7 +212,7 @@ def test_any_picture_is_prepared(tmp_path):
     clear = Image.new("RGBA", (32, 32), (10, 20, 30, 0))  # lies on white
     for name, image, colour in (("a.jpg", grey, (77,) * 3), ("b.png", clear, (255,) * 3)):
         image.save(tmp_path / name)
-        found = read(tmp_path / name)
+        found = read(tmp_path / name, 32, 1.0)
         assert (found.shape, found.dtype) == ((3, 32, 32), torch.uint8)
         assert found.amin((1, 2)).tolist() == found.amax((1, 2)).tolist() == list(colour)
     # a fine checkerboard is grey after antialiasing, and black or white without

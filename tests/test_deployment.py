@@ -38,6 +38,12 @@ class Hand(nn.Module):
         return self.head(self.conv(images).mean((2, 3)))
 
 
+def sized(model):
+    """A network for images of 8 x 8."""
+    model.input_size = 8
+    return model
+
+
 def masks(model: nn.Module, share: float) -> dict[str, torch.Tensor]:
     """Keep the first `share` of both layers' weights."""
     found = {}
@@ -50,7 +56,7 @@ def masks(model: nn.Module, share: float) -> dict[str, torch.Tensor]:
 
 def test_sizes_by_hand():
     model = Hand()
-    found = measure.sizes(model, input_size=8)
+    found = measure.sizes(sized(model))
     assert found["macs"] == 4 * 27 * 64 + 1200
     assert found["params"] == found["nonzero_params"] == 108 + 1500
     file = serialise(model.state_dict())
@@ -63,7 +69,7 @@ def test_sizes_by_hand():
 
 def test_sparse_sizes_by_hand():
     model = Hand()
-    found = measure.sizes(model, masks(model, 0.5), input_size=8)
+    found = measure.sizes(sized(model), masks(model, 0.5))
     assert found["nonzero_params"] == 54 + 600 + 300
     # a bit per weight: 108 / 8 rounded up, and 150; CSR of the head has 301 pointers for 600 values
     saved = (4 * 108 - 14 - 4 * 54) + (4 * 1200 - 150 - 4 * 600)

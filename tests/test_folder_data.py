@@ -96,7 +96,7 @@ def test_predict_sees_what_was_trained_on(tmp_path):
     data = prepared(root, tmp_path / "out")
     known = {image.tobytes() for image in (*data.train_images, *data.test_images)}
     for file in some(root.glob("*/*")):
-        assert predict.read(file).numpy().tobytes() in known
+        assert predict.read(file, 32, 1.0).numpy().tobytes() in known
 
 
 def test_test_images_among_the_training_images_are_told_of(tmp_path, capsys):

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 import yaml
 
 from kdprune.config.params import load, validate
@@ -106,5 +107,6 @@ def test_what_a_missing_key_means_is_decided_where_it_is_used(values):
     values["architectures"]["resnet10_16"]["timm"] = "mobilenetv1_100"
     params = validate(values)
     assert (params.folders, params.architectures["resnet10_16"].kwargs) == (None, None)
-    _, described = network(params, "resnet10_16", 10, 1)
+    images = {"train_labels": torch.arange(10), "val_images": torch.zeros(1, 3, 32, 32)}
+    _, described = network(params, "resnet10_16", images, 1)
     assert described["kwargs"] == {}  # as a network's file has it, with or without the key

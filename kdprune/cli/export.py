@@ -23,7 +23,7 @@ formats   safetensors: rebuilt by `kdprune predict` and kdprune.models.load, wit
           torch: a torch.export program (.pt2), run with torch alone
           onnx: for ONNX Runtime and others (pip install onnx onnxruntime onnxscript)
 
-All take float images [N, 3, 32, 32], normalised as certificate.json says under "input". Every file
+All take float images [N, 3, side, side]; certificate.json says how they are normalised. Every file
 is read back and run on all test images. Where one disagrees with the network by more than 1e-4 of
 the largest logit, nothing is written.
 """

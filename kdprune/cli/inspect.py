@@ -58,6 +58,7 @@ def run(given: argparse.Namespace) -> int:
 def describe(path: Path) -> dict[str, Any]:
     """Return a checkpoint's facts: what it is, its counts, its size, and how it was pruned."""
     from kdprune.models import checkpoints, counts
+    from kdprune.models.building import side_of
 
     model, metadata, shapes = checkpoints.outline(path)
     network = metadata["network"]
@@ -71,6 +72,7 @@ def describe(path: Path) -> dict[str, Any]:
     return {
         "file": str(path),
         "bytes": path.stat().st_size,
+        "size": side_of(model),
         "tensors": len(shapes),
         "dataset": metadata.get("dataset", ""),
         "role": metadata.get("role", ""),
@@ -109,7 +111,7 @@ def lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     each = ", ".join(f"{part} {params[part]:,}" for part in ("encoder", "projector", "classifier"))
     texts += [
         ("parameters", f"{params['total']:,} ({each}); prunable {params['prunable']:,}"),
-        ("multiply-adds", f"{facts['macs']:,} for one 32 x 32 image"),
+        ("multiply-adds", f"{facts['macs']:,} for one image of {facts['size']} x {facts['size']}"),
         ("dead weights", f"{facts['dead_share']:.1%} of the convolution weights"),
         ("on disk", f"{facts['bytes']:,} bytes, {facts['tensors']} tensors"),
     ]

@@ -17,9 +17,9 @@ DESCRIPTION = """\
 Classify image files with a checkpoint of the study, pruned by `kdprune export` or not.
 
 Any file that Pillow reads is turned upright, converted to RGB, cropped at the middle to a square,
-resized to 32 x 32 (bicubic with antialiasing) and normalised with the training images' mean and
-standard deviation, as the images of a folder of one's own are. Those, and the class names, are in
-an exported file itself, and in data/DATASET/manifest.json for the study's own checkpoints.
+resized to the network's size (bicubic with antialiasing) and normalised with the training images'
+mean and standard deviation, as the images of a folder of one's own are. Those, and the class names,
+are in an exported file itself, and in data/DATASET/manifest.json for the study's own checkpoints.
 
 A file that is no image is told in one line, the others are answered, and the exit status is 2.
 """
@@ -79,7 +79,8 @@ def run(given: argparse.Namespace) -> int:
         folder = given.data or given.project / "data" / dataset
         prepared = networks.preprocessing(folder, classes=metadata["network"]["classes"])
     mean, std = (torch.tensor(prepared[name]) for name in ("mean", "std"))
-    images, bad = readable(given.images)
+    size, crop = prepared["shape"][1], prepared.get("crop", 1.0)
+    images, bad = readable(given.images, size, crop)
     answers: list[dict[str, Any]] = []
     for image, pixels in images:  # alone: its answer does not depend on what else is asked
         with torch.inference_mode():
@@ -97,25 +98,29 @@ def run(given: argparse.Namespace) -> int:
     return 2 if bad else 0
 
 
-def readable(paths: Sequence[Path]) -> tuple[list[tuple[Path, "torch.Tensor"]], int]:
+def readable(
+    paths: Sequence[Path], size: int, crop: float
+) -> tuple[list[tuple[Path, "torch.Tensor"]], int]:
     """Return the images that can be read, with their bytes, and how many cannot; tell of these."""
     images, bad = [], 0
     for path in paths:
         try:
-            images.append((path, read(path)))
+            images.append((path, read(path, size, crop)))
         except KdpruneError as error:
             tell(str(error))
             bad += 1
     return images, bad
 
 
-def read(path: Path) -> "torch.Tensor":
-    """Return an image file as bytes [3, 32, 32]. Raises KdpruneError where Pillow fails."""
+def read(path: Path, size: int, crop: float) -> "torch.Tensor":
+    """Return an image file as bytes [3, size, size]. Raises KdpruneError where Pillow fails."""
     import torch
 
+    from kdprune.data.augment import centred
     from kdprune.sources import pictures
 
-    return torch.from_numpy(pictures.read(path)).permute(2, 0, 1)
+    pixels = torch.from_numpy(pictures.read(path, round(size / crop)))
+    return centred(pixels.permute(2, 0, 1), size)
 
 
 def best(probabilities: "torch.Tensor", classes: list[str], top: int) -> list[dict[str, Any]]:

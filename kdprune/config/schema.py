@@ -6,14 +6,7 @@ is decided where it is used.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from kdprune.config import consistency, values
 from kdprune.config.kinds import (
@@ -58,6 +51,9 @@ class Data(Section):
 
     source: Literal["embedded", "local", "authors", "hub", "npm", "auto"]
     path: Annotated[str | None, AfterValidator(values.check_home)]
+    size: Annotated[int, Field(ge=8, le=512)]
+    crop: Annotated[float, Field(ge=0.5, le=1)]
+    views: Literal["auto", "crop", "resized"]
     validation: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
     validation_seed: Seed
 

@@ -1,8 +1,8 @@
 """CIFAR in one canonical form: what it must be, how it is read, how it is split.
 
-A record is a label byte and 3072 pixel bytes (32 x 32 x 3). Each split is sorted by its records and
-pinned by the SHA-256 of the sorted records, so that neither the order nor the encoding of a source
-can change what follows. `kdprune.sources.writing` brings images into this form.
+A record is a label byte and the bytes of the pixels (32 x 32 x 3 for CIFAR). Each split is sorted
+by its records and pinned by the SHA-256 of the sorted records, so that neither the order nor the
+encoding of a source can change what follows. `kdprune.sources.writing` brings images into it.
 """
 
 import json
@@ -13,7 +13,7 @@ import numpy as np
 
 from kdprune.errors import KdpruneError
 
-Split = tuple[np.ndarray, np.ndarray]  # images uint8 [N, 32, 32, 3], labels [N]
+Split = tuple[np.ndarray, np.ndarray]  # images uint8 [N, side, side, 3], labels [N]
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,10 @@ class Spec:
 
 @dataclass(frozen=True)
 class Images:
-    """A data set in memory: images uint8 [N, 3, 32, 32], labels int64 [N], channel statistics.
+    """A data set in memory: images uint8 [N, 3, side, side], labels int64 [N].
 
-    `mean` and `std` [3] are those of the training images, for values in 0..1.
+    `mean` and `std` [3] are those of the training images, for values in 0..1. Networks see `size`
+    of the `side` pixels: `views` (data.augment) of training images, the middle of others.
     """
 
     train_images: np.ndarray
@@ -45,6 +46,8 @@ class Images:
     classes: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    size: int
+    views: str
 
 
 CIFAR10_CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
@@ -108,10 +111,11 @@ def load(folder: str | Path) -> Images:
             for split in ("train", "test")
             for part in ("images", "labels")
         }
+        size, side, views = (manifest[key] for key in ("size", "side", "views"))
         for split in ("train", "test"):
             count = manifest["images"][split]
             images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
-            if images.dtype != np.uint8 or images.shape != (count, 3, 32, 32):
+            if images.dtype != np.uint8 or images.shape != (count, 3, side, side):
                 raise ValueError(f"{split}_images.npy is {images.dtype} {images.shape}")
             if labels.dtype != np.int64 or labels.shape != (count,):
                 raise ValueError(f"{split}_labels.npy is {labels.dtype} {labels.shape}")
@@ -122,7 +126,19 @@ def load(folder: str | Path) -> Images:
         raise KdpruneError(
             f"{folder}: is no complete data set ({error}); run `dvc repro -f download`"
         ) from None
-    return Images(**arrays, classes=classes, mean=mean, std=std)
+    return Images(**arrays, classes=classes, mean=mean, std=std, size=size, views=views)
+
+
+def seen(folder: str | Path) -> tuple[int, str]:
+    """Return the side of what networks see of a data set, and the views of training images."""
+    path = Path(folder) / "manifest.json"
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        return int(manifest["size"]), str(manifest["views"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise KdpruneError(
+            f"{path}: does not say how images are seen ({error}); run `dvc repro -f download`"
+        ) from None
 
 
 def stratified_split(

@@ -5,7 +5,8 @@ from pathlib import Path
 import torch
 
 from kdprune import device
-from kdprune.data.canonical import load, stratified_split
+from kdprune.data.augment import Augment, augmentation, centred
+from kdprune.data.canonical import load, seen, stratified_split
 
 
 def load_tensors(
@@ -13,6 +14,7 @@ def load_tensors(
 ) -> dict[str, torch.Tensor]:
     """Return train, val and test images and labels, mean and std, as `sweep` takes them.
 
+    Training images are whole; of the others it is the middle that networks are shown.
     Raises KdpruneError for missing or damaged files.
     """
     images = load(folder)
@@ -27,6 +29,14 @@ def load_tensors(
     }
     place = device.choose()
     loaded = {name: torch.from_numpy(array).to(place) for name, array in arrays.items()}
+    for name in ("val_images", "test_images"):
+        loaded[name] = centred(loaded[name], images.size)
     for name in ("mean", "std"):
         loaded[name] = torch.tensor(getattr(images, name), device=place)
     return loaded
+
+
+def augmentation_of(folder: Path) -> Augment:
+    """Return the views that are drawn of a data set's training images."""
+    size, views = seen(folder)
+    return augmentation(views, size)

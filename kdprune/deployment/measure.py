@@ -17,6 +17,7 @@ from torch import nn
 
 from kdprune.device import device_name
 from kdprune.models import counts
+from kdprune.models.building import side_of
 from kdprune.pruning.pruned import Masks, Pruned
 
 BATCHES = (1, 256)
@@ -25,7 +26,7 @@ WARM_UP = 3  # turns that are not counted: kernels are chosen and memory is fetc
 FLOAT, POINTER = 4, 4  # bytes of a weight, and of a CSR row pointer
 
 
-def sizes(model: nn.Module, masks: Masks | None = None, *, input_size: int = 32) -> dict[str, Any]:
+def sizes(model: nn.Module, masks: Masks | None = None) -> dict[str, Any]:
     """Return what a network computes and stores; its weights under False in `masks` are zero.
 
     macs: multiply-adds of one image. params: stored elements of all parameters; nonzero_params:
@@ -45,7 +46,7 @@ def sizes(model: nn.Module, masks: Masks | None = None, *, input_size: int = 32)
     }
     best = min(forms, key=lambda name: forms[name])
     return {
-        "macs": counts.macs(model, input_size),
+        "macs": counts.macs(model),
         "params": params,
         "nonzero_params": params - sum(int((~mask).sum()) for mask in masks.values()),
         "dense_bytes": len(file),
@@ -79,7 +80,6 @@ def latency(
     repeats: int = 200,
     least: int = 10,
     seconds: float = 1.0,
-    input_size: int = 32,
 ) -> list[dict[str, float]]:
     """Time the forward pass of each of `models` on the same `batch` of normal random images.
 
@@ -93,7 +93,8 @@ def latency(
     """
     place = next(models[0].parameters()).device
     generator = torch.Generator().manual_seed(0)
-    images = torch.randn(batch, 3, input_size, input_size, generator=generator).to(place)
+    side = side_of(models[0])
+    images = torch.randn(batch, 3, side, side, generator=generator).to(place)
     images = images.contiguous(memory_format=torch.channels_last)  # as training.loop
     times: list[list[float]] = [[] for _ in models]
     end = math.inf

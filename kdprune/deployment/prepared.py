@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from kdprune.config.schema import Params
-from kdprune.data.tensors import load_tensors
+from kdprune.data.tensors import augmentation_of, load_tensors
 from kdprune.deployment.twin import masked_twin
 from kdprune.device import arrange, limit_threads
 from kdprune.errors import KdpruneError, nearest
@@ -21,7 +21,7 @@ from kdprune.study import networks, paths, rows, tuning
 from kdprune.sweeps.finetune import FineTune
 from kdprune.sweeps.point import prune_and_tune
 
-INPUT = {"shape": [3, 32, 32], "colour": "RGB", "values": "(byte / 255 - mean) / std"}
+INPUT = {"colour": "RGB", "values": "(byte / 255 - mean) / std"}
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,8 @@ def prepare(
     if tuning.by_teacher(settings, who["role"], method):
         teacher = paths.checkpoint("teacher", f"{who['dataset']}-{who['teacher']}")
         tutor, _ = checkpoints.load(folder / teacher)
-    finetune = FineTune(**tuning.told(settings, who["role"], method))
+    told = tuning.told(settings, who["role"], method)
+    finetune = FineTune(**told, augment=augmentation_of(place))
     pruned = _pruned(dense, tutor, tensors, how, finetune, settings.prune.seeds)
     total = counts.parameters(dense)
     how |= {"removed": pruned.params < total, "ratio": pruned.ratio, "sparsity": pruned.sparsity}

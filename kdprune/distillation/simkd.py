@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from kdprune.distillation.weighted import Distillation, full_precision
 from kdprune.methods import checked
+from kdprune.models.building import side_of
 from kdprune.models.composite import Projector, ReusedClassifier, describe, frozen
 
 
@@ -44,7 +45,8 @@ class SimKD(Distillation):
         feature: Annotated[float, Field(ge=0)] = 1,
         **shared: Any,
     ) -> None:
-        probe = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+        side = side_of(teacher)
+        probe = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0))
         probe = probe.to(next(teacher.parameters()).device)
         described = dict(describe(teacher, student, factor, probe))
         size, fits = described.get("size"), {k: v for k, v in described.items() if k != "size"}

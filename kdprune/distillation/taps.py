@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from kdprune.errors import KdpruneError
+from kdprune.models.building import side_of
 from kdprune.models.composite import ReusedClassifier
 
 FIRST = 1  # the stages that methods compare begin behind the stem, which is `Taps.stages[0]`
@@ -43,11 +44,12 @@ def taps(network: nn.Module, images: torch.Tensor, *, stages: bool = True) -> Ta
 
 
 def probed(network: nn.Module, *, stages: bool = True) -> Taps:
-    """Return the taps of two random 32x32 images, in evaluation mode: for sizes and signs.
+    """Return the taps of two random images of its size, in evaluation mode: for sizes and signs.
 
     The network is left in the mode that it was in.
     """
-    probe = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    side = side_of(network)
+    probe = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0))
     training = network.training
     with torch.no_grad():
         seen = taps(network.eval(), probe.to(next(network.parameters()).device), stages=stages)

@@ -17,6 +17,13 @@ from kdprune.errors import KdpruneError, nearest, out_of_memory
 from kdprune.models.stems import cifar_stem
 from kdprune.untrusted import refusal
 
+SIZE = 32  # pixels: the side of CIFAR's images
+
+
+def side_of(model: nn.Module) -> int:
+    """Return the side in pixels of the images that a network is for."""
+    return getattr(model, "input_size", SIZE)
+
 
 def build(
     timm_name: str,
@@ -24,11 +31,13 @@ def build(
     classes: int,
     stem: str = "imagenet",
     kwargs: Mapping[str, Any] | None = None,
+    size: int = SIZE,
     pretrained: bool = False,
     seed: int | None = None,
 ) -> nn.Module:
     """Build a timm network with `classes` outputs.
 
+    `size` is the side in pixels of the images that it is for; the result has it as `input_size`.
     `stem` "imagenet" leaves the network as timm builds it; "cifar" gives its first convolution
     stride 1 and drops the pool behind it (models.stems). `seed` fixes the initial weights and
     leaves the global generator as it was. Raises KdpruneError for unknown names, arguments that
@@ -68,4 +77,5 @@ def build(
         raise KdpruneError(
             f"architectures: {timm_name} does not end in one linear classifier with a bias"
         )
+    model.input_size = size
     return arrange(model)

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from kdprune.errors import KdpruneError
+from kdprune.models.building import side_of
 
 LAST = {"relu": nn.ReLU, "identity": nn.Identity}
 
@@ -54,6 +55,7 @@ class ReusedClassifier(nn.Module):
         size: int | None = None,
     ) -> None:
         super().__init__()
+        self.input_size = side_of(encoder)
         self.size = size  # to which larger maps are averaged before the projector
         encoder.reset_classifier(0)
         self.encoder = encoder

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from kdprune.errors import KdpruneError
+from kdprune.models.building import side_of
 
 Layers = dict[str, nn.Conv2d | nn.Linear]
 
@@ -35,8 +36,11 @@ def kind(layer: nn.Module) -> str:
     return "depthwise" if layer.groups == layer.in_channels > 1 else "conv"
 
 
-def macs(model: nn.Module, input_size: int = 32) -> int:
-    """Return the multiply-adds of the convolutions and linear layers for one square image."""
+def macs(model: nn.Module, side: int | None = None) -> int:
+    """Return the multiply-adds of the convolutions and linear layers for one image.
+
+    `side` in pixels is the network's own unless given.
+    """
     total = 0
 
     def count(layer: nn.Module, inputs: torch.Tensor, output: torch.Tensor) -> None:
@@ -45,11 +49,11 @@ def macs(model: nn.Module, input_size: int = 32) -> int:
         total += layer.weight.numel() * positions
 
     with _watched(model, count):
-        _run_once(model, input_size)
+        _run_once(model, side)
     return total
 
 
-def dead_share(model: nn.Module, input_size: int = 32) -> float:
+def dead_share(model: nn.Module, side: int | None = None) -> float:
     """Return the share of convolution weights that only ever meet zero padding.
 
     A kernel's tap is dead where no output position puts it on a pixel: such weights have no
@@ -78,7 +82,7 @@ def dead_share(model: nn.Module, input_size: int = 32) -> float:
         dead += layer.weight.numel() // taps * (taps - alive)
 
     with _watched(model, count):
-        _run_once(model, input_size)
+        _run_once(model, side)
     return dead / weights if weights else 0.0
 
 
@@ -113,10 +117,11 @@ def _watched(model: nn.Module, watch: Callable[..., None]) -> Iterator[None]:
             hook.remove()
 
 
-def _run_once(model: nn.Module, input_size: int) -> None:
+def _run_once(model: nn.Module, side: int | None) -> None:
+    side = side_of(model) if side is None else side
     training = model.training
     parameter = next(model.parameters())
-    image = parameter.new_zeros(1, 3, input_size, input_size)
+    image = parameter.new_zeros(1, 3, side, side)
     try:
         with torch.inference_mode():
             model.eval()(image)
@@ -125,7 +130,7 @@ def _run_once(model: nn.Module, input_size: int) -> None:
     except Exception as error:  # whatever a network raises that is made for other images
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise KdpruneError(
-            f"architectures: {type(model).__name__} does not take images of 3 x {input_size} x "
-            f"{input_size} ({reason}); see its kwargs"
+            f"architectures: {type(model).__name__} does not take images of 3 x {side} x {side} "
+            f"({reason}); see its kwargs"
         ) from None
     model.train(training)

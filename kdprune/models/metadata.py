@@ -24,6 +24,7 @@ from kdprune.untrusted import LONGEST, NAME, TIMM, refusal, value_fault
 BYTES = 16 << 20  # of the whole metadata: room for 100,000 class names
 CLASSES = 100_000
 CHANNELS = 100_000
+SMALLEST, LARGEST = 8, 512  # pixels: the side of an image
 COUNTS = 1 << 40
 
 
@@ -62,6 +63,7 @@ class Network(Part):
     classes: Annotated[int, Field(ge=1, le=CLASSES)]
     stem: Literal["imagenet", "cifar"] = "imagenet"
     kwargs: Annotated[dict[str, Any], Field(max_length=100), AfterValidator(_arguments)] = {}
+    size: Annotated[int, Field(ge=SMALLEST, le=LARGEST)] = 32
 
 
 class Projector(Part):
@@ -93,18 +95,13 @@ class Pruned(Part):
 class Input(Part):
     """How images are prepared: class names, and mean and std by channel for values in 0..1."""
 
-    shape: list[int]
+    shape: Annotated[list[int], Field(min_length=3, max_length=3)]
     colour: Literal["RGB"]
     values: Annotated[str, Field(max_length=100)]
     classes: Annotated[list[Class], Field(min_length=1, max_length=CLASSES)]
     mean: Annotated[list[Share], Field(min_length=3, max_length=3)]
     std: Annotated[list[Spread], Field(min_length=3, max_length=3)]
-
-    @model_validator(mode="after")
-    def _of_this_size(self) -> "Input":
-        if self.shape != [3, 32, 32]:
-            raise ValueError("shape: must be [3, 32, 32]")
-        return self
+    crop: Annotated[float, Field(ge=0.5, le=1, allow_inf_nan=False)] = 1.0
 
 
 class Weights(Part):
@@ -133,6 +130,8 @@ class Metadata(Part):
     def _of_one_network(self) -> "Metadata":
         if self.input and len(self.input.classes) != self.network.classes:
             raise ValueError("input.classes: must name as many as network.classes counts")
+        if self.input and self.input.shape != [3, self.network.size, self.network.size]:
+            raise ValueError("input.shape: must be [3, size, size], with size of the network")
         return self
 
 

@@ -16,6 +16,7 @@ from kdprune.distillation import METHODS
 from kdprune.distillation.none import Supervised
 from kdprune.distillation.task import Task
 from kdprune.models import counts
+from kdprune.models.building import side_of
 from kdprune.planning.cost import Network
 from kdprune.sweeps.heads import train_heads
 from kdprune.training.loop import predict
@@ -50,8 +51,8 @@ def task(
 
 def look(built: Task, teacher: nn.Module | None) -> Network:
     """Count the operations of one training step's image, and of a deployed one."""
-    size = built.batch_size or PROBE
-    inputs, indices = torch.randn(size, 3, 32, 32), torch.arange(size)
+    size, side = built.batch_size or PROBE, side_of(built.network)
+    inputs, indices = torch.randn(size, 3, side, side), torch.arange(size)
     labels = indices % built.network.get_classifier().out_features
     with torch.no_grad(), _counted(teacher) as theirs, _counted(built) as ours:
         built.train()(inputs, labels, indices)
@@ -103,8 +104,8 @@ def step_seconds(
     optimiser = torch.optim.SGD(trained, 1e-4, 0.9, nesterov=True, fused=True)
     step = training_step(built, optimiser, precision=precision, device=device)
     views = torch.Generator(device if device.type == "cuda" else "cpu").manual_seed(0)
-    batch_size = min(batch_size, images)
-    bytes_ = torch.randint(0, 256, (batch_size, 3, 32, 32), dtype=torch.uint8, device=device)
+    batch_size, side = min(batch_size, images), side_of(built.network)
+    bytes_ = torch.randint(0, 256, (batch_size, 3, side, side), dtype=torch.uint8, device=device)
     classes = built.network.get_classifier().out_features
     indices = torch.arange(batch_size, device=device)
     stats = torch.full((3,), 0.5, device=device), torch.full((3,), 0.25, device=device)
@@ -122,8 +123,9 @@ def image_seconds(network: nn.Module, *, device: torch.device, seconds: float) -
     full = at_once(device)
     size = full if device.type == "cuda" else 16
     arrange(network)
+    side = side_of(network)
     while True:
-        bytes_ = torch.zeros(size, 3, 32, 32, dtype=torch.uint8, device=device)
+        bytes_ = torch.zeros(size, 3, side, side, dtype=torch.uint8, device=device)
         taken = _timed(partial(predict, network, bytes_, *stats), seconds / 4, device)
         if size >= full or taken > seconds / 4:
             return taken / size

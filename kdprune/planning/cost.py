@@ -11,11 +11,12 @@ from dataclasses import astuple, dataclass
 
 @dataclass(frozen=True)
 class Images:
-    """How many images a stage trains on, validates on and tests on."""
+    """How many images a stage trains on, validates on and tests on, and their side in pixels."""
 
     train: int
     val: int
     test: int
+    side: int = 32
 
 
 @dataclass(frozen=True)

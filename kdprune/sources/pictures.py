@@ -1,4 +1,4 @@
-"""An image file as the networks see it: upright, RGB, 32 x 32."""
+"""An image file as the networks see it: upright, RGB, square."""
 
 import functools
 import os
@@ -43,25 +43,25 @@ class Unusable(ValueError):
     """Why an image that Pillow reads cannot be used."""
 
 
-def read(path: str | Path) -> np.ndarray:
-    """Return an image file as bytes [32, 32, 3]. Raises KdpruneError, saying what is wrong.
+def read(path: str | Path, side: int = SIZE) -> np.ndarray:
+    """Return an image file as bytes [side, side, 3]. Raises KdpruneError, saying what is wrong.
 
     It is turned as its camera noted (left as it is where the note is damaged), converted to RGB
     (palettes looked up, grey repeated, transparency laid on white, 16 bits scaled to 8), cropped
-    at the middle to a square, and resized by bicubic interpolation with antialiasing; one that is
-    32 x 32 keeps its pixels. Of an animation, the first frame.
+    at the middle to a square, and resized by bicubic interpolation with antialiasing; one that
+    has that size keeps its pixels. Of an animation, the first frame.
     """
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for without end
             raise Unusable("it is no regular file")
         with Image.open(path, formats=_formats()) as image:
             if image.width * image.height <= MANY:
-                return _small(image)
+                return _small(image, side)
             if image.width * image.height > MOST:
                 size = f"{image.width:,} x {image.height:,}"
                 raise Unusable(f"it is huge, {size} pixels; shrink it to {MOST // 10**6} million")
             with ALONE:  # of many threads, else each would hold as much
-                return _small(image)
+                return _small(image, side)
     except Exception as error:  # damage makes Pillow's readers raise anything, even AttributeError
         raise KdpruneError(f"{shown(path)}: cannot be read ({_reason(error)})") from None
 
@@ -94,11 +94,11 @@ def _reason(error: Exception) -> str:
     return "no image that is read here: " + ", ".join(_formats())
 
 
-def _small(image: Image.Image) -> np.ndarray:
+def _small(image: Image.Image, side: int) -> np.ndarray:
     packed = str(getattr(image, "tile", ""))  # forgotten once it is loaded
     image.load()
     upright = _rgb(_upright(image), packed)
-    return np.array(ImageOps.fit(upright, (SIZE, SIZE), Image.Resampling.BICUBIC))
+    return np.array(ImageOps.fit(upright, (side, side), Image.Resampling.BICUBIC))
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -12,13 +12,17 @@ from kdprune.records import write_json
 
 
 def canonical(images: np.ndarray, labels: np.ndarray, where: str = "data") -> Split:
-    """Sort images [N, 32, 32, 3] and labels [N] by their records.
+    """Sort images [N, side, side, 3] and labels [N] by their records.
 
     Raises KdpruneError, naming `where`, for other shapes and types.
     """
-    if images.dtype != np.uint8 or images.shape[1:] != (32, 32, 3):
+    if (
+        images.dtype != np.uint8
+        or images.ndim != 4
+        or not images.shape[1:] == (images.shape[1], images.shape[1], 3)
+    ):
         raise KdpruneError(
-            f"{where}: images are {images.dtype} {images.shape}, not bytes [N, 32, 32, 3]"
+            f"{where}: images are {images.dtype} {images.shape}, not bytes [N, side, side, 3]"
         )
     if labels.shape != (len(images),) or labels.dtype.kind not in "iu":
         raise KdpruneError(
@@ -26,11 +30,12 @@ def canonical(images: np.ndarray, labels: np.ndarray, where: str = "data") -> Sp
         )
     if outside := labels[(labels < 0) | (labels > 255)].tolist():  # else a byte would hide it
         raise KdpruneError(f"{where}: there is a label {outside[0]}, which fits in no byte")
-    records = np.empty((len(images), 3073), np.uint8)
+    length = 1 + images[0].size if len(images) else 1
+    records = np.empty((len(images), length), np.uint8)
     records[:, 0] = labels
-    records[:, 1:] = images.reshape(-1, 3072)
-    records = np.sort(records.view("V3073").ravel()).view(np.uint8).reshape(-1, 3073)
-    return records[:, 1:].reshape(-1, 32, 32, 3), records[:, 0]
+    records[:, 1:] = images.reshape(len(images), -1)
+    records = np.sort(records.view(f"V{length}").ravel()).view(np.uint8).reshape(-1, length)
+    return records[:, 1:].reshape(images.shape), records[:, 0]
 
 
 def counted(spec: Spec, split: str, count: int, where: str, *, whole: bool = True) -> None:
@@ -67,12 +72,12 @@ def check(spec: Spec, split: str, images: np.ndarray, labels: np.ndarray, where:
 
 def digest(images: np.ndarray, labels: np.ndarray) -> str:
     """Return the SHA-256 of the records of a canonical split."""
-    records = np.concatenate([labels[:, None].astype(np.uint8), images.reshape(-1, 3072)], 1)
+    records = np.concatenate([labels[:, None].astype(np.uint8), images.reshape(len(images), -1)], 1)
     return hashlib.sha256(records.data).hexdigest()
 
 
 def statistics(images: np.ndarray) -> list[list[float]]:
-    """Return mean and standard deviation per channel of images [N, 32, 32, 3], in 0..1.
+    """Return mean and standard deviation per channel of images [N, side, side, 3], in 0..1.
 
     Counts the 256 values instead of converting 150 million bytes: a tenth of time and memory, and
     whole-number sums, whose result no machine's order of summation can change.
@@ -84,15 +89,27 @@ def statistics(images: np.ndarray) -> list[list[float]]:
     return [[round(float(x) / 255, 6) for x in row] for row in (mean, np.sqrt(variance))]
 
 
-def write(folder: Path, spec: Spec, splits: dict[str, Split], where: str) -> None:
+def write(
+    folder: Path,
+    spec: Spec,
+    splits: dict[str, Split],
+    where: str,
+    *,
+    size: int | None = None,
+    crop: float = 1.0,
+    views: str = "auto",
+) -> None:
     """Sort, check and write the splits: four .npy files and manifest.json.
 
-    Nothing is written unless all checks pass. Raises KdpruneError where one fails, naming `where`.
+    Networks see `size` pixels of the side, the share `crop` of it; `views` is how training images
+    are augmented (data.augment). Nothing is written unless all checks pass.
+    Raises KdpruneError where one fails, naming `where`.
     """
     ready = {split: canonical(*splits[split], where) for split in ("train", "test")}
     for split, (images, labels) in ready.items():
         check(spec, split, images, labels, where)
     mean, std = statistics(ready["train"][0])
+    side = ready["train"][0].shape[1]
     # without its manifest a folder is no data set: none of mixed halves after an interruption
     (folder / "manifest.json").unlink(missing_ok=True)
     for split, (images, labels) in ready.items():
@@ -103,6 +120,10 @@ def write(folder: Path, spec: Spec, splits: dict[str, Split], where: str) -> Non
         "classes": list(spec.classes),
         "images": {split: len(labels) for split, (_, labels) in ready.items()},
         "sha256": spec.digests,
+        "side": side,
+        "size": size or side,
+        "crop": crop,
+        "views": views,
         "mean": mean,
         "std": std,
     }

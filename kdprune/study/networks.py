@@ -51,7 +51,10 @@ def checkpoint(project: Path, name: str) -> tuple[Path, str | None]:
 
 
 def preprocessing(folder: Path, *, classes: int) -> dict[str, Any]:
-    """Return class names, and channel mean and std for values in 0..1, from a data set's manifest.
+    """Return how images are prepared, from a data set's manifest: classes, shape, mean and std.
+
+    Mean and std are by channel for values in 0..1. `crop` is there where networks see a share of an
+    image's shorter side.
 
     Raises KdpruneError where the folder holds no manifest, one of other than `classes` classes, or
     one by which nothing can be normalised.
@@ -62,6 +65,9 @@ def preprocessing(folder: Path, *, classes: int) -> dict[str, Any]:
     try:
         manifest = read_json(path)
         facts = {name: list(manifest[name]) for name in ("classes", "mean", "std")}
+        size, crop = manifest["size"], manifest["crop"]
+        facts["shape"] = [3, size, size]
+        facts |= {"crop": crop} if crop != 1 else {}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise KdpruneError(
             f"{path}: does not tell the classes and the channel statistics "

@@ -14,18 +14,28 @@ from kdprune.config.params import Params
 from kdprune.distillation.task import Task
 from kdprune.errors import KdpruneError
 from kdprune.models import counts
+from kdprune.models.building import SIZE
 from kdprune.records import IDENTITY, write_csv, write_json
 from kdprune.study import paths, unfinished
+from kdprune.study.images import augmentation
 from kdprune.training.loop import Diverged, evaluate, fit
 from kdprune.training.recipe import Recipe
 from kdprune.training.remedies import remedies
 
 
-def network(params: Params, name: str, classes: int, seed: int) -> tuple[nn.Module, dict[str, Any]]:
-    """Build the network `name` of the parameters, on the device; return it and what rebuilds it."""
+def network(
+    params: Params, name: str, images: Mapping[str, torch.Tensor], seed: int
+) -> tuple[nn.Module, dict[str, Any]]:
+    """Build the network `name` of the parameters for the images, on the device.
+
+    Returns it, and what rebuilds it.
+    """
     architecture = params.architectures[name]
+    classes = int(images["train_labels"].max()) + 1
     built: dict[str, Any] = {"timm_name": architecture.timm, "classes": classes}
     built |= {"stem": params.model.stem, "kwargs": architecture.kwargs or {}}
+    if (side := images["val_images"].shape[-1]) != SIZE:
+        built["size"] = side
     model = models.build(**built, pretrained=params.model.pretrained, seed=seed)
     counts.macs(model)  # refuses a network that does not take such images, before any work
     return model.to(device.choose()), built
@@ -65,6 +75,7 @@ def train(
             val_labels=images["val_labels"],
             mean=stats[0],
             std=stats[1],
+            augment=augmentation(identity["dataset"]),
             checkpoint=checkpoint,
             title=key,
         )

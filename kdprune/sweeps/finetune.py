@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from kdprune.data.augment import Augment, random_crop_flip
 from kdprune.distillation import METHODS
 from kdprune.distillation.task import Task
 from kdprune.errors import KdpruneError
@@ -24,9 +25,10 @@ LABELS = "labels"  # the objective without a teacher
 class FineTune:
     """Which layers are tuned after pruning, and how (prune.finetune in params.yaml).
 
-    `views` counts the augmented views of each image on whose features a head is tuned. `objective`
-    is labels or a distillation method, `settings` its hyperparameters. With `original`, the recipe
-    that the network was trained by, learning rates are those of its last `epochs`.
+    `views` counts the augmented views of each image on whose features a head is tuned; `augment`
+    draws them. `objective` is labels or a distillation method, `settings` its hyperparameters. With
+    `original`, the recipe that the network was trained by, learning rates are those of its last
+    `epochs`.
     """
 
     scope: Literal["head", "all", "none"]
@@ -40,6 +42,7 @@ class FineTune:
     objective: str = LABELS
     settings: Mapping[str, Any] = field(default_factory=dict)
     original: Recipe | None = None
+    augment: Augment = random_crop_flip
 
     def recipe(self, seed: int = 0) -> Recipe:
         """Return the training of one seed: at a constant rate, or at those of `original`'s end.
@@ -95,6 +98,7 @@ def tuned_copy(
             val_labels=data["val_labels"],
             mean=data["mean"],
             std=data["std"],
+            augment=finetune.augment,
             title=title,
         )
     except Diverged as error:

@@ -127,7 +127,7 @@ def tuned_heads(
     head = model.get_classifier()
     name = next(name for name, module in model.named_modules() if module is head)
     weights, biases = train_heads(
-        torch.stack(views(model, data, finetune.views)),
+        torch.stack(views(model, data, finetune.views, finetune.augment)),
         data["train_labels"],
         head.weight.detach(),
         head.bias.detach(),
@@ -155,4 +155,6 @@ def _taught(
             f"prune.finetune.objective: {finetune.objective} tunes more than a head; "
             "use scope: all, or objective: labels or kd"
         )
-    return Taught(tutor.logits(data, finetune.views), **DEFAULTS | dict(finetune.settings))
+    return Taught(
+        tutor.logits(data, finetune.views, finetune.augment), **DEFAULTS | dict(finetune.settings)
+    )

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from kdprune.models.building import side_of
 from kdprune.pruning import METHODS
 from kdprune.pruning.pruned import Pruned
 from kdprune.sweeps.batchnorm import re_estimate
@@ -58,7 +59,6 @@ def prune_and_tune(
     re_estimate_images: int,
     finetune: FineTune,
     hyperparameters: Mapping[str, Any],
-    input_size: int = 32,
     tutor: nn.Module | None = None,
 ) -> Pruned:
     """Return what `sweep` evaluates at `level` for `seed`, one of its `seeds` seeds.
@@ -66,10 +66,16 @@ def prune_and_tune(
     Arguments as of `kdprune.sweeps.sweep.sweep`. Masked weights of the result's model are zero.
     Raises KdpruneError where the method cannot reach the level or follow the network.
     """
-    pruned = next(METHODS[method](model, [level], input_size=input_size, **hyperparameters))
+    pruned = next(METHODS[method](model, [level], input_size=side_of(model), **hyperparameters))
     stats = data["mean"], data["std"]
     if re_estimate_images:
-        re_estimate(pruned.model, data["train_images"], *stats, count=re_estimate_images)
+        re_estimate(
+            pruned.model,
+            data["train_images"],
+            *stats,
+            count=re_estimate_images,
+            augment=finetune.augment,
+        )
     SCOPES[finetune.scope].keep(pruned, data, seed, seeds, finetune, Tutor(tutor or model))
     # a copy loses the hooks that kept masked weights at zero, and with them ties to the training
     pruned.model = copy.deepcopy(pruned.model).requires_grad_(False).eval()

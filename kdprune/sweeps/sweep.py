@@ -12,6 +12,7 @@ from torch import nn
 
 from kdprune.files import keep, kept
 from kdprune.models import counts
+from kdprune.models.building import side_of
 from kdprune.outcomes import packed
 from kdprune.pruning import METHODS
 from kdprune.pruning.pruned import Pruned
@@ -31,7 +32,6 @@ def sweep(
     re_estimate_images: int,
     finetune: FineTune,
     hyperparameters: Mapping[str, Any],
-    input_size: int = 32,
     checkpoint: Path | None = None,
     title: str = "",
     tutor: nn.Module | None = None,
@@ -50,7 +50,7 @@ def sweep(
     done = _finished(checkpoint)
     todo = [level for level in levels if str(level) not in done]
     learned_from = Tutor(tutor or model)
-    for pruned in METHODS[method](model, todo, input_size=input_size, **hyperparameters):
+    for pruned in METHODS[method](model, todo, input_size=side_of(model), **hyperparameters):
         if re_estimate_images:
             re_estimate(
                 pruned.model,
@@ -58,9 +58,10 @@ def sweep(
                 data["mean"],
                 data["std"],
                 count=re_estimate_images,
+                augment=finetune.augment,
             )
         right = right_by_seed(pruned, data, range(seeds), finetune, learned_from, title)
-        done[str(pruned.level)] = _rows(pruned, right, input_size)
+        done[str(pruned.level)] = _rows(pruned, right)
         mean = sum(_percent(right["val"])) / seeds
         print(
             f"{title}: {pruned.sparsity:.0%} of the weights gone, {pruned.nonzero_params:,} "
@@ -81,14 +82,14 @@ def _finished(checkpoint: Path | None) -> dict[str, Any]:
     return {} if content is None else json.loads(content)
 
 
-def _rows(pruned: Pruned, right: Mapping[str, torch.Tensor], input_size: int) -> dict[str, Any]:
+def _rows(pruned: Pruned, right: Mapping[str, torch.Tensor]) -> dict[str, Any]:
     shared = {
         "level": pruned.level,
         "ratio": pruned.ratio,
         "sparsity": pruned.sparsity,
         "params": pruned.params,
         "nonzero_params": pruned.nonzero_params,
-        "macs": counts.macs(pruned.model, input_size),
+        "macs": counts.macs(pruned.model),
     }
     accuracies = zip(_percent(right["val"]), _percent(right["test"]), strict=True)
     words = map(packed, right["val"].cpu().numpy())

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from kdprune.data.augment import normalise, random_crop_flip
+from kdprune.data.augment import Augment, normalise, random_crop_flip
 from kdprune.device import arrange, at_once
 from kdprune.errors import KdpruneError
 from kdprune.progress import Progress
@@ -30,6 +30,7 @@ def fit(
     val_labels: torch.Tensor,
     mean: torch.Tensor,
     std: torch.Tensor,
+    augment: Augment = random_crop_flip,
     checkpoint: Path | None = None,
     title: str = "",
 ) -> list[dict[str, float]]:
@@ -38,7 +39,8 @@ def fit(
     A task is an nn.Module: `task(images, labels, indices)` returns a mapping with a scalar "loss";
     `task.network` is what is evaluated. `images` [N, 3, H, W] and `val_images` are bytes, `labels`
     [N] class indices, `mean` and `std` [3] for values in 0..1; all on the device of the
-    task. Every batch is whole: the last N mod `batch_size` images of each epoch's order are left
+    task. `augment` draws the views of training images. Every batch is
+    whole: the last N mod `batch_size` images of each epoch's order are left
     out, as a batch of one has no batch statistics. The last epoch is kept; nothing is selected.
 
     With `checkpoint`, every epoch's end is stored there, and a call that finds it goes on to the
@@ -82,7 +84,7 @@ def fit(
                 step = (epoch - 1) * batches + batch
                 rate = recipe.rate(step, batches)
                 chosen = permutation[batch * batch_size : (batch + 1) * batch_size]
-                inputs = normalise(random_crop_flip(images[chosen], views), mean, std)
+                inputs = normalise(augment(images[chosen], views), mean, std)
                 total += step_on(inputs, labels[chosen], chosen, rate)
                 progress.advance(batch_size)
 
