@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from kdprune.data.augment import normalise, random_crop_flip
 from kdprune.pruning import METHODS
+from kdprune.sweeps.features import DRAWN
 from kdprune.sweeps.finetune import FineTune
-from kdprune.sweeps.heads import DRAWN
 from kdprune.sweeps.sweep import sweep
 from kdprune.training.loop import evaluate
 

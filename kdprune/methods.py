@@ -34,6 +34,16 @@ def demand_own_files(package: str, methods: Mapping[str, Any]) -> None:
             )
 
 
+def parts(name: str) -> tuple[str, str]:
+    """Return what a sweep's method is made of: the pruning, and what its tuning learns by.
+
+    The latter is "" where a study tunes in one way, or by labels: "weight-kd" has both
+    (kdprune.config.grid).
+    """
+    pruning, _, objective = name.partition("-")
+    return pruning, objective
+
+
 def key(method: type | Callable[..., Any]) -> str:
     """Return where the parameters have a method's settings, such as "distill.vid"."""
     package, _, stem = method.__module__.rpartition(".")

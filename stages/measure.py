@@ -8,8 +8,8 @@ import pandas as pd
 from kdprune import device, models
 from kdprune.config.params import load
 from kdprune.deployment import measure
-from kdprune.models import counts
-from kdprune.models.building import side_of
+from kdprune.methods import parts
+from kdprune.models import building, counts
 from kdprune.pruning import METHODS
 from kdprune.pruning.pruned import Pruned
 from kdprune.records import write_csv
@@ -20,7 +20,7 @@ from stages.runner.stale import only
 
 def main(key: str) -> None:
     """Write what a network costs on this machine: of all results, these alone may vary."""
-    params = load()
+    given = (params := load()).prune.hyperparameters
     checkpoint = Path(params.grid["networks"][key]["checkpoint"])
     who, levels = costs.breakpoints(params, key)
     rows = costs.still_true(key, levels)
@@ -32,8 +32,8 @@ def main(key: str) -> None:
         device.limit_threads(counts.macs(model))
         variants = {costs.UNPRUNED: Pruned(0.0, 0.0, 0.0, model)}
         for method, level in list(levels.items())[1:]:
-            settings = params.prune.hyperparameters[method] | {"input_size": side_of(model)}
-            variants[method] = next(METHODS[method](model, [level], **settings))
+            name, side = parts(method)[0], building.side_of(model)
+            variants[method] = next(METHODS[name](model, [level], input_size=side, **given[name]))
         rows = pd.DataFrame([{**who, **row} for row in measure.compare(variants)])
     write_csv(paths.MEASURE, table := costs.replaced(params, key, rows))
     if len(table):

@@ -5,36 +5,36 @@ from pathlib import Path
 from kdprune import device, models
 from kdprune.config.params import load
 from kdprune.models import counts
-from kdprune.records import write_csv
-from kdprune.study import images, paths, unfinished
-from kdprune.sweeps.finetune import FineTune
-from kdprune.sweeps.sweep import sweep
+from kdprune.records import IDENTITY, write_csv
+from kdprune.study import images, paths, tuning, unfinished
+from kdprune.sweeps.sweep import FineTune, sweep
 
 
 def main(key: str) -> None:
     """Run the sweep that the grid names `key`."""
-    params = load()
-    prune, item = params.prune, dict(params.grid["sweeps"][key])
-    checkpoint = Path(item.pop("checkpoint"))
-    data, augment = images.tensors(item["dataset"], params), images.augmentation(item["dataset"])
-    model, _ = models.load(checkpoint, data["train_images"].device)
+    prune, item = (params := load()).prune, params.grid["sweeps"][key]
+    identity = {name: item[name] for name in (*IDENTITY, "method")}
+    data, run = images.tensors(item["dataset"], params), (item["pruning"], item["tuning"])
+    files = [Path(item["checkpoint"]), Path(item["tutor"])]
+    (model, _), (tutor, _) = (models.load(file, data["train_images"].device) for file in files)
     device.limit_threads(counts.macs(model))
-    method, hyperparameters = item["method"], prune.hyperparameters[item["method"]]
-    read = [paths.data(item["dataset"]) / "manifest.json", checkpoint]
-    depends = prune.levels, prune.seeds, prune.batchnorm, prune.finetune, hyperparameters
-    kept = unfinished.path("prune", key, method, inputs=read, parameters=(depends, params.data))
+    told = tuning.told(params, item["role"], item["method"])
+    files, given = [paths.manifest(item["dataset"]), *files], prune.hyperparameters[run[0]]
+    depends = prune.levels, prune.seeds, prune.batchnorm, told, given, params.data
+    kept = unfinished.path("prune", key, *run, inputs=files, parameters=depends)
     rows, layers = sweep(
         model,
         data,
-        method=method,
+        method=run[0],
         levels=prune.levels,
         seeds=prune.seeds,
         re_estimate_images=prune.batchnorm.used,
-        finetune=FineTune(**prune.finetune.model_dump(), augment=augment),
-        hyperparameters=hyperparameters,
+        finetune=FineTune(**told, augment=images.augmentation(item["dataset"])),
+        hyperparameters=given,
         checkpoint=kept,
         title=key,
+        tutor=tutor,
     )
     for name, table in (("layers", layers), ("sweep", rows)):
-        write_csv(paths.swept(key) / f"{name}.csv", table.assign(**item)[[*item, *table]])
+        write_csv(paths.swept(key) / f"{name}.csv", table.assign(**identity)[[*identity, *table]])
     kept.unlink(missing_ok=True)

@@ -64,6 +64,7 @@ def run_sweep(folder: Path, values: dict, method: str) -> None:
     )
     model, _ = models.load(folder / "models" / "teachers" / f"{KEY}.safetensors")
     prune = values["prune"]
+    tuning = {k: v for k, v in prune["finetune"].items() if k not in ("from", "schedule")}
     rows, _ = sweep(
         model,
         tensors,
@@ -71,7 +72,7 @@ def run_sweep(folder: Path, values: dict, method: str) -> None:
         levels=prune["levels"],
         seeds=prune["seeds"],
         re_estimate_images=prune["batchnorm"]["images"],
-        finetune=FineTune(**prune["finetune"]),
+        finetune=FineTune(**tuning),
         hyperparameters=prune[method],
     )
     rows = rows.assign(**WHO, method=method)

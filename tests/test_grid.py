@@ -36,6 +36,10 @@ def test_names_are_readable_and_lead_to_the_checkpoint():
         "distill": "simkd",
         "method": "weight",
         "checkpoint": "models/students/cifar10-resnet101-resnet50-simkd.safetensors",
+        "pruning": "weight",
+        "tuning": "none",
+        "tutor": "models/students/cifar10-resnet101-resnet50-simkd.safetensors",
+        "recipe": "distill.training",
     }
 
 

@@ -17,10 +17,11 @@ from kdprune.models import counts
 from kdprune.models.composite import Projector, ReusedClassifier
 from kdprune.pruning import METHODS, channel, groups, surgery
 from kdprune.pruning.pruned import apply
-from kdprune.sweeps import heads
+from kdprune.sweeps import features as inputs
 from kdprune.sweeps.batchnorm import re_estimate
+from kdprune.sweeps.features import features
 from kdprune.sweeps.finetune import FineTune
-from kdprune.sweeps.heads import features, train_heads
+from kdprune.sweeps.heads import train_heads
 from kdprune.sweeps.sweep import sweep
 from kdprune.training.loop import fit
 from kdprune.training.recipe import Recipe
@@ -341,7 +342,7 @@ def test_views_do_not_depend_on_how_many_images_are_evaluated_at_once(monkeypatc
     many = data["train_images"].repeat(10, 1, 1, 1)
     found = []
     for count in (70, 500):
-        monkeypatch.setattr(heads, "at_once", lambda _, count=count: count)
+        monkeypatch.setattr(inputs, "at_once", lambda _, count=count: count)
         found.append(features(model, many, data["mean"], data["std"], views=seeded()))
     assert len(many) > 500
     torch.testing.assert_close(*found)

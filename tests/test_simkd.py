@@ -8,9 +8,12 @@ from networks import TINY, images, tiny
 from torch import nn
 
 from kdprune import models
+from kdprune.distillation import METHODS as DISTILLERS
 from kdprune.distillation.simkd import SimKD, simkd_loss
+from kdprune.distillation.taps import taps
 from kdprune.models import counts
 from kdprune.models.composite import Projector, ReusedClassifier
+from kdprune.pruning import METHODS
 
 
 def task(student="basic", teacher="dense"):
@@ -117,3 +120,46 @@ def test_a_larger_map_is_averaged_before_the_projector(tmp_path):
 def test_a_map_that_is_not_larger_is_projected_as_it_is():
     assert "size" not in task().projector
     assert task().network.size is None
+
+
+@pytest.mark.parametrize("student", ["basic", "dense", "separable"])
+def test_a_network_that_channels_were_cut_from_is_trained_saved_and_read_back(student, tmp_path):
+    """The projector takes the channels that are there, not those that were."""
+    name, kwargs = TINY[student]
+    cut = next(METHODS["channel"](tiny(student, seed=1), [0.5])).model
+    width = cut.get_classifier().in_features
+    assert width < cut.num_features
+    method = SimKD(cut, tiny("basic", seed=2), factor=2)
+    assert method.network.projector[0].in_channels == width
+    method.train()
+    method(images(4), torch.zeros(4, dtype=torch.long), torch.arange(4))["loss"].backward()
+    assert all(item.grad is not None for item in method.network.encoder.parameters())
+    network = {"timm_name": name, "classes": 10, "stem": "imagenet", "kwargs": kwargs}
+    models.save(tmp_path / "s", method.network, {"network": network, "projector": method.projector})
+    loaded, _ = models.load(tmp_path / "s")
+    with torch.no_grad():
+        assert torch.equal(loaded(images()), method.network.eval()(images()))
+
+
+def test_a_composites_stage_maps_are_its_encoders():
+    network = task("dense", "basic").network.eval()
+    with torch.no_grad():
+        seen, inner = taps(network, images()), network.encoder.forward_features(images())
+        assert torch.equal(seen.stages[-1], inner)
+        assert torch.equal(seen.last, network.project(inner))
+        assert torch.equal(seen.last, network.forward_features(images()))
+        assert torch.equal(seen.logits, network(images()))
+    assert [maps.shape[1] for maps in seen.stages] == [8, 8, 8, 8, 16]  # not the projector's
+
+
+@pytest.mark.parametrize("method", ["at", "fitnet", "vid", "semckd"])
+@pytest.mark.parametrize("pruning", ["weight", "channel"])
+def test_a_pruned_composite_learns_by_stage_maps(method, pruning):
+    network = SimKD(tiny("basic", seed=1, stem="cifar"), tiny("dense", seed=2), factor=2).network
+    pruned = next(METHODS[pruning](network.eval(), [0.4])).model.requires_grad_(True)
+    settings = {"batch_size": 4} if method == "semckd" else {}
+    learner = DISTILLERS[method](pruned, tiny("dense", seed=3, stem="cifar"), **settings)
+    parts = learner.train()(images(4), torch.arange(4) % 3, torch.arange(4))
+    assert parts["feature"].isfinite()
+    parts["loss"].backward()
+    assert all(item.grad is not None for item in pruned.encoder.parameters())

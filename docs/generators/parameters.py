@@ -58,7 +58,11 @@ TERMS = {
     "scope": "what is tuned after pruning: the last linear layer, all weights that are left, or "
     "nothing",
     "prune.method": "one name, or a list; `both` stands for weight and channel",
-    "prune.finetune.lr": "learning rate, constant",
+    "prune.finetune.lr": "learning rate; not used where `schedule` is `rewind`",
+    "prune.finetune.from": "who teaches, where a method does: the network before pruning, or the "
+    "student's teacher; a teacher learns from itself",
+    "prune.finetune.schedule": "of the learning rate; `rewind`: that of the last epochs of the "
+    "network's own training",
     "count": "which parameters: all that is deployed, the encoder alone, or those of the network "
     "with 1000 classes",
 }

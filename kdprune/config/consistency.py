@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kdprune.config import values
+from kdprune.config import tuning, values
 from kdprune.config.grid import expand, names, split_pair
 from kdprune.errors import KdpruneError, nearest
 from kdprune.untrusted import refusal
@@ -104,6 +104,7 @@ def check(params: Any) -> None:
     _check_methods("distill.method", params.distill.method, params.distill.hyperparameters)
     _check_methods("prune.method", params.prune.method, params.prune.hyperparameters, ["both"])
     values.check_contrasts(params.distill)
+    tuning.check(params)
     _check_source(params.data.source, params.data.path, params.datasets)
     expected = expand(
         datasets=params.datasets,
@@ -112,6 +113,8 @@ def check(params: Any) -> None:
         prune=params.prune.method,
         roles=params.prune.roles,
         folders={name: folder.model_dump() for name, folder in folders.items()},
+        objective=params.prune.finetune.objective,
+        source=getattr(params.prune.finetune, "from"),
     )
     if params.grid != expected:
         raise ValueError(

@@ -3,12 +3,13 @@
 Pure Python, no dependencies: Hydra's resolver, the parameter model and the tests all call it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from kdprune.errors import KdpruneError
 
 PRUNING_ALIASES = {"both": ("weight", "channel")}
+LABELS = "labels"  # the objective of tuning that is no distillation method
 EMBEDDED = "data/embedded"  # the images that come with the repository
 
 
@@ -20,11 +21,15 @@ def expand(
     prune: str | Sequence[str],
     roles: Sequence[str],
     folders: Mapping[str, Mapping[str, Any]] | None = None,
+    objective: str | Sequence[str] | None = LABELS,
+    source: str | None = "self",
 ) -> dict[str, dict[str, dict[str, str]]]:
     """Expand the study into instances, keyed by readable names.
 
     `pairs` are written "teacher/student"; `distill` and `prune` are one method name or several,
     "both" standing for weight and channel; `folders` maps a data set of one's own to its "path".
+    `objective` and `source` are prune.finetune's objective and from; None for studies from before
+    there was a choice.
     Returns `teachers`, `students`, `sweeps`, `networks` (those that are swept) and `datasets`:
     mappings from instance name to its fields, in the order given. A teacher of several pairs
     appears once. Raises KdpruneError where a pair is not written as two names.
@@ -65,20 +70,54 @@ def expand(
         for role, key, _ in swept
     }
     sweeps = {
-        f"{key}-{method}": {
+        f"{key}-{label}": {
             "dataset": item["dataset"],
             "role": role,
             "teacher": item["teacher"],
             "student": item.get("student", ""),
             "distill": item.get("distill", ""),
-            "method": method,
+            "method": label,
             "checkpoint": networks[key]["checkpoint"],
+            **tuning,
         }
         for role, key, item in swept
         for method in names(prune)
+        for label, tuning in _tunings(method, role, key, item, objective, source)
     }
     grid = {"teachers": teachers, "students": students, "sweeps": sweeps}
     return {**grid, "networks": networks, "datasets": images}
+
+
+def _tunings(
+    method: str,
+    role: str,
+    key: str,
+    item: Mapping[str, str],
+    objective: str | Sequence[str] | None,
+    source: str | None,
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield what a sweep is called, and what DVC must know of its tuning, for each objective.
+
+    These are the pruning's own name, the method's file, the network that is learned from, and the
+    section of the recipe that the network was trained by.
+    """
+    if objective is None:
+        yield method, {}
+        return
+    several = not isinstance(objective, str)
+    taught = role == "student" and source == "teacher"
+    learned_from = f"teachers/{item['dataset']}-{item['teacher']}" if taught else f"{role}s/{key}"
+    for one in [objective] if isinstance(objective, str) else objective:
+        label = f"{method}-{one}" if several and one != LABELS else method
+        yield (
+            label,
+            {
+                "pruning": method,
+                "tuning": "none" if one == LABELS else one,
+                "tutor": f"models/{learned_from}.safetensors",
+                "recipe": "teach" if role == "teacher" else "distill.training",
+            },
+        )
 
 
 def names(value: str | Iterable[str]) -> list[str]:

@@ -9,13 +9,17 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from kdprune.config import consistency, values
-from kdprune.config.kinds import Fraction, Methods, Name, NonNegative, Plain, Positive, Seed
-
-
-class Section(BaseModel):
-    """A part of params.yaml: every key known, no type guessed, nothing changed after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+from kdprune.config.kinds import (
+    Fraction,
+    Methods,
+    Name,
+    NonNegative,
+    Plain,
+    Positive,
+    Seed,
+)
+from kdprune.config.section import Section
+from kdprune.config.sweeping import Prune
 
 
 class Weights(Section):
@@ -88,49 +92,6 @@ class Distill(BaseModel):
     __pydantic_extra__: dict[str, dict[str, Plain]]
     method: Methods
     training: Recipe
-
-    @property
-    def hyperparameters(self) -> dict[str, dict[str, Any]]:
-        """Those of each method, by its name."""
-        return self.model_extra or {}
-
-
-class BatchNorm(Section):
-    """Whether a pruned network's batch-norm statistics are estimated anew, and on how much."""
-
-    re_estimate: bool
-    images: Annotated[int, Field(ge=2, le=1_000_000)]
-
-    @property
-    def used(self) -> int:
-        """How many images re-estimate the statistics; none where that is switched off."""
-        return self.images if self.re_estimate else 0
-
-
-class FineTune(Section):
-    """Fine-tuning after pruning."""
-
-    scope: Literal["head", "all", "none"]
-    epochs: Annotated[int, Field(ge=1, le=10_000)]
-    batch_size: Annotated[int, Field(ge=2, le=65_536)]
-    lr: Positive
-    momentum: Fraction
-    nesterov: bool
-    weight_decay: NonNegative
-    views: Annotated[int, Field(ge=1, le=100)]
-
-
-class Prune(BaseModel):
-    """The sweep; hyperparameters of a pruning method stand under its name."""
-
-    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
-    __pydantic_extra__: dict[str, dict[str, Plain]]
-    method: Methods
-    roles: Annotated[list[Literal["teacher", "student"]], Field(min_length=1)]
-    levels: Annotated[list[Fraction], Field(min_length=1, max_length=1000)]
-    seeds: Annotated[int, Field(ge=1, le=1000)]
-    batchnorm: BatchNorm
-    finetune: Annotated[FineTune, AfterValidator(consistency.check_recipe)]
 
     @property
     def hyperparameters(self) -> dict[str, dict[str, Any]]:

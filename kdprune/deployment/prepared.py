@@ -9,15 +9,15 @@ import torch
 from torch import nn
 
 from kdprune.config.schema import Params
-from kdprune.data.augment import Augment
 from kdprune.data.tensors import augmentation_of, load_tensors
 from kdprune.deployment.twin import masked_twin
 from kdprune.device import arrange, limit_threads
 from kdprune.errors import KdpruneError, nearest
+from kdprune.methods import parts
 from kdprune.models import checkpoints, counts
 from kdprune.pruning import METHODS
 from kdprune.pruning.pruned import Pruned
-from kdprune.study import networks, rows
+from kdprune.study import networks, paths, rows, tuning
 from kdprune.sweeps.finetune import FineTune
 from kdprune.sweeps.point import prune_and_tune
 
@@ -58,7 +58,9 @@ def prepare(
 
     `level` None stands for the breakpoint. Raises KdpruneError for whatever the user can mend.
     """
-    if method not in METHODS or method not in settings.prune.hyperparameters:
+    pruning, learned_by = parts(method)
+    own = settings.prune.finetune.objectives
+    if pruning not in settings.prune.hyperparameters or learned_by not in ("", *own):
         raise KdpruneError(f"--method {method}: is unknown; {nearest(method, METHODS)}")
     before, _ = checkpoints.header(checkpoint)
     if "pruned" in before:
@@ -71,11 +73,18 @@ def prepare(
     inputs = networks.preprocessing(place, classes=before["network"]["classes"])
     split = settings.data.model_dump(include={"validation", "validation_seed"})
     tensors = load_tensors(place, **split)
-    how = settings.prune.model_dump(include={"finetune", "batchnorm"})
-    how |= {"method": method, "hyperparameters": dict(settings.prune.hyperparameters[method])}
+    how = settings.prune.model_dump(include={"finetune", "batchnorm"}, exclude_none=True)
+    how["finetune"]["objective"] = tuning.objective(settings, method)
+    how |= {"method": pruning, "hyperparameters": dict(settings.prune.hyperparameters[pruning])}
     how |= {"level": level, "at_breakpoint": at_breakpoint, "seed": seed}
     dense, _ = checkpoints.load(checkpoint)
-    pruned = _pruned(dense, tensors, how, settings.prune.seeds, augmentation_of(place))
+    tutor = dense
+    if tuning.by_teacher(settings, who["role"], method):
+        teacher = paths.checkpoint("teacher", f"{who['dataset']}-{who['teacher']}")
+        tutor, _ = checkpoints.load(folder / teacher)
+    told = tuning.told(settings, who["role"], method)
+    finetune = FineTune(**told, augment=augmentation_of(place))
+    pruned = _pruned(dense, tutor, tensors, how, finetune, settings.prune.seeds)
     total = counts.parameters(dense)
     how |= {"removed": pruned.params < total, "ratio": pruned.ratio, "sparsity": pruned.sparsity}
     how |= {"dense_params": total, "nonzero_params": pruned.nonzero_params}
@@ -86,7 +95,7 @@ def prepare(
         metadata={**before, "pruned": how, "input": {**INPUT, **inputs}},
         dense=dense,
         pruned=pruned,
-        twin=masked_twin(dense, pruned) if how["removed"] and method == "channel" else None,
+        twin=masked_twin(dense, pruned) if how["removed"] and pruning == "channel" else None,
         data={name: value.cpu() for name, value in tensors.items()},
         sweep=rows.swept(folder, who, method, level=level, seed=seed),
     )
@@ -94,10 +103,11 @@ def prepare(
 
 def _pruned(
     dense: nn.Module,
+    tutor: nn.Module,
     tensors: Mapping[str, torch.Tensor],
     how: Mapping[str, Any],
+    finetune: FineTune,
     seeds: int,
-    augment: Augment,
 ) -> Pruned:
     """Prune and tune on the images' device; bring both networks to the CPU."""
     batchnorm = how["batchnorm"]
@@ -110,8 +120,9 @@ def _pruned(
         seed=how["seed"],
         seeds=seeds,
         re_estimate_images=batchnorm["images"] if batchnorm["re_estimate"] else 0,
-        finetune=FineTune(**how["finetune"], augment=augment),
+        finetune=finetune,
         hyperparameters=how["hyperparameters"],
+        tutor=tutor.to(tensors["train_images"].device),
     )
     pruned.model.cpu()
     pruned.masks = {name: mask.cpu() for name, mask in pruned.masks.items()}

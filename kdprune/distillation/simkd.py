@@ -50,7 +50,8 @@ class SimKD(Distillation):
         probe = probe.to(next(teacher.parameters()).device)
         described = dict(describe(teacher, student, factor, probe))
         size, fits = described.get("size"), {k: v for k, v in described.items() if k != "size"}
-        projector = Projector(student.num_features, **fits)
+        width = student.get_classifier().in_features  # num_features is that before pruning
+        projector = Projector(width, **fits)
         classifier = frozen(teacher.get_classifier())
         composite = ReusedClassifier(student, projector, classifier, size)
         super().__init__(feature, composite, teacher, ce=ce, kd=kd, **shared)

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from kdprune.errors import KdpruneError
 from kdprune.models.building import side_of
+from kdprune.models.composite import ReusedClassifier
 
 FIRST = 1  # the stages that methods compare begin behind the stem, which is `Taps.stages[0]`
 
@@ -31,7 +32,8 @@ def taps(network: nn.Module, images: torch.Tensor, *, stages: bool = True) -> Ta
 
     ResNet: the stem behind its pool, layer1 to layer4. DenseNet: the stem behind its pool, the
     transitions' outputs, the last norm behind its ReLU. EfficientNet and MobileNetV1: the stem and
-    the ends of the stages before each halving, and of the last. Any other network of timm: what
+    the ends of the stages before each halving, and of the last. A SimKD composite: its encoder's;
+    what its classifier pools lies behind the projector. Any other network of timm: what
     its `forward_intermediates` returns, of which the first counts as the stem. All but the linear
     ends of EfficientNet's blocks and of DenseNet's transitions lie behind their activation. Raises
     KdpruneError for a network that has no stage maps.
@@ -85,6 +87,9 @@ def _averaged(maps: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
 
 def _maps(network: nn.Module, images: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
     """Return the last map and the stages'."""
+    if isinstance(network, ReusedClassifier):
+        encoded, stages = _maps(network.encoder, images)
+        return network.project(encoded), stages
     if isinstance(network, DenseNet):
         return _dense_maps(network, images)
     if isinstance(network, ResNet):

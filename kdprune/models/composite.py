@@ -79,7 +79,10 @@ class ReusedClassifier(nn.Module):
 
     def forward_features(self, images: torch.Tensor) -> torch.Tensor:
         """[B, 3, H, W] -> [B, C, h, w]: maps in the teacher's feature space."""
-        maps = self.encoder.forward_features(images)
+        return self.project(self.encoder.forward_features(images))
+
+    def project(self, maps: torch.Tensor) -> torch.Tensor:
+        """[B, c, H, W] of the encoder -> [B, C, h, w]: maps in the teacher's feature space."""
         if self.size is not None:
             maps = functional.adaptive_avg_pool2d(maps, self.size)
         return self.projector(maps)

@@ -15,6 +15,7 @@ from kdprune import device
 from kdprune.config.params import Params
 from kdprune.distillation.none import Supervised
 from kdprune.distillation.task import Task
+from kdprune.methods import parts
 from kdprune.models.own_weights import goes_on
 from kdprune.planning import calibration, cost, counted
 from kdprune.planning.cost import Images, Network, Speed
@@ -167,7 +168,7 @@ def _sweep(params: Params, method: str, network: Network, images: Images) -> cos
         network,
         images,
         levels=prune.levels,
-        removes=prune.hyperparameters[method].get("mode") == "remove",
+        removes=prune.hyperparameters[parts(method)[0]].get("mode") == "remove",
         seeds=prune.seeds,
         re_estimate=prune.batchnorm.images if prune.batchnorm.re_estimate else 0,
         scope=tuning.scope,

@@ -19,6 +19,7 @@ from kdprune import models
 from kdprune.config.params import Params
 from kdprune.data.canonical import DATASETS
 from kdprune.errors import KdpruneError, out_of_memory
+from kdprune.methods import parts
 from kdprune.models import counts
 from kdprune.models.building import side_of
 from kdprune.planning import calibration, plan
@@ -116,7 +117,7 @@ def _subject(
     if role not in params.prune.roles or name in deployed:
         return
     deployed[name] = where
-    for pruning in dict.fromkeys(one["method"] for one in params.grid["sweeps"].values()):
+    for pruning in dict.fromkeys(parts(one["method"])[0] for one in params.grid["sweeps"].values()):
         _tried(where, f"{pruning} pruning", lambda p=pruning: _cut(task.network, p, params))
 
 

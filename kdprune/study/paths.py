@@ -29,6 +29,11 @@ def data(dataset: str) -> Path:
     return Path("data") / dataset
 
 
+def manifest(dataset: str) -> Path:
+    """Return the file that says what a data set's arrays are."""
+    return data(dataset) / "manifest.json"
+
+
 def checkpoint(role: str, key: str) -> Path:
     """Return a trained teacher's or student's file."""
     return Path("models") / f"{role}s" / f"{key}.safetensors"

@@ -100,9 +100,17 @@ def settings(params: Params) -> dict[str, Any]:
         "stem": params.model.stem,
         "breakpoint rule": params.breakpoints.rule,
         "tolerance (points)": params.breakpoints.tolerance,
-        "fine-tuned": params.prune.finetune.scope,
+        "fine-tuned": _tuned(params.prune.finetune),
         "seeds": params.prune.seeds,
     }
+
+
+def _tuned(told: Any) -> str:
+    """Say what was tuned, and where it was not by labels at a constant rate, how."""
+    scope, by = told.scope, " or ".join(told.objectives)
+    if by != "labels":
+        scope += f", by {by} from {getattr(told, 'from') or 'self'}"
+    return scope + ", rewound" * (told.schedule == "rewind")
 
 
 def _images(params: Params) -> str:

@@ -17,10 +17,10 @@ from kdprune.study.code import ROOT, closure
 DAY = 86400.0
 
 
-def path(stage: str, key: str, method: str, *, inputs: Iterable[Path], parameters: Any) -> Path:
+def path(stage: str, key: str, *methods: str, inputs: Iterable[Path], parameters: Any) -> Path:
     """Return where a stage keeps unfinished work, named by all that its result depends on.
 
-    The name hashes the input files, the parameters, the code that the stage runs for its `method`,
+    The name hashes the input files, the parameters, the code that the stage runs for its `methods`,
     the kind of device and the versions of the libraries that compute, so that work done under
     another configuration is never taken up.
     Hence clones and experiments may share a folder (kdprune.study.paths.unfinished), and go on
@@ -30,7 +30,7 @@ def path(stage: str, key: str, method: str, *, inputs: Iterable[Path], parameter
     libraries = platform.python_version(), versions.installed(versions.COMPUTING)
     kind = device.choose().type
     digest = hashlib.sha256(repr((stage, key, parameters, libraries, kind)).encode())
-    code = sorted(closure(f"stages/{stage}.py", methods=(method,)))
+    code = sorted(closure(f"stages/{stage}.py", methods=methods))
     for file in [*inputs, *(ROOT / item for item in code)]:
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     folder = paths.unfinished()

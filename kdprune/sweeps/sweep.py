@@ -19,6 +19,7 @@ from kdprune.pruning.pruned import Pruned
 from kdprune.sweeps.batchnorm import re_estimate
 from kdprune.sweeps.finetune import FineTune
 from kdprune.sweeps.point import right_by_seed
+from kdprune.sweeps.tutor import Tutor
 
 
 def sweep(
@@ -33,19 +34,22 @@ def sweep(
     hyperparameters: Mapping[str, Any],
     checkpoint: Path | None = None,
     title: str = "",
+    tutor: nn.Module | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Prune `model` by METHODS[method] to every level, each from the dense network, and tune it.
 
     `data` holds train_images uint8 [N, 3, H, W], train_labels [N], the same for val and test, and
     mean and std [3], on the model's device. `re_estimate_images`: how many training images
-    re-estimate the batch norm (0: none). `finetune` says how each level is tuned. Finished levels
-    are kept in `checkpoint`, from which a killed sweep goes on. Returns one row per level and seed
+    re-estimate the batch norm (0: none). `finetune` says how each level is tuned; from
+    `tutor`, where that is by distillation: by default `model` itself. Finished levels are kept
+    in `checkpoint`, from which a killed sweep goes on. Returns one row per level and seed
     (seed, level, ratio, sparsity, params, nonzero_params, macs, val_accuracy, test_accuracy in
     percent, and val_right: which validation images are classified rightly, by kdprune.outcomes)
     and one row per level and layer (level, layer, kind, params, nonzero_params).
     """
     done = _finished(checkpoint)
     todo = [level for level in levels if str(level) not in done]
+    learned_from = Tutor(tutor or model)
     for pruned in METHODS[method](model, todo, input_size=side_of(model), **hyperparameters):
         if re_estimate_images:
             re_estimate(
@@ -56,7 +60,7 @@ def sweep(
                 count=re_estimate_images,
                 augment=finetune.augment,
             )
-        right = right_by_seed(pruned, data, range(seeds), finetune, title)
+        right = right_by_seed(pruned, data, range(seeds), finetune, learned_from, title)
         done[str(pruned.level)] = _rows(pruned, right)
         mean = sum(_percent(right["val"])) / seeds
         print(

@@ -13,7 +13,6 @@ from kdprune.progress import Progress
 from kdprune.training.checkpointing import restore, store
 from kdprune.training.kernels import guarded
 from kdprune.training.recipe import Recipe
-from kdprune.training.schedules import learning_rate
 from kdprune.training.step import Task, training_step
 
 
@@ -83,15 +82,7 @@ def fit(
         with guarded(task):
             for batch in range(batches):
                 step = (epoch - 1) * batches + batch
-                rate = learning_rate(
-                    recipe.schedule,
-                    step,
-                    recipe.epochs * batches,
-                    lr=recipe.lr,
-                    warmup=recipe.warmup,
-                    milestones=recipe.milestones,
-                    gamma=recipe.gamma,
-                )
+                rate = recipe.rate(step, batches)
                 chosen = permutation[batch * batch_size : (batch + 1) * batch_size]
                 inputs = normalise(augment(images[chosen], views), mean, std)
                 total += step_on(inputs, labels[chosen], chosen, rate)

@@ -30,7 +30,9 @@ class Refused(InterpolationResolutionError, DvcException):
         self.msg = told
 
 
-def grid(datasets, pairs, distill, prune, roles, folders, *, _root_) -> DictConfig:
+def grid(
+    datasets, pairs, distill, prune, roles, folders, objective, source, *, _root_
+) -> DictConfig:
     """Expand the study into the mappings that dvc.yaml iterates over (kdprune.config.grid.expand).
 
     The whole configuration is validated with it: what is refused is never written. Nor is anything
@@ -40,9 +42,9 @@ def grid(datasets, pairs, distill, prune, roles, folders, *, _root_) -> DictConf
         raise Refused(f"run this from the root of the project, {os.path.relpath(CONF.parent)}")
     plain = [
         OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
-        for value in (datasets, pairs, distill, prune, roles, folders)
+        for value in (datasets, pairs, distill, prune, roles, folders, objective, source)
     ]
-    keys = ("datasets", "pairs", "distill", "prune", "roles", "folders")
+    keys = "datasets pairs distill prune roles folders objective source".split()
     rest = OmegaConf.masked_copy(_root_, [key for key in _root_ if key != "grid"])
     values = OmegaConf.to_container(rest, resolve=True)
     try:

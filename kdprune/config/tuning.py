@@ -1,0 +1,55 @@
+"""Checks what the tuning of pruned networks is told, against all that it goes by."""
+
+from typing import Any
+
+from kdprune.errors import nearest
+
+REPLACES = "simkd"  # puts a composite network in the pruned one's place
+IN_HEADS = ("labels", "kd")  # whose gradient a linear classifier's tuning has in closed form
+
+
+def check(params: Any) -> None:
+    """Check `prune.finetune` of a `kdprune.config.schema.Params`. Raises ValueError."""
+    tuning = params.prune.finetune
+    _check_objectives(tuning, params.distill.hyperparameters)
+    if tuning.schedule == "rewind":
+        _check_length(params)
+    if "semckd" in tuning.objectives:
+        size = params.distill.hyperparameters["semckd"].get("batch_size")
+        if size != tuning.batch_size:
+            raise ValueError(
+                f"prune.finetune.batch_size = {tuning.batch_size}: objective semckd takes batches "
+                f"of distill.semckd.batch_size = {size}; make them the same"
+            )
+
+
+def _check_objectives(tuning: Any, known: Any) -> None:
+    allowed = ["labels", *(name for name in known if name not in ("none", REPLACES))]
+    for name in tuning.objectives:
+        key = "prune.finetune.objective"
+        if name == REPLACES:
+            raise ValueError(
+                f"{key}: {name} puts another network in the place of the pruned one; use "
+                f"distill.method: {name} before pruning, or another objective after it"
+            )
+        if name not in allowed:
+            raise ValueError(f"{key}: {name!r} is unknown; {nearest(name, allowed)}")
+        if tuning.objectives.count(name) > 1:
+            raise ValueError(f"{key}: {name!r} is named twice; name each once")
+        if tuning.scope == "none" and name != "labels":
+            raise ValueError(f"{key}: {name} tunes nothing with scope: none; use all")
+        if tuning.scope == "head" and name not in IN_HEADS:
+            raise ValueError(
+                f"{key}: {name} tunes more than a head; use scope: all, or labels or kd"
+            )
+
+
+def _check_length(params: Any) -> None:
+    trained = {"teacher": params.teach, "student": params.distill.training}
+    for role in params.prune.roles:
+        if params.prune.finetune.epochs > (most := trained[role].epochs):
+            where = {"teacher": "teach", "student": "distill.training"}[role]
+            raise ValueError(
+                f"prune.finetune.epochs = {params.prune.finetune.epochs}: must be {most} "
+                f"({where}.epochs) at most, whose rates schedule: rewind replays"
+            )
