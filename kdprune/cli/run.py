@@ -46,10 +46,18 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("-j", "--jobs", type=_count, help="how many at once")
     parser.add_argument("--per-gpu", type=_count, default=1, help="how many share a GPU (1)")
+    parser.add_argument("--gpu", action="store_true", help="with --ray, --slurm: ask for GPUs")
     parser.add_argument("--mixed", action="store_true", help="use GPUs of several kinds")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changed")
     parser.add_argument("--dry", action="store_true", help="tell what would run, and run nothing")
     parser.add_argument("--assume", metavar="MS,TFLOPS,S", help="with --dry: GPUs to assume")
+    parser.add_argument("--ray", metavar="ADDRESS", help="run on a Ray cluster: auto, local, HOST")
+    parser.add_argument(
+        "--remote", action="store_true", help="with --ray: nodes share a remote only"
+    )
+    parser.add_argument(
+        "--slurm", type=Path, metavar="FILE", help="write a script for Slurm, and stop"
+    )
     parser.add_argument("--status", action="store_true", help="tell how a run stands")
     parser.set_defaults(run=run)
 
@@ -64,55 +72,67 @@ def run(given: argparse.Namespace) -> int:
         raise KdpruneError("--assume: is for --dry, which runs nothing")
     if given.dry:
         return _tell_plan(given)
+    if given.remote and not given.ray:
+        raise KdpruneError("--remote: is for --ray")
     if given.changed:
         _compose(given.changed)
     from kdprune.config.params import load
-    from kdprune.running import here, places, study
+    from kdprune.running import here, places, slurm, study
 
     needs = study.needs(load().grid)
-    used = _used(given)
+    used, idle = places.used(mixed=given.mixed)
+    if idle:
+        print(idle)
     slots = places.slots(given.jobs, given.per_gpu, used, os.cpu_count() or 1)
     wanted = here.stale(list(needs), needs, Path())
+    if given.slurm:
+        slurm.write(given.slurm, wanted, gpu=given.gpu)
+        print(f"{given.slurm}: {len(wanted)} instances; submit them by `bash {given.slurm}`")
+        return 0
+    if given.ray:
+        slots = [{} for _ in range(given.jobs or len(slots))]
     shared = {key for slot in slots for key in slot.items() if key[0] == "OMP_NUM_THREADS"}
     for _, threads in shared:
         print(f"{len(slots)} at once, {threads} thread(s) each: rounding may differ from one")
     now = here.names_of(LOCK)
     before = here.order_before(now, ORDER)
-    failed = _spread({name: needs[name] for name in wanted}, slots, used) if wanted else []
-    if here.names_of(LOCK) != now or now != before:
+    failed = _spread({name: needs[name] for name in wanted}, slots, used, given) if wanted else []
+    if given.ray:
+        ORDER.unlink(missing_ok=True)  # the closing `dvc repro` writes dvc.lock, in its own order
+    elif here.names_of(LOCK) != now or now != before:
         here.in_order(LOCK, before)
     if failed:
         for name, tail in failed:
             print(f"kdprune: {name} failed; the end of its output:\n{tail}", file=sys.stderr)
         return 2
     ORDER.unlink(missing_ok=True)
-    closing = [sys.executable, "-m", "dvc", "repro"]
+    closing = [sys.executable, "-m", "dvc", "repro", *(["--pull"] if given.remote else [])]
     return subprocess.run(closing, env=here.environment()).returncode
 
 
-def _used(given: argparse.Namespace) -> "list[Gpu]":
-    """Return the GPUs to use: those of the first one's kind, unless --mixed."""
-    from kdprune.running import places
-
-    there = places.gpus()
-    if given.mixed or not there:
-        return there
-    same, told = places.of_one_kind(there)
-    if told:
-        print(told)
-    return same
-
-
 def _spread(
-    needs: Mapping[str, list[str]], slots: list[dict[str, str]], used: "list[Gpu]"
+    needs: Mapping[str, list[str]],
+    slots: list[dict[str, str]],
+    used: "list[Gpu]",
+    given: argparse.Namespace,
 ) -> list[tuple[str, str]]:
-    from kdprune.running import places, study
+    from kdprune.running import on_ray, places, study
     from kdprune.running.here import LOGS, Here
+    from kdprune.running.on_ray import OnRay
     from kdprune.running.progress import Teller
     from kdprune.running.scheduler import schedule
 
     known = study.seconds(needs, LOGS)
-    engine, teller = Here(slots), Teller(list(needs), known, len(slots), STATUS)
+    engine: Here | OnRay = (
+        on_ray.engine(
+            given.ray, len(slots), gpu=1 / given.per_gpu if given.gpu else 0.0, remote=given.remote
+        )
+        if given.ray
+        else Here(slots)
+    )
+    if isinstance(engine, OnRay):
+        slots = slots[: len(engine.actors)]
+    teller = Teller(list(needs), known, len(slots), STATUS)
     at = [slot.get("KDPRUNE_DEVICE", places.MACHINE) for slot in slots]
     peaks = study.peaks(needs, LOGS, gpu=bool(used))
     room = places.Room(at, places.sizes(used), peaks)

@@ -125,3 +125,10 @@ def stale(names: Sequence[str], needs: Mapping[str, Sequence[str]], folder: Path
         if changed & set(needs[name]):
             changed.add(name)
     return [name for name in names if name in changed]
+
+
+def cache() -> Path:
+    """Return the folder of DVC's cache."""
+    told = [sys.executable, "-m", "dvc", "cache", "dir"]
+    said = subprocess.run(told, capture_output=True, text=True, check=True).stdout
+    return Path(said.strip()).resolve()

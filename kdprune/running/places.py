@@ -71,18 +71,26 @@ def of_one_kind(all_gpus: Sequence[Gpu]) -> tuple[list[Gpu], str]:
     return same, f"{told} in rounding, and one comparison needs one (--mixed uses all)"
 
 
-def slots(count: int | None, per_gpu: int, used: Sequence[Gpu], cores: int) -> list[dict[str, str]]:
+def used(*, mixed: bool) -> tuple[list[Gpu], str]:
+    """Return the GPUs to use, and a line on those that stay idle; `mixed` uses all kinds."""
+    there = gpus()
+    return (there, "") if mixed or not there else of_one_kind(there)
+
+
+def slots(
+    count: int | None, per_gpu: int, among: Sequence[Gpu], cores: int
+) -> list[dict[str, str]]:
     """Return the slots as variables: `per_gpu` to each GPU, else one to two cores.
 
     `count` overrides how many. A slot of a machine without GPUs has its share of the cores, unless
     OMP_NUM_THREADS is set. Raises KdpruneError for more than --per-gpu allows.
     """
-    if used:
+    if among:
         order = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # nvidia-smi's, else the fastest comes first
-        places = [{"KDPRUNE_DEVICE": f"cuda:{gpu.number}", **order} for gpu in used] * per_gpu
+        places = [{"KDPRUNE_DEVICE": f"cuda:{gpu.number}", **order} for gpu in among] * per_gpu
         if count and count > len(places):
             raise KdpruneError(
-                f"-j {count}: {len(used)} GPU(s) with {per_gpu} each have {len(places)} slots; "
+                f"-j {count}: {len(among)} GPU(s) with {per_gpu} each have {len(places)} slots; "
                 "raise --per-gpu"
             )
         return places[: count or len(places)]
@@ -92,10 +100,10 @@ def slots(count: int | None, per_gpu: int, used: Sequence[Gpu], cores: int) -> l
     return [{"OMP_NUM_THREADS": str(max(1, cores // wanted))} for _ in range(wanted)]
 
 
-def sizes(used: Sequence[Gpu]) -> dict[str, int]:
+def sizes(among: Sequence[Gpu]) -> dict[str, int]:
     """Return the bytes of each place that is known: of the GPUs, or of this machine."""
-    if used:
-        return {f"cuda:{gpu.number}": gpu.memory for gpu in used if gpu.memory}
+    if among:
+        return {f"cuda:{gpu.number}": gpu.memory for gpu in among if gpu.memory}
     known = []
     limit = Path("/sys/fs/cgroup/memory.max")  # a container's
     if limit.is_file() and (text := limit.read_text().strip()).isdigit():
