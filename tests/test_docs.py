@@ -259,6 +259,8 @@ def check(tokens: list[str]) -> None:
     elif first == "python":
         file = ROOT / rest[1].replace(".", "/") if rest[0] == "-m" else ROOT / rest[0]
         assert file.exists() or file.with_suffix(".py").exists(), tokens
+    elif first in ("sky", "bash"):  # of a file that the page shows, or whose writing test_slurm has
+        assert rest in (["launch", "study.yaml"], ["study.sh"]), tokens
     else:
         assert first in SHELL, f"{shlex.join(tokens)}: say here how it is checked"
         assert first != "git" or rest[0] in KNOWN_GIT

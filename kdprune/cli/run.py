@@ -1,15 +1,19 @@
-"""kdprune run: the study's instances side by side, on all cores or GPUs of this machine."""
+"""kdprune run: the study's instances side by side, on all cores, GPUs or machines."""
 
 import argparse
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kdprune.errors import KdpruneError
+
+if TYPE_CHECKING:
+    from kdprune.running.places import Gpu
 
 STATUS = Path(".run/run.json")
 ORDER = Path(".run/order.json")
@@ -23,6 +27,9 @@ examples:
   kdprune run                as many at once as there are GPUs, else half as many as cores
   kdprune run -j 8 --per-gpu 2
   kdprune run --dry          what is stale, in which order, and how long it may take
+  kdprune run --dry --set profile=paper --assume 2.5,20,20
+                             all of another study, on GPUs of 2.5 ms a step, 20 TFLOP/s beside it
+                             and 20 s to start an instance
   kdprune run --set profile=paper --set 'datasets=[cifar10]'
   kdprune run --status       from another shell
 """
@@ -39,8 +46,18 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("-j", "--jobs", type=_count, help="how many at once")
     parser.add_argument("--per-gpu", type=_count, default=1, help="how many share a GPU (1)")
+    parser.add_argument("--gpu", action="store_true", help="with --ray, --slurm: ask for GPUs")
+    parser.add_argument("--mixed", action="store_true", help="use GPUs of several kinds")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changed")
     parser.add_argument("--dry", action="store_true", help="tell what would run, and run nothing")
+    parser.add_argument("--assume", metavar="MS,TFLOPS,S", help="with --dry: GPUs to assume")
+    parser.add_argument("--ray", metavar="ADDRESS", help="run on a Ray cluster: auto, local, HOST")
+    parser.add_argument(
+        "--remote", action="store_true", help="with --ray: nodes share a remote only"
+    )
+    parser.add_argument(
+        "--slurm", type=Path, metavar="FILE", help="write a script for Slurm, and stop"
+    )
     parser.add_argument("--status", action="store_true", help="tell how a run stands")
     parser.set_defaults(run=run)
 
@@ -51,45 +68,76 @@ def run(given: argparse.Namespace) -> int:
         return _tell_status()
     if not Path("dvc.yaml").is_file():
         raise KdpruneError("dvc.yaml: is not here; run this in the folder of a study")
+    if given.assume and not given.dry:
+        raise KdpruneError("--assume: is for --dry, which runs nothing")
+    if given.dry:
+        return _tell_plan(given)
+    if given.remote and not given.ray:
+        raise KdpruneError("--remote: is for --ray")
     if given.changed:
         _compose(given.changed)
     from kdprune.config.params import load
-    from kdprune.running import here, study
+    from kdprune.running import here, places, slurm, study
 
     needs = study.needs(load().grid)
+    used, idle = places.used(mixed=given.mixed)
+    if idle:
+        print(idle)
+    slots = places.slots(given.jobs, given.per_gpu, used, os.cpu_count() or 1)
     wanted = here.stale(list(needs), needs, Path())
-    slots = here.slots(given.jobs, given.per_gpu, _gpus(), os.cpu_count() or 1)
-    known = study.seconds(dict.fromkeys(wanted), here.LOGS)
-    if given.dry:
-        _tell_plan(wanted, {name: needs[name] for name in wanted}, known)
+    if given.slurm:
+        slurm.write(given.slurm, wanted, gpu=given.gpu)
+        print(f"{given.slurm}: {len(wanted)} instances; submit them by `bash {given.slurm}`")
         return 0
+    if given.ray:
+        slots = [{} for _ in range(given.jobs or len(slots))]
     shared = {key for slot in slots for key in slot.items() if key[0] == "OMP_NUM_THREADS"}
     for _, threads in shared:
         print(f"{len(slots)} at once, {threads} thread(s) each: rounding may differ from one")
     now = here.names_of(LOCK)
     before = here.order_before(now, ORDER)
-    failed = _spread({name: needs[name] for name in wanted}, slots, known) if wanted else []
-    if here.names_of(LOCK) != now or now != before:
+    failed = _spread({name: needs[name] for name in wanted}, slots, used, given) if wanted else []
+    if given.ray:
+        ORDER.unlink(missing_ok=True)  # the closing `dvc repro` writes dvc.lock, in its own order
+    elif here.names_of(LOCK) != now or now != before:
         here.in_order(LOCK, before)
     if failed:
         for name, tail in failed:
             print(f"kdprune: {name} failed; the end of its output:\n{tail}", file=sys.stderr)
         return 2
     ORDER.unlink(missing_ok=True)
-    closing = [sys.executable, "-m", "dvc", "repro"]
+    closing = [sys.executable, "-m", "dvc", "repro", *(["--pull"] if given.remote else [])]
     return subprocess.run(closing, env=here.environment()).returncode
 
 
 def _spread(
-    needs: Mapping[str, list[str]], slots: list[dict[str, str]], known: Mapping[str, float]
+    needs: Mapping[str, list[str]],
+    slots: list[dict[str, str]],
+    used: "list[Gpu]",
+    given: argparse.Namespace,
 ) -> list[tuple[str, str]]:
-    from kdprune.running.here import Here
+    from kdprune.running import on_ray, places, study
+    from kdprune.running.here import LOGS, Here
+    from kdprune.running.on_ray import OnRay
     from kdprune.running.progress import Teller
     from kdprune.running.scheduler import schedule
 
-    engine, teller = Here(slots), Teller(list(needs), known, len(slots), STATUS)
+    known = study.seconds(needs, LOGS)
+    engine: Here | OnRay = (
+        on_ray.engine(
+            given.ray, len(slots), gpu=1 / given.per_gpu if given.gpu else 0.0, remote=given.remote
+        )
+        if given.ray
+        else Here(slots)
+    )
+    if isinstance(engine, OnRay):
+        slots = slots[: len(engine.actors)]
+    teller = Teller(list(needs), known, len(slots), STATUS)
+    at = [slot.get("KDPRUNE_DEVICE", places.MACHINE) for slot in slots]
+    peaks = study.peaks(needs, LOGS, gpu=bool(used))
+    room = places.Room(at, places.sizes(used), peaks)
     try:
-        schedule(needs, engine, range(len(slots)), teller.tell)
+        schedule(needs, engine, range(len(slots)), teller.tell, room.fits)
     except KeyboardInterrupt:
         print("kdprune: stopping; the same command goes on", file=sys.stderr)
         raise
@@ -98,16 +146,26 @@ def _spread(
     return teller.failed
 
 
-def _tell_plan(
-    wanted: list[str], needs: Mapping[str, list[str]], known: Mapping[str, float]
-) -> None:
-    from kdprune.running.scheduler import makespan
+def _tell_plan(given: argparse.Namespace) -> int:
+    """Say what would run. A study that --set composes is another: all of it counts as stale."""
+    from kdprune.config.params import load
+    from kdprune.running import forecast, here, study
 
-    for name in wanted:
-        print(f"{name}  about {known[name]:.0f} s")
-    print(f"{len(wanted)} of the study's instances are stale")
-    for slots in (1, 2, 4, 8, 16, 64):
-        print(f"{slots:3} at once: about {makespan(needs, known, slots):.0f} s")
+    gpu = forecast.assumed(given.assume) if given.assume else None
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path("params.yaml")
+        if given.changed:
+            file = Path(folder) / file
+            _compose([*given.changed, "-o", str(file)])
+        params = load(file)
+    needs = study.needs(params.grid)
+    wanted = list(needs) if given.changed else here.stale(list(needs), needs, Path())
+    known, whence = forecast.seconds(wanted, params, here.LOGS, gpu)
+    for line in forecast.lines({name: needs[name] for name in wanted}, known):
+        print(line)
+    if wanted:
+        print(f"times: {whence}; collecting adds a minute")
+    return 0
 
 
 def _tell_status() -> int:
@@ -127,17 +185,6 @@ def _compose(changed: list[str]) -> None:
     if done.returncode:
         reason = done.stderr.decode(errors="replace").strip().removeprefix("kdprune: ")
         raise KdpruneError(f"--set: {reason}")
-
-
-def _gpus() -> int:
-    """Return how many GPUs there are, as the driver says: importing torch takes seconds."""
-    named = os.environ.get("KDPRUNE_DEVICE", "")
-    if named:
-        return 0  # the user has chosen a device, and all instances use it
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return len([item for item in visible.split(",") if item.strip() not in ("", "-1")])
-    return len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
 
 
 def _count(text: str) -> int:

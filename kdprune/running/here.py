@@ -19,6 +19,7 @@ from kdprune.files import replacing
 from kdprune.running.scheduler import Done
 
 LOGS = Path(".run/log")
+NO_ROOM = "has no memory left"  # kdprune.errors says so of a machine and of a device
 LAST = 20  # lines of a failed instance that are shown
 ENTRY = re.compile(r"^  (\S.*):$", flags=re.MULTILINE)  # an instance in dvc.lock
 ENDED = re.compile(rb"exited with (-?\d+)")  # DVC's own status says only that a stage failed
@@ -65,7 +66,8 @@ class Here:
         if status and (told := ENDED.findall(content)):
             status = int(told[-1])
         tail = b"\n".join(content.splitlines()[-LAST:]).decode(errors="replace")
-        return Done(status, time.monotonic() - start, tail if status else "")
+        taken = time.monotonic() - start
+        return Done(status, taken, tail if status else "", crowded=bool(status and NO_ROOM in tail))
 
 
 def names_of(lock: Path) -> list[str]:
@@ -112,21 +114,6 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PATH": f"{own}{os.pathsep}{os.environ.get('PATH', '')}"}
 
 
-def slots(count: int | None, per_gpu: int, gpus: int, cores: int) -> list[dict[str, str]]:
-    """Return the slots: `per_gpu` to each GPU, else one to two cores; `count` overrides how many.
-
-    A slot of a machine without GPUs has its share of the cores, unless OMP_NUM_THREADS is set.
-    """
-    if gpus:
-        places = [{"KDPRUNE_DEVICE": f"cuda:{at % gpus}"} for at in range(gpus * per_gpu)]
-        wanted = count or len(places)
-        return [places[at % len(places)] for at in range(wanted)]
-    wanted = count or max(1, cores // 2)
-    if wanted == 1 or "OMP_NUM_THREADS" in os.environ:
-        return [{} for _ in range(wanted)]
-    return [{"OMP_NUM_THREADS": str(max(1, cores // wanted))} for _ in range(wanted)]
-
-
 def stale(names: Sequence[str], needs: Mapping[str, Sequence[str]], folder: Path) -> list[str]:
     """Return those of `names` that DVC calls changed, and all that depend on them, in order."""
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "status", "--json", *names]
@@ -138,3 +125,10 @@ def stale(names: Sequence[str], needs: Mapping[str, Sequence[str]], folder: Path
         if changed & set(needs[name]):
             changed.add(name)
     return [name for name in names if name in changed]
+
+
+def cache() -> Path:
+    """Return the folder of DVC's cache."""
+    told = [sys.executable, "-m", "dvc", "cache", "dir"]
+    said = subprocess.run(told, capture_output=True, text=True, check=True).stdout
+    return Path(said.strip()).resolve()

@@ -21,6 +21,7 @@ class Done:
     seconds: float = 0.0
     tail: str = ""
     slot_lost: bool = False  # the slot died with it: neither counts against the instance
+    crowded: bool = False  # no memory was left: it may do where it has the place to itself
 
 
 @dataclass(frozen=True)
@@ -40,25 +41,38 @@ class Engine(Protocol):
         """Start `name` on `slot`, which runs nothing else; the future never raises."""
 
 
+Fits = Callable[[str, int, Mapping[int, str], set[str]], bool]
+
+
+def anywhere(name: str, slot: int, running: Mapping[int, str], alone: set[str]) -> bool:
+    """Let every instance run on every slot, but those of `alone` beside nothing."""
+    return not running or not alone & {name, *running.values()}
+
+
 def schedule(
     needs: Mapping[str, Iterable[str]],
     engine: Engine,
     slots: Iterable[int],
     tell: Callable[[Event], None] = lambda event: None,
+    fits: Fits = anywhere,
 ) -> dict[str, Literal["done", "failed", "not run"]]:
     """Run every instance of `needs` after those that it needs; return how each ended.
 
     `needs` maps a name to the names before it; names that it does not hold count as done. The order
     is that of `needs`, as far as dependencies and slots allow. Nothing runs twice but what failed
-    with another status than FAULT, once, on the same slot; what depends on a failure is not run,
-    and all else goes on. An instance whose slot was lost goes to another slot. Where all slots are
-    lost, the rest is not run. Raises ValueError where needs go round in a circle.
+    with another status than FAULT, once, on the same slot, and what had no memory left, once, where
+    nothing runs beside it; what depends on a failure is not run, and all else goes on. An instance
+    whose slot was lost goes to another slot. Where all slots are lost, the rest is not run.
+    `fits(name, slot, running, alone)` says whether a slot has room for an instance beside those
+    that run ({slot: name}); where nothing runs, all have. Raises ValueError where needs go round in
+    a circle.
     """
     waiting = {name: {item for item in before if item in needs} for name, before in needs.items()}
     _refuse_circles(waiting)
     outcome: dict[str, Literal["done", "failed", "not run"]] = {}
     free, attempts = list(slots), dict.fromkeys(needs, 0)
     running: dict[Future[Done], tuple[str, int]] = {}
+    alone: set[str] = set()  # had no memory left beside others
 
     def start(name: str, slot: int) -> None:
         attempts[name] += 1
@@ -71,10 +85,12 @@ def schedule(
             outcome[name] = "not run"
             tell(Event("not run", name))
         for name in [name for name, before in waiting.items() if _ready(before, outcome)]:
-            if not free:
-                break
-            del waiting[name]
-            start(name, free.pop(0))
+            held = {slot: other for other, slot in running.values()}
+            slot = next((at for at in free if not held or fits(name, at, held, alone)), None)
+            if slot is not None:
+                del waiting[name]
+                free.remove(slot)
+                start(name, slot)
         if not running:
             if not free:
                 for name in waiting:
@@ -93,6 +109,11 @@ def schedule(
                 outcome[name] = "done"
                 free.append(slot)
                 tell(Event("done", name, slot, done))
+            elif done.crowded and name not in alone:
+                alone.add(name)
+                free.append(slot)
+                tell(Event("retried", name, slot, done))
+                waiting = {name: set(), **waiting}
             elif done.status != FAULT and attempts[name] < ATTEMPTS:
                 tell(Event("retried", name, slot, done))
                 start(name, slot)

@@ -2,8 +2,9 @@
 
 import json
 import statistics
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 Grid = Mapping[str, Mapping[str, Mapping[str, str]]]
 
@@ -29,7 +30,7 @@ def needs(grid: Grid) -> dict[str, list[str]]:
 
 def seconds(names: Mapping[str, object], folder: Path) -> dict[str, float]:
     """Return how long each instance took last (.run/log), else its kind on average, else 60."""
-    known = {name: _last(folder / f"{name.replace('@', '-')}.json") for name in names}
+    known = {name: timed(name, folder) for name in names}
     means: dict[str, float] = {}
     for kind in {name.partition("@")[0] for name in names}:
         times = [time for name, time in known.items() if time and name.startswith(f"{kind}@")]
@@ -37,10 +38,41 @@ def seconds(names: Mapping[str, object], folder: Path) -> dict[str, float]:
     return {name: time or means[name.partition("@")[0]] for name, time in known.items()}
 
 
-def _last(path: Path) -> float | None:
+def peaks(names: Iterable[str], folder: Path, *, gpu: bool) -> dict[str, int]:
+    """Return the most bytes that each instance has held, of a GPU or of the machine, as noted.
+
+    One that has not run yet counts as the largest of its kind; without any, it is left out.
+    """
+    noted: dict[str, int] = {}
+    kinds: dict[str, int] = {}
+    field = "gpu_memory" if gpu else "memory"
+    for file in folder.glob("*-*.json"):
+        kind, _, key = file.stem.partition("-")
+        most = max((int(run[field]) for run in _runs(file) if _whole(run, field)), default=0)
+        if most:
+            noted[f"{kind}@{key}"] = most
+            kinds[kind] = max(most, kinds.get(kind, 0))
+    likely = {name: noted.get(name) or kinds.get(name.partition("@")[0], 0) for name in names}
+    return {name: most for name, most in likely.items() if most}
+
+
+def timed(name: str, folder: Path) -> float | None:
+    """Return the seconds of an instance's last run from its beginning to its end, if noted."""
+    runs = _runs(folder / f"{name.replace('@', '-')}.json")
+    whole = [run["seconds"] for run in runs if _whole(run, "seconds") and not run.get("resumed")]
+    return float(whole[-1]) if whole else None
+
+
+def _whole(run: object, field: str) -> bool:
+    """Say whether a record is of a run that went well, with a number in `field`."""
+    if not isinstance(run, dict) or run.get("ended") != "ok":
+        return False
+    return isinstance(run.get(field), int | float)
+
+
+def _runs(path: Path) -> list[Any]:
     try:
         runs = json.loads(path.read_text(encoding="utf-8"))
-        whole = [run["seconds"] for run in runs if run["ended"] == "ok" and not run["resumed"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return float(whole[-1]) if whole else None
+    except (OSError, ValueError):  # none, or damaged
+        return []
+    return runs if isinstance(runs, list) else []

@@ -68,17 +68,33 @@ def _resumes(stage: str, key: str) -> bool:
 
 
 def _computed() -> dict[str, Any]:
-    """Return where torch computed, in a stage that did not need to import it: nothing."""
+    """Return the most memory that the stage held, in bytes, and where torch computed.
+
+    A warm stage has what the server imported in it. In a stage that did not need to import torch,
+    there is no device.
+    """
+    most = {"memory": _resident()}
     torch = sys.modules.get("torch")
     if torch is None or "kdprune.device" not in sys.modules:
-        return {}
+        return most
     from kdprune import device
 
     place = device.choose()
-    told = {"device": place.type, "threads": torch.get_num_threads()}
+    told = {**most, "device": place.type, "threads": torch.get_num_threads()}
     if place.type == "cuda":
         told |= {"gpu": torch.cuda.get_device_name(place), "cuda": torch.version.cuda}
+        told["gpu_memory"] = torch.cuda.max_memory_allocated(place)
     return told
+
+
+def _resident() -> int:
+    """Return this process's largest resident set in bytes; 0 where the system does not tell."""
+    try:
+        import resource  # not on Windows
+    except ImportError:
+        return 0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _trained(stage: str, key: str, run: dict[str, Any]) -> dict[str, Any]:
