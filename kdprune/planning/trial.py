@@ -2,9 +2,11 @@
 
 First all networks without memory (torch's meta device), where a misspelt name costs nothing; then
 each student with its method for one step of training, and each deployed network cut to the highest
-level and run. Only structure is looked at: random weights stand for trained ones.
+level and run. Only structure is looked at: random weights stand for trained ones, and of data sets
+with as many images the one with the most classes stands for all.
 """
 
+import copy
 import sys
 import time
 from collections.abc import Mapping
@@ -21,7 +23,7 @@ from kdprune.errors import KdpruneError, out_of_memory
 from kdprune.models import counts
 from kdprune.planning import calibration, plan
 from kdprune.planning.cost import Images
-from kdprune.pruning import METHODS
+from kdprune.pruning import BY_SHAPES, METHODS
 
 UNKNOWN = Images(1000, 100, 100), 10  # a data set of one's own that is yet to be read
 STEP = 8  # images of a step, where a method has no say
@@ -40,9 +42,10 @@ def run(params: Params, project: Path) -> None:
             described = _described(params, name, classes)
             _tried(f"architectures.{name}", described["timm_name"], lambda d=described: _look(d))
         deployed: dict[tuple[str, int], str] = {}
-        for key, item in {**params.grid["teachers"], **params.grid["students"]}.items():
+        teachers: dict[str, nn.Module] = {}  # each is built once for all of its students
+        for key, item in _subjects(params, sizes).items():
             images, classes = sizes[item["dataset"]]
-            _subject(params, key, item, images, classes, deployed)
+            _subject(params, key, item, images, classes, deployed, teachers)
     took = time.monotonic() - begun
     print(f"kdprune: all of the grid was tried once in {took:.1f} s", file=sys.stderr)
 
@@ -53,11 +56,25 @@ def _sizes(params: Params, dataset: str, project: Path) -> tuple[Images, int]:
     return UNKNOWN
 
 
+def _subjects(params: Params, sizes: Mapping[str, tuple[Images, int]]) -> dict[str, dict[str, str]]:
+    """Return the instances that are tried, students by their teachers."""
+    chosen: dict[Any, tuple[str, dict[str, str]]] = {}
+    for key, item in {**params.grid["teachers"], **params.grid["students"]}.items():
+        images, classes = sizes[item["dataset"]]
+        same = plan.subject(item), images.train
+        if same not in chosen or classes > sizes[chosen[same][1]["dataset"]][1]:
+            chosen[same] = key, item
+    ordered = sorted(chosen.items(), key=lambda entry: (bool(entry[0][0][1]), entry[0][0][0]))
+    return dict(instance for _, instance in ordered)
+
+
 def _networks(params: Params, sizes: Mapping[str, tuple[Images, int]]) -> list[tuple[str, int]]:
-    """Return each network of the grid with each number of classes, once."""
-    items = [*params.grid["teachers"].values(), *params.grid["students"].values()]
-    named = [(item.get("student", item["teacher"]), sizes[item["dataset"]][1]) for item in items]
-    return list(dict.fromkeys(named))
+    """Return each network of the grid once, with its most classes."""
+    most: dict[str, int] = {}
+    for item in [*params.grid["teachers"].values(), *params.grid["students"].values()]:
+        name = item.get("student", item["teacher"])
+        most[name] = max(most.get(name, 0), sizes[item["dataset"]][1])
+    return list(most.items())
 
 
 def _described(params: Params, name: str, classes: int) -> dict[str, Any]:
@@ -79,15 +96,23 @@ def _subject(
     images: Images,
     classes: int,
     deployed: dict[tuple[str, int], str],
+    teachers: dict[str, nn.Module],
 ) -> None:
-    """Train one teacher or student for a step, and prune what is deployed, unless it was."""
+    """Train one teacher or student for a step, and prune what is deployed, unless it was.
+
+    `teachers` keeps the last one that was built.
+    """
     teacher, student, method = plan.subject(item)
-    if (f"{teacher}-{student}-{method}", classes) in deployed:
-        return
     stage = "students" if student else "teachers"
     where = f"grid.{stage}.{key}"
     theirs = _described(params, teacher, classes)
     given = params.distill.hyperparameters.get(method, {})
+
+    def built(**described: Any) -> nn.Module:
+        if (name := f"{teacher} {classes}") not in teachers:
+            teachers.clear()
+            teachers[name] = models.build(**described)
+        return teachers[name]
 
     def trained() -> nn.Module:
         task, _ = calibration.task(
@@ -96,12 +121,12 @@ def _subject(
             method=method,
             hyperparameters=given,
             images=images.train,
+            build=built,
         )
         _step(task, params, method, images, classes)
         return task
 
     task = _tried(where, method or "training", trained)
-    deployed[f"{teacher}-{student}-{method}", classes] = where
     composite = key if hasattr(task, "spec") else ""  # of student and teacher, not of one network
     name = (f"{student or teacher}{composite}", classes)
     role = "student" if student else "teacher"
@@ -131,8 +156,17 @@ def _step(task: nn.Module, params: Params, method: str, images: Images, classes:
 def _cut(network: nn.Module, method: str, params: Params) -> None:
     """Prune a network to the highest level, and run it."""
     levels, given = params.prune.levels[-1:], params.prune.hyperparameters[method]
+    network = _without_values(network) if method in BY_SHAPES else network
     for pruned in METHODS[method](network, levels, input_size=32, **given):
         counts.macs(pruned.model)
+
+
+def _without_values(network: nn.Module) -> nn.Module:
+    """Return a copy on the meta device."""
+    tensors = [*network.parameters(), *network.buffers()]
+    held = (nn.Parameter if isinstance(one, nn.Parameter) else torch.detach for one in tensors)
+    metas = (keep(one.detach().to("meta")) for keep, one in zip(held, tensors, strict=True))
+    return copy.deepcopy(network, {id(one): meta for one, meta in zip(tensors, metas, strict=True)})
 
 
 def _tried(where: str, what: str, work: Any) -> Any:
