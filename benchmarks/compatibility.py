@@ -60,6 +60,7 @@ def attempts(name: str) -> dict[str, str]:
     from kdprune import models
     from kdprune.deployment import forms
     from kdprune.errors import KdpruneError
+    from kdprune.models import counts
     from kdprune.pruning import METHODS, groups
 
     torch.set_num_threads(1)
@@ -77,6 +78,7 @@ def attempts(name: str) -> dict[str, str]:
 
     try:
         model = models.build(name, classes=10, kwargs=kwargs, seed=0)
+        counts.macs(model)  # as the stages ask first: does it take such images?
     except KdpruneError as error:
         print(json.dumps(dict.fromkeys(COLUMNS, str(error))))
         return told

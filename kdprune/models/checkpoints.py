@@ -8,6 +8,7 @@ say all that removal did. Nothing is unpickled.
 
 import json
 import math
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -163,7 +164,10 @@ def _of_shapes(path: Any, described: Mapping[str, Any], shapes: Shapes, device: 
     network, projector = described["network"], described.get("projector")
     elements = sum(math.prod(shape) for shape in shapes.values())
     try:
-        with torch.device(device), bounded(len(shapes), elements, path):
+        with torch.device(device), bounded(len(shapes), elements, path), warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # of torch, about layers without elements: refused below
             model = build(**network)
             if projector is not None:
                 model = ReusedClassifier.blank(model, classes=network["classes"], **projector)
