@@ -4,14 +4,20 @@
     python benchmarks/compatibility.py resnext50_32x4d ghostnet_100
 
 Each network is tried in a process of its own, with random weights, ten classes and images of 32 x
-32, and given up after two minutes. Anything but "works" and a line of kdprune's is a fault, and
-ends in exit status 1.
+32, and given up after `SECONDS` of a CPU's time, so that a busy machine tells the same as an idle
+one. Anything but "works" and a line of kdprune's is a fault, and ends in exit status 1.
+
+What was told is kept in `KEPT` as long as the pruning code and the libraries are the same: a run
+that is stopped goes on where it was, and the page holds all that is known, in the order below.
 """
 
 import argparse
+import hashlib
 import importlib.metadata
 import json
 import os
+import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,7 +27,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-SECONDS = 120
+KEPT = ROOT / ".run" / "compatibility.json"
+LIBRARIES = ("torch", "timm", "torch-pruning")
+SECONDS = 180  # of one CPU, for all columns of a network: most take 30
+PATIENCE = 10 * SECONDS  # by the clock
 FORMS = ("torch",)  # ONNX takes minutes a network, and follows from the torch program
 LEVELS = (0.7, 0.5, 0.3, 0.1)  # the highest that is reached is told
 SMALL = {"img_size": 32, "patch_size": 4}
@@ -51,6 +60,7 @@ def attempts(name: str) -> dict[str, str]:
     from kdprune import models
     from kdprune.deployment import forms
     from kdprune.errors import KdpruneError
+    from kdprune.models import counts
     from kdprune.pruning import METHODS, groups
 
     torch.set_num_threads(1)
@@ -68,6 +78,7 @@ def attempts(name: str) -> dict[str, str]:
 
     try:
         model = models.build(name, classes=10, kwargs=kwargs, seed=0)
+        counts.macs(model)  # as the stages ask first: does it take such images?
     except KdpruneError as error:
         print(json.dumps(dict.fromkeys(COLUMNS, str(error))))
         return told
@@ -122,23 +133,41 @@ def attempts(name: str) -> dict[str, str]:
 
 
 def apart(name: str) -> dict[str, str]:
-    """Try one network in a process of its own, and give it up after SECONDS."""
+    """Try one network in a process of its own, and give it up after its time."""
     command = [sys.executable, str(Path(__file__)), "--one", name]
     process = subprocess.Popen(
         command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        output, _ = process.communicate(timeout=SECONDS)
+        output, _ = process.communicate(timeout=PATIENCE)
         missing = f"FAULT exit status {process.returncode}"
     except subprocess.TimeoutExpired:
         process.kill()
         output, _ = process.communicate()
+    if process.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
         missing = f"not within {SECONDS} s"
     lines = [line for line in output.splitlines() if line.startswith("{")]
     told = json.loads(lines[-1]) if lines else {}
     print(name, {column: told.get(column, missing) for column in COLUMNS}, flush=True)
     return {column: told.get(column, missing) for column in COLUMNS}
+
+
+def known() -> dict[str, dict[str, str]]:
+    """Return what earlier runs told of each network, if they ran what would run now."""
+    try:
+        kept = json.loads(KEPT.read_text())
+        return kept["networks"] if kept["of"] == digest() else {}
+    except (OSError, ValueError, LookupError):
+        return {}
+
+
+def digest() -> str:
+    """Return a hash of what the table follows from, in the main."""
+    told = hashlib.sha256(" ".join(map(importlib.metadata.version, LIBRARIES)).encode())
+    for file in sorted((ROOT / "kdprune" / "pruning").glob("*.py")):
+        told.update(file.read_bytes())
+    return told.hexdigest()
 
 
 def page(rows: dict[str, dict[str, str]]) -> str:
@@ -157,8 +186,7 @@ def page(rows: dict[str, dict[str, str]]) -> str:
         for column in COLUMNS
     ]
     versions = ", ".join(
-        f"{package} {importlib.metadata.version(package)}"
-        for package in ("torch", "timm", "torch-pruning")
+        f"{package} {importlib.metadata.version(package)}" for package in LIBRARIES
     )
     lines = [f"{number}. `{line.replace('`', '')}`" for line, number in notes.items()]
     return "\n".join(
@@ -190,20 +218,33 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("networks", nargs="*", default=[])
     parser.add_argument("--write", type=Path, help="the page to write")
+    parser.add_argument("--known", action="store_true", help="write what is known, try nothing")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--one", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
+        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 5))
         attempts(given.one)
         return 0
-    names = given.networks or list(NETWORKS)
-    rows: dict[str, dict[str, str]] = {}
+    rows, before = known(), digest()
+    names = [name for name in given.networks or NETWORKS if given.networks or name not in rows]
+    names = [] if given.known else names
     with ThreadPoolExecutor(given.workers) as pool:
         for name, told in zip(names, pool.map(apart, names), strict=True):
             rows[name] = told
-            if given.write:  # as far as it is: the whole takes half an hour
-                given.write.write_text(page(rows), encoding="utf-8")
+            keep(before, rows)
+    order = [*NETWORKS, *(name for name in rows if name not in NETWORKS)]
+    rows = {name: rows[name] for name in order if name in rows}
+    if given.write:
+        given.write.write_text(page(rows), encoding="utf-8")
     return int(any("FAULT" in cell for told in rows.values() for cell in told.values()))
+
+
+def keep(of: str, rows: dict[str, dict[str, str]]) -> None:
+    """Keep what is known so far."""
+    KEPT.parent.mkdir(exist_ok=True)
+    KEPT.with_suffix(".new").write_text(json.dumps({"of": of, "networks": rows}, indent=1))
+    KEPT.with_suffix(".new").replace(KEPT)
 
 
 if __name__ == "__main__":

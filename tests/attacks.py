@@ -95,6 +95,7 @@ def lies(pickle_file: Path) -> list[tuple[str, object]]:
         ("pruned argument", arguments(pruned=True)),
         ("classes argument", arguments(num_classes=5)),
         ("unknown argument", arguments(evil=1)),
+        ("no channels", arguments(channels=[0, 0, 0, 0])),
         ("address as a value", arguments(act_layer=address)),
         ("path as a value", arguments(act_layer="/etc/passwd")),
         ("path in a list", arguments(layers=[1, "../../x"])),

@@ -14,10 +14,12 @@ from torch import nn
 from kdprune import progress
 from kdprune.__main__ import main
 from kdprune.cli import plan
+from kdprune.config.params import validate
 from kdprune.distillation import METHODS
 from kdprune.models import counts
 from kdprune.planning import calibration, cost
 from kdprune.planning.cost import Images, Network, Speed
+from kdprune.planning.plan import recipe_of
 
 IMAGES = Images(train=100, val=10, test=20)
 NETWORK = Network(macs=7, training_macs=5, teacher_macs=3, params=50, bytes=200, head=40)
@@ -286,3 +288,14 @@ def test_a_shared_machine_is_told():
     assert "a core 50% of the time. Alone, the study takes about 50 s." in one
     several = "\n".join(plan.lines({**told, "core": 0.5, "threads": 8}))
     assert "many times too long" in several
+
+
+def test_a_student_without_distillation_is_timed_by_its_own_recipe(values):
+    """A control student (method none) is trained as the others are, not as a teacher."""
+    values["teach"]["batch_size"], values["distill"]["training"]["batch_size"] = 32, 16
+    params = validate(values)
+    sizes = {
+        one: recipe_of(params, one).batch_size
+        for one in (("resnet10_24", "", ""), ("a", "b", "none"), ("a", "b", "kd"))
+    }
+    assert list(sizes.values()) == [32, 16, 16]

@@ -135,6 +135,13 @@ def test_groups_of_a_convolution_lose_the_same_places(kwargs):
     assert pruned.sparsity == pytest.approx(0.5, abs=0.02)
 
 
+def test_a_network_for_larger_images_is_told_of_as_such():
+    """Else Torch-Pruning, after a forward that failed, leaves layers that fail in other ways."""
+    large = nn.Sequential(nn.Conv2d(3, 8, 3), nn.AvgPool2d(40), nn.Flatten(), nn.Linear(8, 2))
+    with pytest.raises(KdpruneError, match="does not take images of 3 x 32 x 32"):
+        groups.find(large)
+
+
 def test_tracing_that_does_not_end_is_given_up():
     with pytest.raises(KdpruneError, match="did not end within 0 s; use weight"):
         coupling.trace(tiny("basic"), 32, seconds=0)

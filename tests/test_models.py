@@ -143,3 +143,16 @@ def test_macs_of_a_network_counted_by_hand():
             return self.head(self.conv(x).mean((2, 3)))
 
     assert counts.macs(Two(), 8) == 3 * 4 * 9 * 4 * 4 + 4 * 5
+
+
+def test_what_a_network_computes_as_it_is_built_is_there_after_loading(tmp_path):
+    """Swin's masks and index tables are in no file; a network on the meta device lacks them."""
+    kwargs = {"embed_dim": 8, "depths": [2, 1], "num_heads": [1, 2], "img_size": 32}
+    network = {"timm_name": "swin_tiny_patch4_window7_224", "classes": 4}
+    network["kwargs"] = kwargs | {"window_size": 2}
+    model = models.build(**network, seed=0).eval()
+    models.save(tmp_path / "a.safetensors", model, {"network": network})
+    loaded, _ = models.load(tmp_path / "a.safetensors")
+    assert {name for name, _ in loaded.named_buffers()} - set(loaded.state_dict())
+    inputs = images(2)
+    assert torch.equal(loaded(inputs), model(inputs))

@@ -15,14 +15,17 @@ import pytest
 import torch
 import workspace
 from conftest import ROOT
-from networks import TINY, images, tiny
+from networks import TINY, dataset, images, tiny
 from safetensors.torch import save_file
 
 from kdprune import models
 from kdprune.config.params import validate
+from kdprune.distillation.none import Supervised
 from kdprune.errors import KdpruneError
 from kdprune.models.own_weights import adopt, goes_on
 from kdprune.records import read_json
+from kdprune.study.trainings import guesses, train
+from kdprune.training.recipe import Recipe
 
 WHERE = "architectures.mine.weights"
 
@@ -167,6 +170,62 @@ def test_weights_are_trained_on_unless_told_otherwise(values):
     assert goes_on(True)
     assert not goes_on(False)
     assert validate(values).architectures["resnet10_16"].weights is None
+
+
+GUESSING = [
+    ([5, 5], 50.0, True),  # two classes: half are right by guessing
+    ([50, 50], 59.0, True),
+    ([50, 50], 61.0, False),  # two standard errors of 100 images are ten points
+    ([90, 10], 90.0, True),  # who always names the larger class
+    ([90, 10], 97.0, False),
+    ([100] * 10, 11.8, True),
+    ([100] * 10, 12.0, False),
+]
+
+
+@pytest.mark.parametrize(("counts", "accuracy", "chance"), GUESSING)
+def test_what_guessing_reaches_is_known(counts, accuracy, chance):
+    labels = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
+    assert guesses(accuracy, labels) is chance
+
+
+@pytest.mark.parametrize("able", [False, True])
+def test_a_frozen_teacher_at_chance_is_told_before_distillation(
+    able, tmp_path, monkeypatch, capsys
+):
+    """Images whose brightness is their class; one network knows it, the other names one class."""
+    monkeypatch.chdir(tmp_path)
+    data = dataset(classes=2)
+    for part in ("train", "val", "test"):
+        labels = data[f"{part}_labels"].view(-1, 1, 1, 1)
+        data[f"{part}_images"] = (200 * labels + 20).expand(-1, 3, 32, 32).to(torch.uint8)
+    model = models.build("resnet18", classes=2, kwargs=TINY["basic"][1], seed=0).eval()
+    with torch.no_grad():
+        dark, light = (
+            model.forward_head(model.forward_features(x), pre_logits=True)
+            for x in (torch.full((1, 3, 32, 32), value) for value in (-1.7, 1.5))
+        )
+        head = model.get_classifier()
+        head.weight.copy_(torch.cat([dark - light, light - dark]) * able)
+        middle = (dark + light)[0] / 2
+        head.bias.copy_(-head.weight @ middle)
+    described = {"timm_name": "resnet18", "classes": 2, "kwargs": TINY["basic"][1]}
+    frozen = Recipe(0, 8, 0.1, 0.9, nesterov=False, weight_decay=0.0)
+    train(
+        Supervised(model),
+        data,
+        stage="teach",
+        key="mine-one",
+        recipe=frozen,
+        depends=(),
+        inputs=[],
+        identity={"dataset": "mine", "role": "teacher", "teacher": "one"},
+        metadata={"network": described},
+        encoder_params=1,
+    )
+    told = [line for line in capsys.readouterr().err.splitlines() if "guessing" in line]
+    assert len(told) == (0 if able else 1)
+    assert all(line.startswith("kdprune: mine-one: takes weights as they are") for line in told)
 
 
 def blocks(page: str, kind: str) -> list[str]:

@@ -122,7 +122,8 @@ def test_the_default_grid_takes_seconds_once_and_nothing_then(root, tmp_path, mo
     monkeypatch.setattr(trial, "run", None)
     rehearsal.before("measure")
     rehearsal.rehearse(params)
-    changed = params.model_copy(update={"profile": "another"})
+    rehearsal.rehearse(params.model_copy(update={"profile": "another"}))
+    changed = params.model_copy(update={"pairs": [*params.pairs, "another/pair"]})
     with pytest.raises(TypeError):  # it would be tried anew
         rehearsal.rehearse(changed)
 

@@ -23,9 +23,8 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1]), str(HERE.parents[1] / "tests")]
 
 from kdprune.errors import KdpruneError  # noqa: E402
-from kdprune.terminal import printable  # noqa: E402
 
-TARGETS = {"metadata": "metadata", "parameters": "parameters"}  # name -> module in this folder
+TARGETS = ("metadata", "parameters", "images", "archives", "parquet")  # modules in this folder
 SLOW = 10.0  # seconds that one input may take
 SHOWN = 5  # cases of "other" whose traceback is printed
 
@@ -38,7 +37,7 @@ def outcome(call) -> tuple[str, str]:
         found, told = "right", ""
     except KdpruneError as error:
         line = str(error)
-        clean = printable(line) == line or "\n" not in line  # `errors.tell` escapes the rest
+        clean = bool(line.strip()) and "\n" not in line  # `errors.tell` escapes the rest
         found, told = ("refused", "") if clean else ("other", f"several lines: {line[:300]!r}")
     except Exception:
         found, told = "other", traceback.format_exc()
@@ -48,7 +47,7 @@ def outcome(call) -> tuple[str, str]:
 
 def fuzz(name: str, seconds: float, seed: int) -> Counter:
     """Feed a target for some seconds; return counts by (kind, outcome), and print what is wrong."""
-    target = importlib.import_module(TARGETS[name])
+    target = importlib.import_module(name)
     counts: Counter = Counter()
     with tempfile.TemporaryDirectory() as folder:
         end = time.monotonic() + seconds

@@ -4,22 +4,22 @@ import gzip
 import io
 import random
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from images import damaged
 
-from benchmarks.fuzz.images import damaged, one_line
 from kdprune.data.canonical import CIFAR10_CLASSES, Spec
-from kdprune.errors import KdpruneError
 from kdprune.sources import archives, batches, layouts
 
 COUNT = 10  # images a file
 SPEC = Spec("cifar10", CIFAR10_CLASSES, {"train": 5 * COUNT, "test": COUNT}, {})
 
 
-def cases(rng: random.Random) -> Iterator[tuple[str, bytes]]:
-    """Yield a layout and an archive, damaged in its files, its headers, or as it is packed."""
+def cases(rng: random.Random) -> Iterator[tuple[str, str, bytes]]:
+    """Yield what was damaged (files, headers, the whole as packed), a layout and an archive."""
     while True:
         layout = rng.choice(("binary", "python"))
         where = rng.randrange(4)
@@ -37,7 +37,8 @@ def cases(rng: random.Random) -> Iterator[tuple[str, bytes]]:
         if where == 1:
             content = headers(rng, content)
         packed = gzip.compress(content, 1)
-        yield layout, damaged(rng, packed) if where == 2 else packed
+        content = damaged(rng, packed) if where == 2 else packed
+        yield f"{layout}, {('files', 'headers', 'packing', 'whole')[where]}", layout, content
 
 
 def headers(rng: random.Random, content: bytes) -> bytes:
@@ -64,20 +65,19 @@ def batch(rng: random.Random) -> bytes:
     return b"\x80\x02}q\x01(U\x06labels](" + labels + b"eU\x04data" + array + b"u."
 
 
-def attempt(rng: random.Random, folder: Path) -> str:
-    """Make a case in `folder` and read it: "right" or "refused". Raises for anything else."""
-    layout, content = next(cases(rng))
+def inputs(generator: random.Random, folder: Path) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Yield mutated archives without end."""
     file = folder / "a.tar.gz"
-    file.write_bytes(content)
+    for kind, layout, content in cases(generator):
+        file.write_bytes(content)
+        yield kind, partial(read, file, layout)
+
+
+def read(file: Path, layout: str) -> None:
+    """Read the archive; assert that what was taken are images and labels of the right counts."""
     names = [name for each in layouts.files("cifar10", layout).values() for name in each]
-    try:
-        held = archives.members(file, layouts.FOLDERS["cifar10", layout], names)
-        splits = layouts.read(SPEC, layout, held.__getitem__)
-    except KdpruneError as error:
-        return one_line(error)
-    for split, (images, labels) in splits.items():
+    held = archives.members(file, layouts.FOLDERS["cifar10", layout], names)
+    for split, (images, labels) in layouts.read(SPEC, layout, held.__getitem__).items():
         count = SPEC.counts[split]
-        if images.shape != (count, 32, 32, 3) or images.dtype != np.uint8:
-            raise AssertionError(f"images of {images.shape} {images.dtype}")
+        assert (images.shape, images.dtype) == ((count, 32, 32, 3), np.uint8)
         batches.flat(labels.tolist(), count)
-    return "right"

@@ -8,6 +8,7 @@ say all that removal did. Nothing is unpickled.
 
 import json
 import math
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -51,15 +52,16 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> tuple[nn.Modul
     """Load a checkpoint, pruned or not; return the network, in evaluation mode, and its metadata.
 
     Raises KdpruneError where the file is damaged, is none of ours, or holds a NaN or an infinity.
-    The network is first built on the meta device, where it takes no memory, and is compared with
-    the file's own shapes.
+    The network is built on the meta device, where it takes no memory, is compared with the file's
+    own shapes, and is given the file's tensors.
     """
-    _, described, shapes = outline(path)
-    model = _of_shapes(path, described, shapes, "cpu")
+    model, described, shapes = outline(path)
     try:
         with safe_open(path, framework="pt", device=str(device)) as file:
-            state = {name: file.get_tensor(name) for name in shapes}
-        model.load_state_dict(state)
+            state = {name: file.get_tensor(name).clone() for name in shapes}  # not the file's pages
+        if _computes_more(model, shapes):
+            model = _of_shapes(path, described, shapes, "cpu")
+        model.load_state_dict(state, assign=all(value.is_meta for value in model.parameters()))
     except (OSError, SafetensorError, RuntimeError) as error:
         raise _unfit(path, error) from None
     for name, value in state.items():
@@ -162,7 +164,10 @@ def _of_shapes(path: Any, described: Mapping[str, Any], shapes: Shapes, device: 
     network, projector = described["network"], described.get("projector")
     elements = sum(math.prod(shape) for shape in shapes.values())
     try:
-        with torch.device(device), bounded(len(shapes), elements, path):
+        with torch.device(device), bounded(len(shapes), elements, path), warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # of torch, about layers without elements: refused below
             model = build(**network)
             if projector is not None:
                 model = ReusedClassifier.blank(model, classes=network["classes"], **projector)
@@ -175,6 +180,14 @@ def _of_shapes(path: Any, described: Mapping[str, Any], shapes: Shapes, device: 
     except (AttributeError, TypeError, LookupError, RuntimeError, ValueError) as error:
         raise _unfit(path, error) from None
     return model
+
+
+def _computes_more(model: nn.Module, stored: Shapes) -> bool:
+    """Whether a network holds tensors that no file has: it computes them as it is built."""
+    plain = any(
+        isinstance(value, torch.Tensor) for part in model.modules() for value in vars(part).values()
+    )
+    return plain or any(name not in stored for name, _ in model.named_buffers())
 
 
 def _unfit(path: Any, error: Exception) -> KdpruneError:

@@ -169,7 +169,8 @@ def _told(error: ValidationError | RecursionError) -> str:
     if isinstance(error, RecursionError):
         return "they nest too deep"
     first = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(printable(part)[:60] for part in first["loc"])
+    named = (part for part in first["loc"] if part != "constrained-str")  # pydantic's own
+    place = ".".join(printable(part)[:60] for part in named)
     reason = str(first["ctx"]["error"]) if first["type"] == "value_error" else first["msg"]
     joint = "." if first["type"] == "value_error" else ": "
     reason = reason if joint == "." else reason[0].lower() + reason[1:]

@@ -34,17 +34,18 @@ def task(
     method: str,
     hyperparameters: Mapping[str, Any],
     images: int,
+    build: Callable[..., nn.Module] = models.build,
 ) -> tuple[Task, nn.Module | None]:
     """Build what a stage trains, with random weights, and the teacher of it.
 
     `student` and `teacher` hold the arguments of `kdprune.models.build`; `images` is the size of
-    the training set, which some methods remember.
+    the training set, which some methods remember; `build` is who builds the teacher.
     """
     torch.manual_seed(0)
     network = models.build(**student, seed=0)
     if teacher is None:
         return Supervised(network), None
-    teaching = models.build(**teacher, seed=1).eval().requires_grad_(False)
+    teaching = build(**teacher, seed=1).eval().requires_grad_(False)
     labels = torch.arange(images) % student["classes"]
     return METHODS[method](network, teaching, labels=labels, **hyperparameters), teaching
 

@@ -60,7 +60,7 @@ def plan(params: Params, project: Path, *, seconds: float | None) -> dict[str, A
                 module.to(place)
             since = time.perf_counter(), time.process_time()
             with calibration.threads_of(networks[key].macs) as threads:
-                speeds[one, side] = _speed(params, task, images, place, float(seconds or 0))
+                speeds[one, side] = _speed(params, one, task, images, place, seconds or 0.0)
             most = max(most, threads)
             wall += threads * (time.perf_counter() - since[0])
             computing += time.process_time() - since[1]
@@ -108,12 +108,16 @@ def counts_follow_from(
     }
 
 
+def recipe_of(params: Params, one: Subject) -> Any:
+    """Return how it is trained: a student by its own recipe, also without distillation."""
+    return params.distill.training if one[1] else params.teach
+
+
 def _speed(
-    params: Params, task: Task, images: Images, place: torch.device, seconds: float
+    params: Params, one: Subject, task: Task, images: Images, place: torch.device, seconds: float
 ) -> Speed:
     """Measure all that the stages do with a network."""
-    tuning, network = params.prune.finetune, task.network
-    recipe = params.teach if isinstance(task, Supervised) else params.distill.training
+    tuning, network, recipe = params.prune.finetune, task.network, recipe_of(params, one)
     shared = {"device": place, "images": images.train, "seconds": seconds}
     step = calibration.step_seconds(
         task, batch_size=recipe.batch_size, precision=recipe.precision, **shared
@@ -151,9 +155,9 @@ def _row(
         kind, made = f"prune {item['method']}", (0, 0)  # tables, no network
         work = _sweep(params, item["method"], network, images)
     else:
-        given, kind, recipe = params.architectures[item["teacher"]].weights, "teach", params.teach
-        if stage == "students":
-            given, kind, recipe = None, "distill", params.distill.training
+        student, recipe = stage == "students", recipe_of(params, subject(item))
+        given = None if student else params.architectures[item["teacher"]].weights
+        kind = "distill" if student else "teach"
         epochs = 0 if given and not goes_on(given.train) else recipe.epochs
         work = cost.training(network, images, epochs=epochs, batch_size=recipe.batch_size)
         made = network.params, network.bytes

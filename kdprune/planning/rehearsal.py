@@ -15,6 +15,7 @@ from kdprune.files import replacing
 
 REMEMBERED = Path(".run/rehearsed")
 TRAININGS = ("teach", "distill")  # the stages before which it is due
+BESIDE = {"profile", "teach", "breakpoints", "efficiency", "significance"}  # decide nothing here
 ROOMS = ("models", "distillation", "pruning", "planning")  # whose code decides what is refused
 LIBRARIES = ("torch", "timm", "torch-pruning")
 
@@ -42,7 +43,7 @@ def before(stage: str) -> None:
 
 def _digest(params: Params) -> str:
     """Return a hash of all that the trial follows from."""
-    told = hashlib.sha256(params.model_dump_json().encode())
+    told = hashlib.sha256(params.model_dump_json(exclude=BESIDE).encode())
     for name in params.folders or {}:
         manifest = Path("data", name, "manifest.json")  # how many images and classes there are
         told.update(manifest.read_bytes() if manifest.is_file() else b"none")

@@ -2,9 +2,11 @@
 
 First all networks without memory (torch's meta device), where a misspelt name costs nothing; then
 each student with its method for one step of training, and each deployed network cut to the highest
-level and run. Only structure is looked at: random weights stand for trained ones.
+level and run. Only structure is looked at: random weights stand for trained ones, and of data sets
+with as many images the one with the most classes stands for all.
 """
 
+import copy
 import sys
 import time
 from collections.abc import Mapping
@@ -25,10 +27,10 @@ from kdprune.models.building import side_of
 from kdprune.planning import calibration, plan
 from kdprune.planning.cost import Images
 from kdprune.planning.images import sizes
-from kdprune.pruning import METHODS
+from kdprune.pruning import BY_SHAPES, METHODS
 
 UNKNOWN = Images(1000, 100, 100), 10  # a data set of one's own that is yet to be read
-STEP = 8  # images of a step, where a method has no say
+STEP = 2  # images of a step, where a method has no say: batch norm of 1x1 maps needs several
 
 
 def run(params: Params, project: Path) -> None:
@@ -44,9 +46,10 @@ def run(params: Params, project: Path) -> None:
             described = _described(params, name, classes, side)
             _tried(f"architectures.{name}", described["timm_name"], lambda d=described: _look(d))
         deployed: dict[tuple[str, int], str] = {}
-        for key, item in {**params.grid["teachers"], **params.grid["students"]}.items():
+        teachers: dict[str, nn.Module] = {}  # each is built once for all of its students
+        for key, item in _subjects(params, known).items():
             images, classes = known[item["dataset"]]
-            _subject(params, key, item, images, classes, deployed)
+            _subject(params, key, item, images, classes, deployed, teachers)
     took = time.monotonic() - begun
     print(f"kdprune: all of the grid was tried once in {took:.1f} s", file=sys.stderr)
 
@@ -57,16 +60,28 @@ def _sizes(params: Params, dataset: str, project: Path) -> tuple[Images, int]:
     return replace(UNKNOWN[0], side=params.data.size), UNKNOWN[1]
 
 
+def _subjects(params: Params, known: Mapping[str, tuple[Images, int]]) -> dict[str, dict[str, str]]:
+    """Return the instances that are tried, students by their teachers."""
+    chosen: dict[Any, tuple[str, dict[str, str]]] = {}
+    for key, item in {**params.grid["teachers"], **params.grid["students"]}.items():
+        images, classes = known[item["dataset"]]
+        same = plan.subject(item), images.train, images.side
+        if same not in chosen or classes > known[chosen[same][1]["dataset"]][1]:
+            chosen[same] = key, item
+    ordered = sorted(chosen.items(), key=lambda entry: (bool(entry[0][0][1]), entry[0][0][0]))
+    return dict(instance for _, instance in ordered)
+
+
 def _networks(
     params: Params, known: Mapping[str, tuple[Images, int]]
 ) -> list[tuple[str, int, int]]:
-    """Return each network of the grid with each number of classes and size of images, once."""
-    items = [*params.grid["teachers"].values(), *params.grid["students"].values()]
-    named = []
-    for item in items:
+    """Return each network of the grid once for each size of images, with its most classes."""
+    most: dict[tuple[str, int], int] = {}
+    for item in [*params.grid["teachers"].values(), *params.grid["students"].values()]:
         images, classes = known[item["dataset"]]
-        named.append((item.get("student", item["teacher"]), classes, images.side))
-    return list(dict.fromkeys(named))
+        name = item.get("student", item["teacher"]), images.side
+        most[name] = max(most.get(name, 0), classes)
+    return [(name, classes, side) for (name, side), classes in most.items()]
 
 
 def _described(params: Params, name: str, classes: int, side: int) -> dict[str, Any]:
@@ -88,15 +103,23 @@ def _subject(
     images: Images,
     classes: int,
     deployed: dict[tuple[str, int], str],
+    teachers: dict[str, nn.Module],
 ) -> None:
-    """Train one teacher or student for a step, and prune what is deployed, unless it was."""
+    """Train one teacher or student for a step, and prune what is deployed, unless it was.
+
+    `teachers` keeps the last one that was built.
+    """
     teacher, student, method = plan.subject(item)
-    if (f"{teacher}-{student}-{method}", classes) in deployed:
-        return
     stage = "students" if student else "teachers"
     where = f"grid.{stage}.{key}"
     theirs = _described(params, teacher, classes, images.side)
     given = params.distill.hyperparameters.get(method, {})
+
+    def built(**described: Any) -> nn.Module:
+        if (name := f"{teacher} {classes} {images.side}") not in teachers:
+            teachers.clear()
+            teachers[name] = models.build(**described)
+        return teachers[name]
 
     def trained() -> nn.Module:
         task, _ = calibration.task(
@@ -105,12 +128,12 @@ def _subject(
             method=method,
             hyperparameters=given,
             images=images.train,
+            build=built,
         )
         _step(task, params, method, images, classes)
         return task
 
     task = _tried(where, method or "training", trained)
-    deployed[f"{teacher}-{student}-{method}", classes] = where
     composite = key if hasattr(task, "spec") else ""  # of student and teacher, not of one network
     name = (f"{student or teacher}{composite}", classes)
     role = "student" if student else "teacher"
@@ -140,8 +163,17 @@ def _step(task: nn.Module, params: Params, method: str, images: Images, classes:
 def _cut(network: nn.Module, method: str, params: Params) -> None:
     """Prune a network to the highest level, and run it."""
     levels, given = params.prune.levels[-1:], params.prune.hyperparameters[method]
+    network = _without_values(network) if method in BY_SHAPES else network
     for pruned in METHODS[method](network, levels, input_size=side_of(network), **given):
         counts.macs(pruned.model)
+
+
+def _without_values(network: nn.Module) -> nn.Module:
+    """Return a copy on the meta device."""
+    tensors = [*network.parameters(), *network.buffers()]
+    held = (nn.Parameter if isinstance(one, nn.Parameter) else torch.detach for one in tensors)
+    metas = (keep(one.detach().to("meta")) for keep, one in zip(held, tensors, strict=True))
+    return copy.deepcopy(network, {id(one): meta for one, meta in zip(tensors, metas, strict=True)})
 
 
 def _tried(where: str, what: str, work: Any) -> Any:

@@ -15,4 +15,8 @@ METHODS: dict[str, Callable[..., Iterator[Pruned]]] = {
     "channel": channel.prune,
 }
 
+# Those that work on torch's meta device too, where networks have shapes and no values: what such a
+# method refuses follows from the shapes, and is known at no cost
+BY_SHAPES = frozenset({"weight"})
+
 demand_own_files(__name__, METHODS)

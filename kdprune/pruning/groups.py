@@ -12,6 +12,7 @@ import numpy as np
 from torch import nn
 
 from kdprune.errors import KdpruneError
+from kdprune.models import counts
 from kdprune.models.composite import ReusedClassifier
 
 OUT, IN = "out", "in"
@@ -55,6 +56,7 @@ def find(model: nn.Module, input_size: int = 32) -> list[Group]:
     """
     from kdprune.pruning import coupling, trial  # they build on this file
 
+    counts.macs(model, input_size)  # refuses a network that does not take such images
     traced = coupling.trace(model, input_size)
     names = {module: name for name, module in model.named_modules()}
     classifier = names[model.get_classifier()]

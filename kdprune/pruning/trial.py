@@ -78,14 +78,15 @@ def _agrees(model: nn.Module, groups: list[Group], images: torch.Tensor) -> bool
     generator = np.random.default_rng(0)
     order = [number for number, group in enumerate(groups) for _ in range(group.size // 2)]
     kept = kept_after(groups, [generator.permutation(group.size) for group in groups], order)
-    masked = _shared(model)
-    for name in {name for name, side in kept if side == OUT}:
-        layer = masked.get_submodule(name)
-        for part, parameter in list(layer.named_parameters(recurse=False)):
-            setattr(layer, part, nn.Parameter(parameter.clone(), requires_grad=False))
-    mask(masked, kept)
-    expected = _forward(masked, images)
+    layers = [model.get_submodule(name) for name, side in kept if side == OUT]
+    parts = {part: part.clone() for layer in layers for part in layer.parameters(recurse=False)}
     small = _shared(model)
+    try:
+        mask(model, kept)
+        expected = _forward(model, images)
+    finally:  # copying a network takes longer than all else here
+        for part, value in parts.items():
+            part.copy_(value)
     try:
         cut(small, groups, kept)
         outputs = small(images)

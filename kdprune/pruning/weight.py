@@ -115,5 +115,7 @@ def _global_counts(
             f"prune.weight.floor = {floor}: leaves {len(joint):,} weights to remove, fewer than "
             f"the {count:,} of the highest level; lower the floor or the level"
         )
+    if joint.is_meta:  # shapes alone: no layer is known to lose more than another
+        return dict.fromkeys(names, 0)
     per_layer = torch.bincount(joint[:count], minlength=len(names)).tolist()
     return dict(zip(names, per_layer, strict=True))

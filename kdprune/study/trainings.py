@@ -88,6 +88,11 @@ def train(
         for part in ("val", "test")
     )
     if not rows:
+        if guesses(val, images["val_labels"]):
+            print(
+                f"kdprune: {key}: {_GUESSES.format(val, len(images['val_labels']))}",
+                file=sys.stderr,
+            )
         rows = [{"epoch": 0, "step": 0, "lr": 0.0, "train_loss": math.nan, "val_accuracy": val}]
     described = metadata["network"]
     result = {
@@ -106,6 +111,22 @@ def train(
     write_json(paths.fitted(role, key) / "training.json", result)
     checkpoint.unlink(missing_ok=True)
     print(f"{key}: test {test:.2f} %, {result['params']:,} parameters", file=sys.stderr)
+
+
+_GUESSES = (
+    "takes weights as they are (train: false), and with {:.1f} % of {} validation images it does "
+    "no better than guessing; its students would learn that. Are its outputs in the order of the "
+    "data set's classes (data/*/manifest.json)? Or write train: true"
+)
+
+
+def guesses(accuracy: float, labels: torch.Tensor) -> bool:
+    """Whether so many percent of `labels` [N] are no more than who always names one class gets.
+
+    That is the share of the largest class, and two standard errors of it for what chance adds.
+    """
+    share = float(labels.bincount().max()) / len(labels)
+    return accuracy / 100 <= share + 2 * math.sqrt(share * (1 - share) / len(labels))
 
 
 def _on_meta(described: Mapping[str, Any]) -> nn.Module:
