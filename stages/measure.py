@@ -1,6 +1,7 @@
 """Measure bytes and milliseconds of one network, unpruned and pruned to its breakpoints."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -9,18 +10,17 @@ from kdprune import device, models
 from kdprune.config.params import load
 from kdprune.deployment import measure
 from kdprune.models import counts
-from kdprune.pruning import METHODS
+from kdprune.pruning import application
 from kdprune.pruning.pruned import Pruned
 from kdprune.records import write_csv
 from kdprune.reporting.sections.deployment import write
-from kdprune.study import costs, paths
+from kdprune.study import costs, images, paths
 from stages.runner.stale import only
 
 
 def main(key: str) -> None:
     """Write what a network costs on this machine: of all results, these alone may vary."""
-    params = load()
-    checkpoint = Path(params.grid["networks"][key]["checkpoint"])
+    checkpoint = Path((params := load()).grid["networks"][key]["checkpoint"])
     who, levels = costs.breakpoints(params, key)
     rows = costs.still_true(key, levels)
     known = {*rows.get("method", [])} == {*levels} and only("measure", key, costs.OF_ALL)
@@ -29,10 +29,11 @@ def main(key: str) -> None:
     elif not known:
         model, _ = models.load(checkpoint, device.choose())
         device.limit_threads(counts.macs(model))
+        read = partial(images.tensors, who["dataset"], params)
         variants = {costs.UNPRUNED: Pruned(0.0, 0.0, 0.0, model)}
         for method, level in list(levels.items())[1:]:
-            settings = params.prune.hyperparameters[method]
-            variants[method] = next(METHODS[method](model, [level], **settings))
+            how = params.prune.hyperparameters[method], read
+            variants[method] = next(application.prune(method, model, [level], *how))
         rows = pd.DataFrame([{**who, **row} for row in measure.compare(variants)])
     write_csv(paths.MEASURE, table := costs.replaced(params, key, rows))
     if len(table):

@@ -21,7 +21,7 @@ from kdprune.errors import KdpruneError, out_of_memory
 from kdprune.models import counts
 from kdprune.planning import calibration, plan
 from kdprune.planning.cost import Images
-from kdprune.pruning import METHODS
+from kdprune.pruning import application
 
 UNKNOWN = Images(1000, 100, 100), 10  # a data set of one's own that is yet to be read
 STEP = 8  # images of a step, where a method has no say
@@ -109,7 +109,9 @@ def _subject(
         return
     deployed[name] = where
     for pruning in dict.fromkeys(one["method"] for one in params.grid["sweeps"].values()):
-        _tried(where, f"{pruning} pruning", lambda p=pruning: _cut(task.network, p, params))
+        _tried(
+            where, f"{pruning} pruning", lambda p=pruning: _cut(task.network, p, params, classes)
+        )
 
 
 def _step(task: nn.Module, params: Params, method: str, images: Images, classes: int) -> None:
@@ -128,10 +130,13 @@ def _step(task: nn.Module, params: Params, method: str, images: Images, classes:
     task.eval()
 
 
-def _cut(network: nn.Module, method: str, params: Params) -> None:
-    """Prune a network to the highest level, and run it."""
+def _cut(network: nn.Module, method: str, params: Params, classes: int) -> None:
+    """Prune a network to the highest level, on noise for images, and run it."""
     levels, given = params.prune.levels[-1:], params.prune.hyperparameters[method]
-    for pruned in METHODS[method](network, levels, input_size=32, **given):
+    noise = torch.randint(256, (STEP, 3, 32, 32), dtype=torch.uint8)
+    data = {"train_images": noise, "train_labels": torch.arange(STEP) % classes}
+    data |= {"mean": torch.full((3,), 0.5), "std": torch.full((3,), 0.25)}
+    for pruned in application.prune(method, network, levels, given, lambda: data):
         counts.macs(pruned.model)
 
 

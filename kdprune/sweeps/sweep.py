@@ -13,7 +13,7 @@ from torch import nn
 from kdprune.files import keep, kept
 from kdprune.models import counts
 from kdprune.outcomes import packed
-from kdprune.pruning import METHODS
+from kdprune.pruning import application
 from kdprune.pruning.pruned import Pruned
 from kdprune.sweeps.batchnorm import re_estimate
 from kdprune.sweeps.finetune import FineTune
@@ -46,7 +46,8 @@ def sweep(
     """
     done = _finished(checkpoint)
     todo = [level for level in levels if str(level) not in done]
-    for pruned in METHODS[method](model, todo, input_size=input_size, **hyperparameters):
+    how = hyperparameters, lambda: data
+    for pruned in application.prune(method, model, todo, *how, input_size=input_size):
         if re_estimate_images:
             re_estimate(
                 pruned.model,
