@@ -1,39 +1,39 @@
 """Measure bytes and milliseconds of one network, unpruned and pruned to its breakpoints."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
-from kdprune import device, models
+from kdprune import device, methods, models
 from kdprune.config.params import load
 from kdprune.deployment import measure
-from kdprune.methods import parts
-from kdprune.models import building, counts
-from kdprune.pruning import METHODS
+from kdprune.models import counts
+from kdprune.pruning import application
 from kdprune.pruning.pruned import Pruned
 from kdprune.records import write_csv
 from kdprune.reporting.sections.deployment import write
-from kdprune.study import costs, paths
+from kdprune.study import costs, images, paths
 from stages.runner.stale import only
 
 
 def main(key: str) -> None:
     """Write what a network costs on this machine: of all results, these alone may vary."""
-    given = (params := load()).prune.hyperparameters
-    checkpoint = Path(params.grid["networks"][key]["checkpoint"])
+    checkpoint = Path((params := load()).grid["networks"][key]["checkpoint"])
     who, levels = costs.breakpoints(params, key)
     rows = costs.still_true(key, levels)
     known = {*rows.get("method", [])} == {*levels} and only("measure", key, costs.OF_ALL)
-    if not checkpoint.is_file():  # a clone that has tables and no networks
+    if not checkpoint.is_file():
         print(f"{checkpoint}: is not here to be measured; `dvc pull` gets it", file=sys.stderr)
     elif not known:
         model, _ = models.load(checkpoint, device.choose())
         device.limit_threads(counts.macs(model))
         variants = {costs.UNPRUNED: Pruned(0.0, 0.0, 0.0, model)}
+        read = partial(images.tensors, who["dataset"], params)
         for method, level in list(levels.items())[1:]:
-            name, side = parts(method)[0], building.side_of(model)
-            variants[method] = next(METHODS[name](model, [level], input_size=side, **given[name]))
+            how = [level], params.prune.hyperparameters[(name := methods.parts(method)[0])], read
+            variants[method] = next(application.prune(name, model, *how))
         rows = pd.DataFrame([{**who, **row} for row in measure.compare(variants)])
     write_csv(paths.MEASURE, table := costs.replaced(params, key, rows))
     if len(table):

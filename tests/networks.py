@@ -3,6 +3,7 @@
 import torch
 
 from kdprune import models
+from kdprune.pruning import application
 
 TINY = {
     "basic": ("resnet18", {"layers": [1, 1, 1, 1], "channels": [8, 8, 16, 16]}),
@@ -20,6 +21,11 @@ def tiny(family: str = "basic", *, classes: int = 10, seed: int = 0, stem: str =
     with torch.no_grad():
         model.train()(images(32, seed=seed))
     return model.eval()
+
+
+def pruned_by(method: str, model: torch.nn.Module, levels: list[float], **how):
+    """What a pruning method yields, with images for the methods that look at some."""
+    return application.prune(method, model, levels, how, lambda: dataset(classes=2))
 
 
 def images(count: int = 8, *, seed: int = 0, size: int = 32) -> torch.Tensor:

@@ -13,7 +13,7 @@ from kdprune import distillation
 from kdprune.distillation.task import Task
 from kdprune.errors import KdpruneError
 from kdprune.methods import demand_own_files
-from kdprune.pruning import weight
+from kdprune.pruning import structured
 from kdprune.study.code import closure, imported
 
 ROOT = Path(__file__).parents[1]
@@ -30,7 +30,7 @@ ROOMS = {
     "models": ("ground",),
     "training": ("ground", "data"),
     "distillation": ("ground", "models"),
-    "pruning": ("ground", "models"),
+    "pruning": ("ground", "data", "models"),
     "sweeps": ("ground", "data", "models", "training", "distillation", "pruning"),
     "analysis": ("ground",),
     "reporting": ("ground", "analysis"),
@@ -213,7 +213,10 @@ def test_every_method_has_its_yaml_and_its_file():
         assert described <= files
 
 
-REMAPPED = {"distillation": ('"kd": KD', '"kd": AT'), "pruning": ("weight.prune", "channel.prune")}
+REMAPPED = {
+    "distillation": ('"kd": KD', '"kd": AT'),
+    "pruning": ('"weight": weight', '"weight": channel'),
+}
 
 
 @pytest.mark.parametrize("package", REMAPPED)
@@ -231,8 +234,8 @@ def test_a_method_is_what_the_file_of_its_name_holds(package):
 
 
 def test_a_registry_names_no_other_function_of_a_file():
-    with pytest.raises(KdpruneError, match=r"pruning\.weight\.ranking; it must be .* prune, of"):
-        demand_own_files("kdprune.pruning", {"weight": weight.ranking})
+    with pytest.raises(KdpruneError, match=r"structured\.removal_order; it must be .* prune, of"):
+        demand_own_files("kdprune.pruning", {"structured": structured.removal_order})
 
 
 @pytest.mark.parametrize("method", some(distillation.METHODS))

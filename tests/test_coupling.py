@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 import torch_pruning
-from networks import images, tiny
+from networks import images, pruned_by, tiny
 from timm.layers import Conv2dSame, ScaledStdConv2d, StdConv2d
 from torch import nn
 from torch.nn.utils import parametrizations
@@ -13,7 +13,7 @@ from torch.nn.utils import parametrizations
 from kdprune import models
 from kdprune.errors import KdpruneError
 from kdprune.models import counts
-from kdprune.pruning import METHODS, channel, coupling, groups, surgery
+from kdprune.pruning import METHODS, coupling, criteria, groups, structured, surgery
 
 SHORT = {"layers": [1, 1, 1, 1]}
 
@@ -56,7 +56,7 @@ def normalised(net: Net, inputs: torch.Tensor) -> torch.Tensor:
 
 def check_cut_equals_mask(model: nn.Module, found: list[groups.Group], lost: int = 1) -> nn.Module:
     """Cut `lost` channels of every group; return the cut network."""
-    ranked = [channel.ranking(model, group) for group in found]
+    ranked = [criteria.ranking(model, group) for group in found]
     kept = surgery.kept_after(found, ranked, [i for i in range(len(found)) for _ in range(lost)])
     masked, cut = copy.deepcopy(model), copy.deepcopy(model)
     surgery.mask(masked, kept)
@@ -64,7 +64,7 @@ def check_cut_equals_mask(model: nn.Module, found: list[groups.Group], lost: int
     with torch.no_grad():
         torch.testing.assert_close(cut(images()), masked(images()), rtol=1e-5, atol=1e-5)
         assert not torch.allclose(cut(images()), model(images()), rtol=1e-3)
-    removed = channel._removed_weights(counts.prunable(model), kept)
+    removed = structured._removed_weights(counts.prunable(model), kept)
     for name, layer in counts.prunable(cut).items():
         assert layer.weight.numel() == model.get_submodule(name).weight.numel() - removed[name]
     return cut
@@ -164,10 +164,10 @@ def parametrised() -> nn.Module:
 def test_layers_that_transform_their_weights_are_refused(method, make):
     model = Net(lambda net, maps: net.first(maps), 8, first=make()).eval()
     with pytest.raises(KdpruneError, match=r"first of Net .* transforms its weights"):
-        next(METHODS[method](model, [0.5]))
+        next(pruned_by(method, model, [0.5]))
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_layers_that_only_pad_are_not_refused(method):
     model = Net(lambda net, maps: net.first(maps).relu(), 8, first=Conv2dSame(3, 8, 3)).eval()
-    assert next(METHODS[method](model, [0.5])).sparsity == pytest.approx(0.5, abs=0.1)
+    assert next(pruned_by(method, model, [0.5])).sparsity == pytest.approx(0.5, abs=0.1)

@@ -13,7 +13,7 @@ import yaml
 from conftest import some
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import dataset, images, tiny
+from networks import dataset, images, pruned_by, tiny
 from torch import nn
 
 from kdprune import models
@@ -26,7 +26,7 @@ from kdprune.distillation.none import Supervised
 from kdprune.errors import KdpruneError
 from kdprune.models import counts
 from kdprune.outcomes import packed
-from kdprune.pruning import METHODS, channel, groups, surgery
+from kdprune.pruning import METHODS, criteria, groups, surgery
 from kdprune.records import write_json
 from kdprune.sweeps.finetune import FineTune
 from kdprune.sweeps.sweep import sweep
@@ -294,9 +294,9 @@ def test_channels_that_are_zero_go_first_and_are_not_missed():
         block.bn1.bias[:4] = 0
     logits = model(images())
     group = next(item for item in groups.find(model) if item.sites[0].layer == "layer2.0.conv1")
-    assert set(channel.ranking(model, group)[:4]) == {0, 1, 2, 3}
+    assert set(criteria.ranking(model, group)[:4]) == {0, 1, 2, 3}
     assert not torch.equal(before(images()), logits)
-    kept = surgery.kept_after([group], [channel.ranking(model, group)], [0] * 4)
+    kept = surgery.kept_after([group], [criteria.ranking(model, group)], [0] * 4)
     surgery.cut(model, [group], kept)
     assert model.layer2[0].conv1.weight.shape[0] == before.layer2[0].conv1.weight.shape[0] - 4
     torch.testing.assert_close(model(images()), logits, rtol=1e-5, atol=1e-5)
@@ -308,7 +308,7 @@ def test_a_network_of_zeros_is_pruned_and_counted(method):
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.zero_()
-    for pruned in some(METHODS[method](model, [0.0, 0.5])):
+    for pruned in some(pruned_by(method, model, [0.0, 0.5])):
         assert pruned.sparsity == pytest.approx(pruned.level, abs=0.05)
         assert pruned.nonzero_params > 0  # what is stored and not masked, whatever it holds
         assert torch.isfinite(pruned.model(images())).all()

@@ -24,7 +24,7 @@ from kdprune import models
 from kdprune.config.grid import split_pair
 from kdprune.distillation import METHODS as DISTILLERS
 from kdprune.models import counts
-from kdprune.pruning import METHODS, channel, groups, surgery
+from kdprune.pruning import METHODS, criteria, groups, structured, surgery
 
 ARCHITECTURES = yaml.safe_load((ROOT / "conf" / "architectures.yaml").read_text())["architectures"]
 PAIRS = yaml.safe_load((ROOT / "conf" / "profile" / "paper.yaml").read_text())["pairs"]
@@ -177,8 +177,8 @@ DENSE = {"densenet161", "densenet169", "densenet201"}
 def test_channel_removal_meets_the_level_and_equals_masking(network, monkeypatch):
     found = groups.find(network)
     monkeypatch.setattr(groups, "find", lambda *_: found)  # seconds: once for both modes
-    layers, ranked = counts.prunable(network), [channel.ranking(network, item) for item in found]
-    order = channel.removal_order([group.size for group in found])
+    layers, ranked = counts.prunable(network), [criteria.ranking(network, item) for item in found]
+    order = structured.removal_order([group.size for group in found])
     total = sum(layer.weight.numel() for layer in layers.values())
 
     pruned = next(METHODS["channel"](network, [LEVEL]))
@@ -186,13 +186,13 @@ def test_channel_removal_meets_the_level_and_equals_masking(network, monkeypatch
     assert gone == round(pruned.sparsity * total)
     steps = round(pruned.ratio * sum(group.size for group in found))
     around = [surgery.kept_after(found, ranked, order[: steps + i]) for i in (-1, 0, 1)]
-    less, equal, more = (sum(channel._removed_weights(layers, kept).values()) for kept in around)
+    less, equal, more = (sum(structured._removed_weights(layers, kept).values()) for kept in around)
     assert less < equal == gone < more  # one channel of one group makes the difference
     assert abs(gone - LEVEL * total) <= min(abs(less - LEVEL * total), abs(more - LEVEL * total))
 
-    zeroed = sum(channel._masked_weights(layers, around[1]).values())
+    zeroed = sum(structured._masked_weights(layers, around[1]).values())
     masked = next(
-        METHODS["channel"](network, [zeroed / channel._maskable(layers, found)], mode="mask")
+        METHODS["channel"](network, [zeroed / structured._maskable(layers, found)], mode="mask")
     )
     assert masked.ratio == pruned.ratio
     assert masked.params - masked.nonzero_params >= zeroed

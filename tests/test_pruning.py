@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import some
-from networks import TINY, dataset, images, tiny
+from networks import TINY, dataset, images, pruned_by, tiny
 from torch import nn
 
 from kdprune.data.augment import normalise, random_crop_flip
@@ -15,7 +15,7 @@ from kdprune.distillation.none import Supervised
 from kdprune.errors import KdpruneError
 from kdprune.models import counts
 from kdprune.models.composite import Projector, ReusedClassifier
-from kdprune.pruning import METHODS, channel, groups, surgery
+from kdprune.pruning import METHODS, criteria, groups, structured, surgery
 from kdprune.pruning.pruned import apply
 from kdprune.sweeps import features as inputs
 from kdprune.sweeps.batchnorm import re_estimate
@@ -119,13 +119,13 @@ def test_channel_removal_meets_levels_and_equals_masking(family):
     model = network(family)
     before = copy.deepcopy(model)
     found = groups.find(model)
-    ranked = [channel.ranking(model, group) for group in found]
-    order = channel.removal_order([group.size for group in found])
+    ranked = [criteria.ranking(model, group) for group in found]
+    order = structured.removal_order([group.size for group in found])
     layers = counts.prunable(model)
 
     def removed(steps: int) -> int:
         kept = surgery.kept_after(found, ranked, order[:steps])
-        return sum(channel._removed_weights(layers, kept).values())
+        return sum(structured._removed_weights(layers, kept).values())
 
     for pruned in METHODS["channel"](model, LEVELS):
         gone = weights(model) - weights(pruned.model)
@@ -183,7 +183,7 @@ def names_of(wanted: nn.Module, model: nn.Module) -> list[str]:
 @pytest.mark.parametrize("method", METHODS)
 def test_level_0_is_the_network_itself(method):
     model = tiny("dense")
-    assert same_state(next(METHODS[method](model, [0.0])).model, model)
+    assert same_state(next(pruned_by(method, model, [0.0])).model, model)
 
 
 def test_every_group_keeps_a_channel_and_impossible_levels_are_refused():
@@ -194,7 +194,7 @@ def test_every_group_keeps_a_channel_and_impossible_levels_are_refused():
 
 
 def test_the_order_of_removal_keeps_shares_together():
-    order = channel.removal_order([10, 100])
+    order = structured.removal_order([10, 100])
     lost = np.bincount(order[:33], minlength=2)
     assert lost.tolist() == [3, 30]
     assert np.bincount(order).tolist() == [9, 99]  # one of each stays
@@ -274,8 +274,13 @@ def run(method: str, *, seeds: int = 2, scope: str = "head", checkpoint=None, le
     )
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("scope", ["head", "all", "none"])
+@pytest.mark.parametrize(
+    ("method", "scope"),
+    [
+        *[(method, scope) for method in ("weight", "channel") for scope in ("head", "all")],
+        *[(method, "none") for method in METHODS],
+    ],
+)
 def test_a_sweep_is_a_tidy_table_and_repeats_itself(method, scope):
     levels = LEVELS if scope == "head" else [0.0, 0.5]
     rows, layers = run(method, scope=scope, levels=levels)

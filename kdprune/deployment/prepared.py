@@ -95,7 +95,7 @@ def prepare(
         metadata={**before, "pruned": how, "input": {**INPUT, **inputs}},
         dense=dense,
         pruned=pruned,
-        twin=masked_twin(dense, pruned) if how["removed"] and pruning == "channel" else None,
+        twin=masked_twin(dense, pruned) if how["removed"] and pruned.kept else None,
         data={name: value.cpu() for name, value in tensors.items()},
         sweep=rows.swept(folder, who, method, level=level, seed=seed),
     )

@@ -7,8 +7,6 @@ import torch
 from torch import nn
 
 from kdprune.errors import KdpruneError
-from kdprune.models.building import side_of
-from kdprune.pruning import channel, groups, surgery
 from kdprune.pruning.groups import IN, OUT
 from kdprune.pruning.pruned import Pruned
 
@@ -17,15 +15,11 @@ from kdprune.pruning.pruned import Pruned
 def masked_twin(dense: nn.Module, pruned: Pruned) -> nn.Module:
     """Return a network of `dense`'s shapes that holds a cut network's weights, and zeros elsewhere.
 
-    For channel removal: which channels stay is found from the dense network anew, so that the twin
-    gives the same outputs only if the right channels were cut, and rightly so. Raises KdpruneError
-    where what stays and the cut network's shapes do not match.
+    For what removes channels and says which (`Pruned.kept`): the twin gives the same outputs only
+    if those were cut, and rightly so. Raises KdpruneError where what stays and the cut network's
+    shapes do not match.
     """
-    coupled = groups.find(dense, side_of(dense))
-    order = channel.removal_order([group.size for group in coupled])
-    steps = round(pruned.ratio * sum(group.size for group in coupled))
-    ranked = [channel.ranking(dense, group) for group in coupled]
-    kept = surgery.kept_after(coupled, ranked, order[:steps])
+    kept = pruned.kept
     twin = copy.deepcopy(dense).requires_grad_(False).eval()
     for name, layer in twin.named_modules():
         small = pruned.model.get_submodule(name)

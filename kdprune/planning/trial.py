@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from kdprune.models.building import side_of
 from kdprune.planning import calibration, plan
 from kdprune.planning.cost import Images
 from kdprune.planning.images import sizes
-from kdprune.pruning import BY_SHAPES, METHODS
+from kdprune.pruning import BY_SHAPES, application
 
 UNKNOWN = Images(1000, 100, 100), 10  # a data set of one's own that is yet to be read
 STEP = 2  # images of a step, where a method has no say: batch norm of 1x1 maps needs several
@@ -141,7 +142,8 @@ def _subject(
         return
     deployed[name] = where
     for pruning in dict.fromkeys(parts(one["method"])[0] for one in params.grid["sweeps"].values()):
-        _tried(where, f"{pruning} pruning", lambda p=pruning: _cut(task.network, p, params))
+        work = partial(_cut, task.network, pruning, params, classes)
+        _tried(where, f"{pruning} pruning", work)
 
 
 def _step(task: nn.Module, params: Params, method: str, images: Images, classes: int) -> None:
@@ -160,11 +162,15 @@ def _step(task: nn.Module, params: Params, method: str, images: Images, classes:
     task.eval()
 
 
-def _cut(network: nn.Module, method: str, params: Params) -> None:
-    """Prune a network to the highest level, and run it."""
+def _cut(network: nn.Module, method: str, params: Params, classes: int) -> None:
+    """Prune a network to the highest level, on noise for images, and run it."""
     levels, given = params.prune.levels[-1:], params.prune.hyperparameters[method]
-    network = _without_values(network) if method in BY_SHAPES else network
-    for pruned in METHODS[method](network, levels, input_size=side_of(network), **given):
+    if method in BY_SHAPES and given.get("criterion", "l1") == "l1":
+        network = _without_values(network)
+    noise = torch.randint(256, (STEP, 3, *2 * [side_of(network)]), dtype=torch.uint8)
+    data = {"train_images": noise, "train_labels": torch.arange(STEP) % classes}
+    data |= {"mean": torch.full((3,), 0.5), "std": torch.full((3,), 0.25)}
+    for pruned in application.prune(method, network, levels, given, lambda: data):
         counts.macs(pruned.model)
 
 

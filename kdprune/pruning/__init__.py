@@ -1,18 +1,24 @@
 """Pruning methods, each in the file of its name.
 
 `METHODS[name](model, levels, input_size=…, **hyperparameters)` yields one `Pruned` per level, each
-from a fresh copy of the dense model, never from the level before.
+from a fresh copy of the dense model, never from the level before. One that looks at images takes
+them as `data`; `application.prune` gives each method what it declares.
 """
 
 from collections.abc import Callable, Iterator
 
 from kdprune.methods import demand_own_files
-from kdprune.pruning import channel, weight
+from kdprune.pruning import channel, global_weight, lamp, random, random_channel, taylor, weight
 from kdprune.pruning.pruned import Pruned
 
 METHODS: dict[str, Callable[..., Iterator[Pruned]]] = {
     "weight": weight.prune,
     "channel": channel.prune,
+    "global_weight": global_weight.prune,
+    "lamp": lamp.prune,
+    "random": random.prune,
+    "random_channel": random_channel.prune,
+    "taylor": taylor.prune,
 }
 
 # Those that work on torch's meta device too, where networks have shapes and no values: what such a

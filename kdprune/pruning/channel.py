@@ -1,25 +1,19 @@
-"""L1 structured pruning: the filters of the smallest L1 norm go, with all that is coupled to them.
+"""Structured pruning: channels go by a criterion, with all that is coupled to them.
 
-Li et al., "Pruning Filters for Efficient ConvNets", ICLR 2017, arXiv:1608.08710, with the groups of
-Fang et al., CVPR 2023, arXiv:2301.12900. A channel's score is the sum of the L1 norms of the
-filters that make it, over the whole group.
+With the defaults, the filters of the smallest L1 norm: Li et al., "Pruning Filters for Efficient
+ConvNets", ICLR 2017, arXiv:1608.08710, with the groups of Fang et al., CVPR 2023, arXiv:2301.12900.
 """
 
-import copy
-from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Literal
 
-import numpy as np
+import torch
+from pydantic import Field
 from torch import nn
 
-from kdprune.errors import KdpruneError
 from kdprune.methods import checked
-from kdprune.models import counts
-from kdprune.pruning import groups, trial
-from kdprune.pruning.groups import IN, OUT, Group
+from kdprune.pruning import criteria, structured
 from kdprune.pruning.pruned import Pruned
-from kdprune.pruning.surgery import Kept, cut, kept_after, mask
-from kdprune.pruning.transformed import refuse_transformed
 
 
 @checked
@@ -28,123 +22,16 @@ def prune(
     levels: Sequence[float],
     *,
     input_size: int = 32,
+    data: Mapping[str, torch.Tensor] | None = None,
     mode: Literal["remove", "mask"] = "remove",
+    criterion: Literal["l1", "l2", "fpgm", "bn", "taylor", "random"] = "l1",
+    seed: Annotated[int, Field(ge=0, lt=2147483648)] = 0,
+    images: Annotated[int, Field(ge=1, le=1000000)] = 1024,
 ) -> Iterator[Pruned]:
-    """Yield `model` with channels pruned to each level.
+    """Yield `model` with channels pruned to each level; see `structured.remove`.
 
-    Every group loses the same share of its channels, as near as whole channels allow, and keeps
-    at least one; rising levels are nested. mode "remove": the channels are cut out, with the
-    inputs that they fed, the network is a smaller dense one, and a level is a share of all its
-    prunable weights. mode "mask": the filters and their batch norm are zeroed, shapes stay, and a
-    level is a share of the weights of those filters that can go: the classifier has none, nor has
-    what enters a reused one. Kept alike, both give the same outputs. The level is met within one
-    channel of one group. Raises KdpruneError, before anything is yielded, for an unknown mode, for
-    networks that cannot be followed, and for levels out of reach with one channel left in every
-    group.
+    `seed` is that of criterion random, `images` how many of `data` criterion taylor looks at.
+    Raises KdpruneError, besides, for criterion taylor without data.
     """
-    refuse_transformed(model)
-    all_groups = groups.find(model, input_size)
-    ranked = [ranking(model, group) for group in all_groups]
-    order = removal_order([group.size for group in all_groups])
-    removed_by = _removed_weights if mode == "remove" else _masked_weights
-    layers = counts.prunable(model)
-    total = sum(layer.weight.numel() for layer in layers.values())
-    whole = total if mode == "remove" else _maskable(layers, all_groups)
-
-    def removed_after(steps: int) -> int:
-        return sum(removed_by(layers, kept_after(all_groups, ranked, order[:steps])).values())
-
-    most = removed_after(len(order))
-    highest = max(levels, default=0)
-    if highest * whole > most:
-        raise KdpruneError(
-            f"prune.levels: channel pruning ({mode}) can remove {most / whole:.1%} of this "
-            f"network's weights at most, not {highest:.1%}; drop that level"
-        )
-    for level in levels:
-        steps = _steps_to(level * whole, len(order), removed_after)
-        kept = kept_after(all_groups, ranked, order[:steps])
-        removed = removed_by(layers, kept)
-        pruned, masks = copy.deepcopy(model), {}
-        if steps:
-            if mode == "remove":
-                cut(pruned, all_groups, kept)
-                trial.run(pruned, input_size)
-            else:
-                masks = mask(pruned, kept)
-        rows = [
-            {
-                "layer": name,
-                "kind": counts.kind(layer),
-                "params": layer.weight.numel(),
-                "nonzero_params": layer.weight.numel() - removed[name],
-            }
-            for name, layer in layers.items()
-        ]
-        ratio = _share(order[:steps], [group.size for group in all_groups])
-        yield Pruned(level, ratio, sum(removed.values()) / total, pruned, masks, rows)
-
-
-def ranking(model: nn.Module, group: Group) -> np.ndarray:
-    """Return a group's channels by rising L1 norm of the filters that make them."""
-    scores = np.zeros(group.size)
-    for layer, site in group.producers(model):
-        norms = layer.weight.detach().abs().flatten(1).double().sum(1).cpu().numpy()
-        np.add.at(scores, site.channels, norms[site.indices])
-    return np.argsort(scores, kind="stable")
-
-
-def removal_order(sizes: Sequence[int]) -> list[int]:
-    """Return which group loses its next channel, step by step, so that shares rise together.
-
-    The k-th channel of a group of n goes at share (k - 1/2) / n, as rounding would have it; the
-    last channel of each group stays.
-    """
-    steps = [((k - 0.5) / n, group) for group, n in enumerate(sizes) for k in range(1, n)]
-    return [group for _, group in sorted(steps)]
-
-
-def _removed_weights(layers: counts.Layers, kept: Kept) -> dict[str, int]:
-    """Count the weights that go with removed outputs and inputs."""
-    removed = {}
-    for name, layer in layers.items():
-        rows, columns = layer.weight.shape[:2]
-        if (name, OUT) in kept:
-            rows = int(kept[name, OUT].sum())
-        if (name, IN) in kept:
-            columns = int(kept[name, IN][:columns].sum())  # of one group, where there are several
-        taps = layer.weight[0, 0].numel()
-        removed[name] = layer.weight.numel() - rows * columns * taps
-    return removed
-
-
-def _masked_weights(layers: counts.Layers, kept: Kept) -> dict[str, int]:
-    """Count the weights of zeroed filters."""
-    return {
-        name: int((~kept[name, OUT]).sum()) * layer.weight[0].numel() if (name, OUT) in kept else 0
-        for name, layer in layers.items()
-    }
-
-
-def _maskable(layers: counts.Layers, all_groups: list[Group]) -> int:
-    """Count the weights of all filters that make a channel of some group."""
-    making = {site.layer for group in all_groups for site in group.sites if site.side == OUT}
-    return sum(layer.weight.numel() for name, layer in layers.items() if name in making)
-
-
-def _steps_to(target: float, most: int, removed_after: Callable[[int], int]) -> int:
-    """Return the number of steps whose count is nearest to `target`, by bisection."""
-    low, high = 0, most
-    while low < high:  # the least number that reaches the target
-        middle = (low + high) // 2
-        if removed_after(middle) < target:
-            low = middle + 1
-        else:
-            high = middle
-    if low and target - removed_after(low - 1) < removed_after(low) - target:
-        return low - 1
-    return low
-
-
-def _share(order: Sequence[int], sizes: Sequence[int]) -> float:
-    return len(order) / sum(sizes) if sizes else 0.0
+    rank = criteria.chosen(criterion, data=data, seed=seed, images=images, input_size=input_size)
+    yield from structured.remove(model, levels, rank, input_size=input_size, mode=mode)

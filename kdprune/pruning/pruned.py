@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -20,6 +21,7 @@ class Pruned:
     weights (weight) or of each group's channels (channel) taken for it; sparsity: the share that
     was in fact removed. `params` counts the elements that are stored, `nonzero_params` those that
     no mask has zeroed. `layers` has a row per layer: layer, kind, params (before), nonzero_params.
+    `kept`: where channels went, (layer, "out" or "in") -> bool array, True per index that stayed.
     """
 
     level: float
@@ -28,6 +30,7 @@ class Pruned:
     model: nn.Module
     masks: Masks = field(default_factory=dict)
     layers: list[dict[str, Any]] = field(default_factory=list)
+    kept: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
 
     @property
     def params(self) -> int:

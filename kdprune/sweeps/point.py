@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from kdprune.models.building import side_of
-from kdprune.pruning import METHODS
+from kdprune.pruning import application
 from kdprune.pruning.pruned import Pruned
 from kdprune.sweeps.batchnorm import re_estimate
 from kdprune.sweeps.features import features
@@ -66,7 +65,8 @@ def prune_and_tune(
     Arguments as of `kdprune.sweeps.sweep.sweep`. Masked weights of the result's model are zero.
     Raises KdpruneError where the method cannot reach the level or follow the network.
     """
-    pruned = next(METHODS[method](model, [level], input_size=side_of(model), **hyperparameters))
+    how = hyperparameters, lambda: data
+    pruned = next(application.prune(method, model, [level], *how))
     stats = data["mean"], data["std"]
     if re_estimate_images:
         re_estimate(

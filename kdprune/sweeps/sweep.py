@@ -12,9 +12,8 @@ from torch import nn
 
 from kdprune.files import keep, kept
 from kdprune.models import counts
-from kdprune.models.building import side_of
 from kdprune.outcomes import packed
-from kdprune.pruning import METHODS
+from kdprune.pruning import application
 from kdprune.pruning.pruned import Pruned
 from kdprune.sweeps.batchnorm import re_estimate
 from kdprune.sweeps.finetune import FineTune
@@ -50,7 +49,8 @@ def sweep(
     done = _finished(checkpoint)
     todo = [level for level in levels if str(level) not in done]
     learned_from = Tutor(tutor or model)
-    for pruned in METHODS[method](model, todo, input_size=side_of(model), **hyperparameters):
+    how = hyperparameters, lambda: data
+    for pruned in application.prune(method, model, todo, *how):
         if re_estimate_images:
             re_estimate(
                 pruned.model,

@@ -1,0 +1,138 @@
+"""Channels that are cut out or masked by a ranking within each group, with all that is coupled.
+
+Which channels of a group go first is a criterion's matter (`criteria`); here every group loses the
+same share of them, and what goes with them is counted and cut.
+"""
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+
+from torch import nn
+
+from kdprune.errors import KdpruneError
+from kdprune.models import counts
+from kdprune.pruning import groups, trial
+from kdprune.pruning.criteria import Rank
+from kdprune.pruning.groups import IN, OUT, Group
+from kdprune.pruning.pruned import Pruned
+from kdprune.pruning.surgery import Kept, cut, kept_after, mask
+from kdprune.pruning.transformed import refuse_transformed
+
+
+def remove(
+    model: nn.Module,
+    levels: Sequence[float],
+    rank: Rank,
+    *,
+    input_size: int = 32,
+    mode: str = "remove",
+) -> Iterator[Pruned]:
+    """Yield `model` with channels pruned to each level.
+
+    Every group loses the same share of its channels, as near as whole channels allow, and keeps
+    at least one; rising levels are nested. mode "remove": the channels are cut out, with the
+    inputs that they fed, the network is a smaller dense one, and a level is a share of all its
+    prunable weights. mode "mask": the filters and their batch norm are zeroed, shapes stay, and a
+    level is a share of the weights of those filters that can go: the classifier has none, nor has
+    what enters a reused one. Kept alike, both give the same outputs. The level is met within one
+    channel of one group. Raises KdpruneError, before anything is yielded, for
+    networks that cannot be followed, and for levels out of reach with one channel left in every
+    group.
+    """
+    refuse_transformed(model)
+    all_groups = groups.find(model, input_size)
+    ranked = rank(model, all_groups)
+    order = removal_order([group.size for group in all_groups])
+    removed_by = _removed_weights if mode == "remove" else _masked_weights
+    layers = counts.prunable(model)
+    total = sum(layer.weight.numel() for layer in layers.values())
+    whole = total if mode == "remove" else _maskable(layers, all_groups)
+
+    def removed_after(steps: int) -> int:
+        return sum(removed_by(layers, kept_after(all_groups, ranked, order[:steps])).values())
+
+    most = removed_after(len(order))
+    highest = max(levels, default=0)
+    if highest * whole > most:
+        raise KdpruneError(
+            f"prune.levels: channel pruning ({mode}) can remove {most / whole:.1%} of this "
+            f"network's weights at most, not {highest:.1%}; drop that level"
+        )
+    for level in levels:
+        steps = _steps_to(level * whole, len(order), removed_after)
+        kept = kept_after(all_groups, ranked, order[:steps])
+        removed = removed_by(layers, kept)
+        pruned, masks = copy.deepcopy(model), {}
+        if steps:
+            if mode == "remove":
+                cut(pruned, all_groups, kept)
+                trial.run(pruned, input_size)
+            else:
+                masks = mask(pruned, kept)
+        rows = [
+            {
+                "layer": name,
+                "kind": counts.kind(layer),
+                "params": layer.weight.numel(),
+                "nonzero_params": layer.weight.numel() - removed[name],
+            }
+            for name, layer in layers.items()
+        ]
+        ratio = _share(order[:steps], [group.size for group in all_groups])
+        yield Pruned(level, ratio, sum(removed.values()) / total, pruned, masks, rows, kept)
+
+
+def removal_order(sizes: Sequence[int]) -> list[int]:
+    """Return which group loses its next channel, step by step, so that shares rise together.
+
+    The k-th channel of a group of n goes at share (k - 1/2) / n, as rounding would have it; the
+    last channel of each group stays.
+    """
+    steps = [((k - 0.5) / n, group) for group, n in enumerate(sizes) for k in range(1, n)]
+    return [group for _, group in sorted(steps)]
+
+
+def _removed_weights(layers: counts.Layers, kept: Kept) -> dict[str, int]:
+    """Count the weights that go with removed outputs and inputs."""
+    removed = {}
+    for name, layer in layers.items():
+        rows, columns = layer.weight.shape[:2]
+        if (name, OUT) in kept:
+            rows = int(kept[name, OUT].sum())
+        if (name, IN) in kept:
+            columns = int(kept[name, IN][:columns].sum())  # of one group, where there are several
+        taps = layer.weight[0, 0].numel()
+        removed[name] = layer.weight.numel() - rows * columns * taps
+    return removed
+
+
+def _masked_weights(layers: counts.Layers, kept: Kept) -> dict[str, int]:
+    """Count the weights of zeroed filters."""
+    return {
+        name: int((~kept[name, OUT]).sum()) * layer.weight[0].numel() if (name, OUT) in kept else 0
+        for name, layer in layers.items()
+    }
+
+
+def _maskable(layers: counts.Layers, all_groups: list[Group]) -> int:
+    """Count the weights of all filters that make a channel of some group."""
+    making = {site.layer for group in all_groups for site in group.sites if site.side == OUT}
+    return sum(layer.weight.numel() for name, layer in layers.items() if name in making)
+
+
+def _steps_to(target: float, most: int, removed_after: Callable[[int], int]) -> int:
+    """Return the number of steps whose count is nearest to `target`, by bisection."""
+    low, high = 0, most
+    while low < high:  # the least number that reaches the target
+        middle = (low + high) // 2
+        if removed_after(middle) < target:
+            low = middle + 1
+        else:
+            high = middle
+    if low and target - removed_after(low - 1) < removed_after(low) - target:
+        return low - 1
+    return low
+
+
+def _share(order: Sequence[int], sizes: Sequence[int]) -> float:
+    return len(order) / sum(sizes) if sizes else 0.0
