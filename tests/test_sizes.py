@@ -23,6 +23,7 @@ from kdprune.distillation import METHODS
 from kdprune.models import counts
 from kdprune.models.building import side_of
 from kdprune.pruning import METHODS as PRUNINGS
+from kdprune.pruning import application
 from kdprune.sources import folder
 
 SLIM = {"layers": [1, 1, 1, 1], "channels": [8, 8, 16, 16]}
@@ -121,8 +122,12 @@ def test_a_network_knows_its_images(tmp_path):
 
 def test_prunings_follow_a_network_at_its_size():
     large = network(64)
-    for name, prune in PRUNINGS.items():
-        pruned = next(prune(large, [0.5], input_size=side_of(large)))
+    images = torch.randint(0, 256, (8, 3, 70, 70), dtype=torch.uint8, generator=seeded())
+    data = {"train_images": images, "train_labels": torch.arange(8) % 4}
+    data |= {"mean": torch.full((3,), 0.5), "std": torch.full((3,), 0.25)}
+    for name in PRUNINGS:
+        given = {"images": 8} if name == "taylor" else {}
+        pruned = next(application.prune(name, large, [0.5], given, lambda: data))
         assert side_of(pruned.model) == 64, name
         assert pruned.model(torch.zeros(2, 3, 64, 64)).shape == (2, 4)
 

@@ -14,18 +14,19 @@ from torch.nn.functional import cross_entropy
 
 from kdprune.data.augment import normalise, random_crop_flip
 from kdprune.errors import KdpruneError
+from kdprune.models.building import side_of
 
 BATCH = 64  # fixed: squares of batch means depend on it
 PARTS = ("train_images", "train_labels", "mean", "std")  # of a data set; no method sees the others
 
 
 def batches(
-    data: Mapping[str, torch.Tensor] | None, *, images: int
+    data: Mapping[str, torch.Tensor] | None, *, images: int, size: int
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Yield normalised views [B, 3, H, W] of `images` training images, and labels [B].
+    """Yield normalised views [B, 3, size, size] of `images` training images, and labels [B].
 
     `data` has PARTS. Images and views are drawn with fixed seeds, alike on every device, and
-    cropped and flipped as in training; all batches hold BATCH of them, or, where there are fewer,
+    cropped and flipped; all batches hold BATCH of them, or, where there are fewer,
     there is one. Raises KdpruneError where there are no data.
     """
     if data is None:
@@ -39,7 +40,7 @@ def batches(
     whole = max(len(chosen) // BATCH * BATCH, min(BATCH, len(chosen)))
     views = torch.Generator().manual_seed(0)
     for part in chosen[:whole].split(BATCH):
-        drawn = random_crop_flip(pictures[part], views)
+        drawn = random_crop_flip(pictures[part], views, size=size)
         yield normalise(drawn, data["mean"], data["std"]), labels[part]
 
 
@@ -51,7 +52,7 @@ def differentiated(
     It is the same copy each time: read what is needed before the next.
     """
     network = copy.deepcopy(model).eval().requires_grad_(True)
-    for inputs, labels in batches(data, images=images):
+    for inputs, labels in batches(data, images=images, size=side_of(model)):
         network.zero_grad(set_to_none=True)
         with torch.enable_grad():
             cross_entropy(network(inputs).float(), labels).backward()
