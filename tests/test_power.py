@@ -24,7 +24,7 @@ def test_power_is_the_share_of_samples_that_are_significant():
     assert power.power(1, 5.0) == 0
 
 
-@pytest.mark.parametrize("n", [3, 10, 20])
+@pytest.mark.parametrize("n", [2, 3, 10, 20])
 def test_what_n_pairs_tell_needs_n_pairs(n):
     ratio = power.told(n, 0.3)
     assert power.pairs_needed(ratio * 1.0001, 0.3) == n

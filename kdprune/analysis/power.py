@@ -17,7 +17,7 @@ def power(n: int, effect: float, alpha: float = 0.05) -> float:
     if n < 2:
         return 0.0
     shift, limit = abs(effect) * math.sqrt(n), stats.t.ppf(1 - alpha / 2, n - 1)
-    return float(stats.nct.sf(limit, n - 1, shift) + stats.nct.cdf(-limit, n - 1, shift))
+    return float(sum(stats.nct.sf(limit, n - 1, side) for side in (shift, -shift)))
 
 
 def pairs_needed(ratio: float, spread: float, alpha: float = 0.05, wanted: float = POWER) -> int:

@@ -14,8 +14,8 @@ DESCRIPTION = """\
 Tell which pruning is ahead, and how surely, under the conditions of several studies.
 
 A study is a folder with metrics/: this one, or one that was frozen in studies/. Bytes are those of
-the smallest file of each network that the stage `measure` wrote. "tells" is the smallest ratio, or one
-over it, that n pairs of such a spread find in four of five studies.
+the smallest file of each network that the stage `measure` wrote. "tells" is the smallest ratio,
+or one over it, that n pairs of such a spread find in four of five studies.
 """
 EXAMPLE = """\
 examples:
