@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 import torch
-from cli_project import KEY, run_sweep, study
+from cli_project import KEY, WHO, run_sweep, study
 from networks import TINY, dataset, images, tiny
 from torch import nn
 
@@ -17,7 +17,7 @@ from kdprune.errors import KdpruneError
 from kdprune.models import checkpoints, counts
 from kdprune.models.composite import Projector, ReusedClassifier
 from kdprune.pruning import METHODS
-from kdprune.records import write_csv
+from kdprune.records import write_csv, write_json
 from kdprune.sweeps.finetune import FineTune
 from kdprune.sweeps.point import prune_and_tune
 from kdprune.sweeps.sweep import sweep
@@ -180,6 +180,33 @@ def test_a_foreign_network_is_told_from_the_sweeps(tmp_path, values, capsys):
     assert json.loads((out / "certificate.json").read_text())["sweep"]["equal"] is False
     assert main([*command, "--level", "0.25"]) == 0  # a level that was not swept
     assert "no row of this level" in capsys.readouterr().err
+
+
+def test_a_network_as_trained_is_written_as_it_is(tmp_path, values, capsys):
+    folder = study(tmp_path, values)
+    source = folder / "models" / "teachers" / f"{KEY}.safetensors"
+    command = ["export", KEY, "--project", str(folder)]
+    assert main([*command, "--as-trained"]) == 0
+    assert "no row" in capsys.readouterr().err
+    out = folder / "exports" / f"{KEY}-trained"
+    certificate = json.loads((out / "certificate.json").read_text())
+    assert (certificate["reference"], certificate["pruned"]) == ("trained", None)
+    assert certificate["parameters"]["dense"] == certificate["parameters"]["nonzero"]
+    (dense, _), (written, told) = map(checkpoints.load, (source, out / "network.safetensors"))
+    assert all(
+        torch.equal(value, dense.state_dict()[name]) for name, value in written.state_dict().items()
+    )
+    assert ("pruned" in told, len(told["input"]["classes"])) == (False, 10)
+    accuracy = certificate["forms"]["trained"]["test_accuracy"]
+    result = {**WHO, "params": 1, "macs": 1, "val_accuracy": 50, "test_accuracy": accuracy}
+    write_json(folder / "metrics" / "teach" / f"{KEY}.json", result)
+    assert main([*command, "--as-trained"]) == 0
+    assert capsys.readouterr().err == ""
+    write_json(folder / "metrics" / "teach" / f"{KEY}.json", {**result, "test_accuracy": 99.5})
+    assert main([*command, "--as-trained"]) == 0
+    assert "99.50 % in metrics/teach" in capsys.readouterr().err
+    assert main([*command, "--as-trained", "--method", "weight"]) == 2
+    assert "give one of the two" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("earlier", [False, True])

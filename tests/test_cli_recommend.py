@@ -2,15 +2,18 @@
 
 import json
 import math
+import shlex
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from scipy import stats
 
 from kdprune.__main__ import main
+from kdprune.cli import parser
 from kdprune.config.grid import expand
-from kdprune.deployment import recommendation
+from kdprune.deployment import intervals
 from kdprune.records import write_csv, write_json
 
 SMALL = "resnet10_24-resnet10_16-simkd"
@@ -53,12 +56,12 @@ def folder(tmp_path, values):
     return tmp_path
 
 
-def measure(folder, times):
+def measure(folder, times, **more):
     rows = [
         {"dataset": "cifar10", "teacher": BIG}
         | ({} if name == BIG else {"student": "resnet10_16", "distill": "simkd"})
         | {"method": method, "level": level, "batch": batch, "device": "a calculator"}
-        | {"latency_ms_median": time}
+        | {"latency_ms_p25": time, **more}
         for (name, method, level, batch), time in times.items()
     ]
     write_csv(folder / "metrics" / "measure.csv", pd.DataFrame(rows))
@@ -87,11 +90,42 @@ def test_the_best_on_validation_wins_and_the_smaller_of_equals(folder, capsys):
 def test_numbers_come_with_their_interval(folder, capsys):
     winner = ask(folder, capsys, "--max-params", "600")["winner"]
     tests = [90 + spread for spread in SPREAD]
-    low, high = stats.t.interval(0.95, SEEDS - 1, 90, stats.sem(tests))
-    assert (winner["test_low"], winner["test_high"]) == pytest.approx((low, high))
+    seeds = stats.t.interval(0.95, SEEDS - 1, 90, stats.sem(tests))[1] - 90
+    images = stats.binomtest(900, 1000).proportion_ci(method="wilson")  # the embedded test images
+    below, above = (np.hypot(seeds, 100 * abs(end - 0.9)) for end in images)
+    assert (winner["test_low"], winner["test_high"]) == pytest.approx((90 - below, 90 + above))
     assert (winner["seeds"], winner["test_accuracy"]) == (SEEDS, pytest.approx(90))
     assert winner["drop"] == pytest.approx(0.5)
-    assert recommendation.t_interval([5.0]) == (None, None)
+
+
+@pytest.mark.parametrize(("right", "images"), [(0, 30), (30, 30), (7, 10), (555, 1000)])
+def test_the_interval_of_images_is_wilsons(right, images):
+    told = stats.binomtest(right, images).proportion_ci(method="wilson")
+    found = intervals.wilson(100 * right / images, images)
+    assert found == pytest.approx((100 * told.low, 100 * told.high), abs=1e-9)
+    assert intervals.of_a_mean([100 * right / images], images) == pytest.approx(found)
+
+
+def test_intervals_hold_what_tells():
+    assert intervals.t_interval([5.0]) == (None, None)
+    assert intervals.of_a_mean([50.0], None) == (None, None)
+    assert intervals.of_a_mean([50.0, 52.0], None) == pytest.approx(intervals.t_interval([50, 52]))
+    alike = intervals.of_a_mean([50.0] * 100, 25)  # many seeds make up for no images
+    assert alike == pytest.approx(intervals.wilson(50.0, 25))
+    low, high = intervals.of_a_mean([0.5, 99.5], 25)
+    assert (low, high) == (0, 100)
+
+
+def test_the_number_of_images_is_the_manifests_first(folder, capsys):
+    assert ask(folder, capsys)["test_images"] == 1000
+    write_json(folder / "data" / "cifar10" / "manifest.json", {"images": {"test": 40}})
+    answer = ask(folder, capsys)
+    assert answer["test_images"] == 40
+    assert answer["winner"]["test_high"] - answer["winner"]["test_low"] > 20
+    assert main(["recommend", "--project", str(folder)]) == 0
+    assert "on 40 images, n = 3 fine-tuning seeds" in capsys.readouterr().out
+    write_json(folder / "data" / "cifar10" / "manifest.json", {"images": "many"})
+    assert ask(folder, capsys)["test_images"] == 1000
 
 
 def test_drops_are_against_the_best_network_or_its_own_start(folder, capsys):
@@ -120,14 +154,95 @@ def test_latency_is_that_of_the_batch_and_needs_a_measurement(folder, capsys):
     answer = ask(folder, capsys, "--max-latency", "5ms")
     assert answer["within_limits"] == 2  # what was not measured is not within a limit
     assert (answer["winner"]["method"], answer["winner"]["latency_ms"]) == ("channel", 5.0)
-    assert answer["device"] == "a calculator"
+    assert (answer["device"], answer["runtime"]) == ("a calculator", "torch")
     assert main(limit) == 0
-    assert "latency 5 ms at batch 1 on a calculator" in capsys.readouterr().out
+    assert "latency 5 ms at batch 1 in PyTorch on a calculator" in capsys.readouterr().out
     assert ask(folder, capsys, "--max-latency", "0.002s")["winner"]["network"] == SMALL
     answer = ask(folder, capsys, "--max-latency", "5", "--batch", "64")
     assert (answer["within_limits"], answer["winner"]["latency_ms"]) == (1, 1.0)
     assert main([*limit, "--batch", "7"]) == 2
     assert "batches: 1, 64" in capsys.readouterr().err
+
+
+def test_latency_is_that_of_the_runtime_that_exports_are_for(folder, capsys):
+    at = {(BIG, "none", 0.0, 1): 9.0, (BIG, "channel", 0.5, 1): 5.0}
+    measure(folder, at, runtime="torch")
+    slow = pd.read_csv(folder / "metrics" / "measure.csv")
+    measure(folder, {key: time / 4 for key, time in at.items()}, runtime="onnx")
+    both = pd.concat([slow, pd.read_csv(folder / "metrics" / "measure.csv")])
+    write_csv(folder / "metrics" / "measure.csv", both)
+    answer = ask(folder, capsys, "--max-latency", "3ms")
+    assert (answer["runtime"], answer["winner"]["latency_ms"]) == ("onnx", 9 / 4)
+    assert "--format onnx" in answer["winner"]["export"]
+    answer = ask(folder, capsys, "--max-latency", "5ms", "--runtime", "torch")
+    assert (answer["runtime"], answer["winner"]["method"]) == ("torch", "channel")
+    assert main(["recommend", "--project", str(folder), "--max-latency", "3ms"]) == 0
+    assert "2.25 ms at batch 1 in ONNX Runtime on a calculator" in capsys.readouterr().out
+    write_csv(folder / "metrics" / "measure.csv", slow)
+    asked = ["recommend", "--project", str(folder), "--max-latency", "3ms", "--runtime", "onnx"]
+    assert main(asked) == 2
+    assert "it has torch" in capsys.readouterr().err
+    assert main([*asked[:3], "--runtime", "onnx"]) == 0  # no limit asks for a time
+    assert " ms at batch " not in capsys.readouterr().out
+
+
+def test_noise_is_within_no_limit(folder, capsys):
+    measure(folder, {(BIG, "none", 0.0, 1): 1.0, (BIG, "channel", 0.5, 1): 1.0}, steady=False)
+    noisy = pd.read_csv(folder / "metrics" / "measure.csv")
+    measure(folder, {(SMALL, "channel", 0.5, 1): 4.0}, steady=True)
+    write_csv(
+        folder / "metrics" / "measure.csv",
+        pd.concat([noisy, pd.read_csv(folder / "metrics" / "measure.csv")]),
+    )
+    answer = ask(folder, capsys, "--max-latency", "5ms")
+    assert (answer["within_limits"], answer["winner"]["network"]) == (1, SMALL)
+    assert answer["noisy"] == 3  # BIG unpruned, cut, and masked, which takes as long as unpruned
+    asked = ["recommend", "--project", str(folder), "--max-latency"]
+    assert main([*asked, "5ms"]) == 0
+    assert "The times of 3 candidates are noise" in capsys.readouterr().out
+    assert main([*asked, "1ms"]) == 1
+    assert "--max-latency 1 is kept by 0; nearest, 3 ms over" in capsys.readouterr().out
+    write_csv(folder / "metrics" / "measure.csv", noisy)
+    assert main([*asked, "5ms"]) == 1
+    assert "is noise" in capsys.readouterr().out
+    assert main(asked[:3]) == 0  # without a limit they are shown, and marked
+    assert "1 ms at batch 1 in PyTorch on a calculator; this is noise" in capsys.readouterr().out
+
+
+def test_masks_at_any_level_take_the_unpruned_networks_time(folder, capsys):
+    """The measured time of a masked network is another only by noise; it decides nothing."""
+    measure(folder, {(BIG, "none", 0.0, 1): 3.0, (BIG, "weight", 0.5, 1): 99.0})
+    answer = ask(folder, capsys, "--max-params", "505", "--max-latency", "3ms")
+    assert (answer["winner"]["method"], answer["winner"]["latency_ms"]) == ("weight", 3.0)
+
+
+def test_networks_of_one_graph_take_the_lowest_of_their_steady_times(folder, capsys):
+    at = [(SMALL, "none", 0.0, 1), (BIG, "none", 0.0, 1)]
+    rows = []
+    for key, time, steady in ((at[0], 4.0, True), (at[1], 6.0, True), (at[1], 1.0, False)):
+        measure(folder, {key: time}, graph="g1", steady=steady)
+        rows.append(pd.read_csv(folder / "metrics" / "measure.csv"))
+    write_csv(folder / "metrics" / "measure.csv", pd.concat(rows))
+    answer = ask(folder, capsys)
+    assert (answer["winner"]["network"], answer["winner"]["latency_ms"]) == (BIG, 4.0)
+    # on two devices, the slower one counts
+    both = pd.concat([*rows, rows[1].assign(device="an abacus", latency_ms_p25=70.0)])
+    write_csv(folder / "metrics" / "measure.csv", both)
+    answer = ask(folder, capsys)
+    assert answer["winner"]["latency_ms"] == 70.0
+    assert answer["device"] == "a calculator and an abacus"
+
+
+def test_the_export_line_names_the_choice(folder, capsys):
+    asked = ["recommend", "--project", str(folder), "--max-params"]
+    line = f"python -m kdprune export cifar10-{BIG} --method weight --level 0.5 --project {folder}"
+    assert main([*asked, "600"]) == 0
+    assert f"export     {line}\n" in capsys.readouterr().out
+    assert ask(folder, capsys, "--max-params", "600")["winner"]["export"] == line
+    unpruned = ask(folder, capsys)["winner"]["export"]
+    assert "--method channel --level 0 " in unpruned  # the first sweep of the grid
+    given = parser().parse_args(shlex.split(line)[3:])
+    assert (given.network, given.method, given.level) == (f"cifar10-{BIG}", "weight", 0.5)
 
 
 def test_what_fails_is_told_with_the_nearest(folder, capsys):
@@ -235,7 +350,13 @@ def test_a_network_as_trained_is_a_candidate_and_what_drops_count_from(folder, c
     winner, second = answer["winner"], answer["runner_up"]
     assert answer["candidates"] == 7
     assert (winner["method"], winner["seeds"], winner["drop"]) == ("trained", 1, 0.0)
-    assert (winner["test_low"], winner["latency_ms"]) == (None, 2.0)
+    images = stats.binomtest(810, 1000).proportion_ci(method="wilson")
+    assert (winner["test_low"], winner["test_high"]) == pytest.approx(
+        (100 * images.low, 100 * images.high)
+    )
+    assert winner["latency_ms"] == 2.0
+    line = f"cifar10-{BIG} --as-trained --format torch --project {folder}"
+    assert winner["export"].endswith(line)
     assert second["drop"] == pytest.approx(2.0)
     assert ask(folder, capsys, "--max-drop", "1")["within_limits"] == 1
     own = ask(folder, capsys, "--max-drop", "1", "--drop-from", "own")

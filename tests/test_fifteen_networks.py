@@ -178,7 +178,7 @@ def test_channel_removal_meets_the_level_and_equals_masking(network, monkeypatch
     found = groups.find(network)
     monkeypatch.setattr(groups, "find", lambda *_: found)  # seconds: once for both modes
     layers, ranked = counts.prunable(network), [criteria.ranking(network, item) for item in found]
-    order = structured.removal_order([group.size for group in found])
+    order, _ = structured.removal_order([group.size for group in found])
     total = sum(layer.weight.numel() for layer in layers.values())
 
     pruned = next(METHODS["channel"](network, [LEVEL]))

@@ -5,12 +5,18 @@ import os
 import shutil
 import unicodedata
 
+import numpy as np
 import own_data
 import pytest
+from conftest import some
 from own_data import CLASSES, halves
-from test_folder_data import prepared
+from test_folder_data import prepared, with_folder
 
+from kdprune.cli import predict
+from kdprune.config.params import validate
+from kdprune.data.tensors import load_tensors
 from kdprune.errors import KdpruneError
+from kdprune.planning.images import sizes
 from kdprune.sources import folder
 
 
@@ -63,11 +69,17 @@ def twice(root):
     shutil.copytree(root / "train", root / "Train")
 
 
-def val_only(root):
-    for half in ("train", "val"):
-        shutil.copytree(root / "cat", root / half / "cat")
+def two_to_validate_on(root):
+    for half in ("train", "val", "valid"):
+        for name in CLASSES:
+            shutil.copytree(root / name, root / half / name)
+
+
+def wrapped(root):
+    inner = own_data.make(root.parent / "inner", count=5)
     for name in CLASSES:
         shutil.rmtree(root / name)
+    inner.rename(root / "dataset")
 
 
 def training_alone(root):
@@ -116,8 +128,9 @@ def escape(root):
 
 REFUSED = {
     flat_halves: r"mine: train/ holds no folders of classes; put",
-    twice: r"mine: it is unclear which of Train/, train/, test/ to train and to test on",
-    val_only: r"mine: has train/ and val/ and no test/; name val/ test/",
+    twice: r"mine: it is unclear which of Train/, train/ to take; name one train",
+    two_to_validate_on: r"mine: it is unclear which of val/, valid/ to take; name one train",
+    wrapped: r"mine: has one class only \(dataset\); .* is .*mine/dataset the data set\?",
     training_alone: r"mine: has Training/CLASS and no test/CLASS; add test/",
     linked: r"mine/cat: is a link to a folder, behind which DVC",
     linked_within: r"mine/cat/more: is a link to a folder",
@@ -169,7 +182,7 @@ def test_hidden_and_system_folders_are_passed_over_at_every_depth_and_said(tmp_p
             (place / name).write_bytes(b"x")
     (root / "train" / "cat" / "notes.txt").write_text("x")
     shutil.copy(image, root / "train" / "loose.png")
-    shutil.copytree(root / "test", root / "val")
+    shutil.copytree(root / "test", root / "more")
     prepared(root, tmp_path / "second")
     for name in ("manifest.json", "train_images.npy", "test_images.npy"):
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
@@ -181,6 +194,109 @@ def test_hidden_and_system_folders_are_passed_over_at_every_depth_and_said(tmp_p
         "passed over 1 images outside of any class's folder",
         "passed over 1 folders beside those to train and to test on",
     ]
+
+
+def thirds(root, names=("train", "val", "test")):
+    """root/HALF/CLASS of six, two and three images, each image once."""
+    halves(root, train=8)
+    (root / "train").rename(root / "_")
+    for name in CLASSES:
+        files = sorted((root / "_" / name).iterdir())
+        for half, part in ((names[0], files[:6]), (names[1], files[6:])):
+            (root / half / name).mkdir(parents=True)
+            for file in part:
+                file.rename(root / half / name / file.name)
+    shutil.rmtree(root / "_")
+    if names[2] != "test":
+        (root / "test").rename(root / names[2])
+    return root
+
+
+@pytest.mark.parametrize("val", ["val", "Valid", "validation"])
+def test_a_folder_to_validate_on_is_validated_on(tmp_path, val, capsys):
+    root = thirds(tmp_path / "mine", ("train", val, "test"))
+    data = prepared(root, tmp_path / "out")
+    assert capsys.readouterr().err == ""  # nothing is passed over
+    assert np.bincount(data.train_labels).tolist() == [6, 6, 6]
+    assert np.bincount(data.val_labels).tolist() == [2, 2, 2]
+    assert np.bincount(data.test_labels).tolist() == [3, 3, 3]
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["images"] == {"train": 18, "val": 6, "test": 9}
+    pixels = data.train_images.reshape(18, 3, -1).transpose(1, 0, 2).reshape(3, -1) / 255
+    assert data.mean == pytest.approx(pixels.mean(1), abs=1e-6)  # of what is trained on alone
+    tensors = load_tensors(tmp_path / "out", validation=0.5, validation_seed=0)
+    for split in ("train", "val", "test"):  # whatever the share says
+        assert np.array_equal(tensors[f"{split}_images"], getattr(data, f"{split}_images"))
+        assert np.array_equal(tensors[f"{split}_labels"], getattr(data, f"{split}_labels"))
+
+
+def test_validation_images_are_those_of_their_folder_and_sized_like_the_tests(tmp_path):
+    root = thirds(tmp_path / "mine")
+    folder.prepare("mine", root, tmp_path / "out", size=28, crop=0.875, show=False)
+    tensors = load_tensors(tmp_path / "out", validation=0.5, validation_seed=0)
+    assert tensors["train_images"].shape[2:] == (32, 32)
+    assert tensors["val_images"].shape == (6, 3, 28, 28)
+    known = [predict.read(file, 28, 0.875).tolist() for file in sorted(some(root.glob("val/*/*")))]
+    assert sorted(known) == sorted(tensors["val_images"].tolist())
+
+
+def test_train_and_val_alone_are_to_train_and_to_test_on(tmp_path, capsys):
+    root = thirds(tmp_path / "mine")
+    shutil.rmtree(root / "test")
+    data = prepared(root, tmp_path / "out")
+    assert "val/ is tested on, as there is no test/" in capsys.readouterr().err
+    assert (len(data.train_labels), len(data.test_labels), data.val_images) == (18, 6, None)
+    (root / "val").rename(root / "test")
+    folder.prepare("mine", root, tmp_path / "again", show=False)
+    assert (tmp_path / "out" / "manifest.json").read_bytes() == (
+        tmp_path / "again" / "manifest.json"
+    ).read_bytes()
+
+
+def test_one_training_image_suffices_where_validation_has_its_own(tmp_path):
+    root = thirds(tmp_path / "mine")
+    for file in sorted(some(root.glob("train/cat/*")))[1:]:
+        file.unlink()
+    assert np.bincount(prepared(root, tmp_path / "out").train_labels).tolist() == [1, 6, 6]
+    shutil.rmtree(root / "val")
+    with pytest.raises(KdpruneError, match="train/cat: holds 1 images; a class needs 2"):
+        folder.prepare("mine", root, tmp_path / "out", show=False)
+
+
+def test_images_of_two_splits_are_told(tmp_path, capsys):
+    root = thirds(tmp_path / "mine")
+    for number, (half, other) in enumerate((("train", "val"), ("val", "test"))):
+        file = sorted(some((root / half / "cat").iterdir()))[number]
+        shutil.copy(file, root / other / "cat" / f"again{file.name}")
+    prepared(root, tmp_path / "out")
+    told = capsys.readouterr().err
+    assert "1 validation images are training images too" in told
+    assert "1 test images are validation images too" in told
+    assert told.count("too (") == 2
+
+
+@pytest.mark.parametrize("half", ["train", "val", "test"])
+def test_classes_that_differ_between_splits_are_named(tmp_path, half):
+    root = thirds(tmp_path / "mine")
+    for name in ("cow", "dog", "eel", "fox"):
+        shutil.copytree(root / half / "cat", root / half / name)
+    told = f"classes cow, dog, eel, … are in {half}/ but not in "
+    with pytest.raises(KdpruneError, match=told) as caught:
+        folder.prepare("mine", root, tmp_path / "out", show=False)
+    assert "\n" not in str(caught.value)
+    for name in ("cow", "dog", "eel", "fox"):
+        shutil.rmtree(root / half / name)
+    for file in (root / half / "cat").iterdir():
+        file.unlink()
+    with pytest.raises(KdpruneError, match=f"mine/{half}/cat: holds 0 images"):
+        folder.prepare("mine", root, tmp_path / "out", show=False)
+
+
+def test_a_plan_counts_the_validation_images_that_there_are(tmp_path, values):
+    thirds(tmp_path / "mine")
+    folder.prepare("mine", tmp_path / "mine", tmp_path / "data" / "mine", show=False)
+    counted, classes = sizes(validate(with_folder(values)), "mine", tmp_path)
+    assert (counted.train, counted.val, counted.test, classes) == (18, 6, 9, 3)
 
 
 def test_a_class_in_either_form_of_unicode_is_one(tmp_path):

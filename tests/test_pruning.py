@@ -120,7 +120,7 @@ def test_channel_removal_meets_levels_and_equals_masking(family):
     before = copy.deepcopy(model)
     found = groups.find(model)
     ranked = [criteria.ranking(model, group) for group in found]
-    order = structured.removal_order([group.size for group in found])
+    order, _ = structured.removal_order([group.size for group in found])
     layers = counts.prunable(model)
 
     def removed(steps: int) -> int:
@@ -194,7 +194,8 @@ def test_every_group_keeps_a_channel_and_impossible_levels_are_refused():
 
 
 def test_the_order_of_removal_keeps_shares_together():
-    order = structured.removal_order([10, 100])
+    order, stops = structured.removal_order([10, 100])
+    assert stops == list(range(len(order) + 1))
     lost = np.bincount(order[:33], minlength=2)
     assert lost.tolist() == [3, 30]
     assert np.bincount(order).tolist() == [9, 99]  # one of each stays

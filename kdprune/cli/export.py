@@ -53,6 +53,9 @@ def add(commands: argparse._SubParsersAction) -> None:
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--level", type=level, help="share of the weights to remove, 0 to 1")
     where.add_argument("--breakpoint", action="store_true", help="at the breakpoint (default)")
+    where.add_argument(
+        "--as-trained", action="store_true", help="the checkpoint itself, neither pruned nor tuned"
+    )
     parser.add_argument(
         "--format",
         default="safetensors",
@@ -86,7 +89,7 @@ def run(given: argparse.Namespace) -> int:
     """Export; print what was written. Raises KdpruneError for whatever the user can mend."""
     from kdprune.config import params
     from kdprune.deployment import bundle, forms
-    from kdprune.deployment.prepared import prepare
+    from kdprune.deployment.prepared import as_trained, prepare
 
     names = list(dict.fromkeys(part.strip() for part in given.format.split(",")))
     forms.check(names)
@@ -95,18 +98,18 @@ def run(given: argparse.Namespace) -> int:
         raise KdpruneError(f"--method {given.method}: {given.network} names the method {method}")
     if given.out:
         bundle.check_target(given.out)
-    made = prepare(
-        checkpoint,
-        folder=given.project,
-        data=given.data,
-        method=given.method or method or "channel",
-        level=given.level,
-        seed=SEED,
-        settings=params.load(given.project / "params.yaml"),
-    )
-    how = made.metadata["pruned"]
-    name = f"{made.key}-{how['method']}-{how['level']:g}"
-    out = given.out or given.project / "exports" / name
+    if given.as_trained and given.method:
+        raise KdpruneError("--as-trained: prunes by no --method; give one of the two")
+    study = {"folder": given.project, "data": given.data}
+    study["settings"] = params.load(given.project / "params.yaml")
+    if given.as_trained:
+        made, name = as_trained(checkpoint, **study), "trained"
+    else:
+        method = given.method or method or "channel"
+        made = prepare(checkpoint, method=method, level=given.level, seed=SEED, **study)
+        how = made.metadata["pruned"]
+        name = f"{how['method']}-{how['level']:g}"
+    out = given.out or given.project / "exports" / f"{made.key}-{name}"
     report(out, bundle.write(made, out, names), names)
     return 0
 
@@ -129,11 +132,11 @@ def report(out: Path, certificate: dict[str, Any], names: list[str]) -> None:
     print("  certificate.json")
     sweep = certificate["sweep"]
     if sweep is None:
-        print("kdprune: note: the sweep has no row of this level to compare with", file=sys.stderr)
+        print("kdprune: note: the study has no row of this level to compare with", file=sys.stderr)
     elif not sweep["equal"]:
         print(
             f"kdprune: warning: test {accuracy:.2f} % here, {sweep['test_accuracy']:.2f} % in "
-            f"{sweep['file']}: the checkpoint, the images, the parameters or the machine are not "
-            "the sweep's; `dvc status` tells which files changed",
+            f"{sweep['file']}: the checkpoint, the images, the parameters or the machine are "
+            "others; `dvc status` tells which files changed",
             file=sys.stderr,
         )

@@ -7,10 +7,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kdprune.cli.candidates import export, missed, name, numbers
+from kdprune.cli.quantities import milliseconds, params, points
+from kdprune.study.latencies import AGAIN, PREFERRED
 from kdprune.terminal import printable
 
 if TYPE_CHECKING:
     from kdprune.deployment.recommendation import Candidate, Shortfall
+    from kdprune.study.latencies import Latencies
 
 DESCRIPTION = """\
 Choose a network, a pruning method and a level that fit your limits, without training anything.
@@ -18,17 +22,19 @@ Choose a network, a pruning method and a level that fit your limits, without tra
 Every level of every sweep of the study (metrics/sweeps, as the grid in params.yaml names them) is
 a candidate, and so is every network as it was trained. Of those within all limits, the one with
 the highest validation accuracy is chosen, and the smaller one of equals. Test accuracy is never
-used to choose. It is reported with its 95 % interval (Student's t) over the fine-tuning seeds
-alone: neither the one training of the network nor the choice of images is in it.
+used to choose. It is reported with a 95 % interval that holds the sampling of the test images
+(binomial) and the fine-tuning seeds; that the network was trained once is not in it.
 """
 EXAMPLE = """\
 limits:
   --max-params   weights that are left: not removed, and not zeroed
   --max-drop     points of validation accuracy below the best unpruned network of the data set, as
                  trained or at level 0; with --drop-from own, below the same network unpruned
-  --max-latency  median of metrics/measure.csv, at --batch images; 5ms, 800us, or 0.01s. Only the
-                 networks at their breakpoints, and unpruned, were timed, on the device that the
-                 answer names; `dvc repro --force --single-item measure` times them on yours
+  --max-latency  lower quartile of metrics/measure.csv, at --batch images; 5ms, 800us, or 0.01s. Of
+                 networks that channels were cut from, those at their breakpoints were timed; a
+                 masked one takes as long as itself unpruned. A time whose quartiles lie more than
+                 half its median apart is noise, and within no limit. The answer names the runtime
+                 and the device; `dvc repro --force --single-item measure` times them on yours
 
 examples:
   kdprune recommend --max-params 200k --max-drop 10
@@ -53,6 +59,11 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--drop-from", choices=("best", "own"), default="best")
     parser.add_argument("--dataset", help="needed where the study has several")
     parser.add_argument("--batch", type=int, default=1, help="images at a time, for latency")
+    parser.add_argument(
+        "--runtime",
+        choices=PREFERRED,
+        help="what runs the network, for latency (default: onnx where it was measured, else torch)",
+    )
     parser.add_argument("--json", action="store_true", help="as JSON, for programs")
     parser.add_argument(
         "--project", type=Path, default=Path(), metavar="DIR", help="the study's folder"
@@ -60,125 +71,84 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=run)
 
 
-def _scaled(text: str, units: dict[str, float], kind: str) -> float:
-    lowered = text.strip().lower()
-    unit = next((one for one in sorted(units, key=len, reverse=True) if lowered.endswith(one)), "")
-    try:
-        value = float(lowered.removesuffix(unit)) * units.get(unit, 1)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value >= 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is no {kind}")
-    return value
-
-
-def params(text: str) -> float:
-    """Read a number of parameters: 50000, 200k, 2M."""
-    return _scaled(text, {"k": 1e3, "m": 1e6, "b": 1e9}, "number of parameters; write 200k or 2M")
-
-
-def points(text: str) -> float:
-    """Read percentage points: 1.0."""
-    return _scaled(text, {}, "number of points; write 1.0")
-
-
-def milliseconds(text: str) -> float:
-    """Read a time as milliseconds: 5ms, 800us, 0.01s, or a plain number of milliseconds."""
-    return _scaled(text, {"us": 1e-3, "ms": 1, "s": 1e3}, "time; write 5ms")
-
-
 def run(given: argparse.Namespace) -> int:
     """Print the answer; return 0, or 1 where nothing is within the limits."""
     from kdprune.deployment import recommendation
     from kdprune.study import rows
+    from kdprune.study.latencies import latencies
+    from kdprune.study.sampled import test_images
 
     dataset, sweeps = rows.sweeps(given.project, given.dataset)
-    names = {name: getattr(given, name) for name in recommendation.LIMITS}
-    limits = {name: value for name, value in names.items() if value is not None}
-    latencies, device = rows.latencies(
-        given.project, dataset, batch=given.batch, needed="max_latency" in limits
+    asked = {limit: getattr(given, limit) for limit in recommendation.LIMITS}
+    limits = {limit: value for limit, value in asked.items() if value is not None}
+    measured = latencies(
+        given.project,
+        dataset,
+        batch=given.batch,
+        runtime=given.runtime,
+        needed="max_latency" in limits,
     )
-    curves = [*sweeps, *rows.checkpoints(given.project, dataset)]
-    candidates = recommendation.candidates(curves, latencies=latencies, drop_from=given.drop_from)
+    candidates = recommendation.candidates(
+        [*sweeps, *rows.checkpoints(given.project, dataset)],
+        latencies=measured.times,
+        test_images=(images := test_images(given.project, dataset)),
+        drop_from=given.drop_from,
+    )
     kept = recommendation.ranked(candidates, limits)
-    missed = [] if kept else recommendation.shortfalls(candidates, limits)
+    short = [] if kept else recommendation.shortfalls(candidates, limits)
+    noisy = sum(one.steady is False for one in candidates) if "max_latency" in limits else 0
     if given.json:
-        print(json.dumps(_json(given, dataset, limits, device, candidates, kept, missed), indent=2))
+        answer = _json(given, dataset, limits, measured, candidates, kept, short)
+        print(json.dumps({**answer, "test_images": images, "noisy": noisy}, indent=2))
         return 0 if kept else 1
     if not kept:
         print(f"None of {len(candidates)} candidates on {dataset} is within the limits.")
-        for item in missed:
-            print(_missed(item))
-        return 1
-    print(f"{len(kept)} of {len(candidates)} candidates on {dataset} are within the limits.")
+        for item in short:
+            print(missed(item))
+    else:
+        print(f"{len(kept)} of {len(candidates)} candidates on {dataset} are within the limits.")
     for title, one in zip(("winner", "runner-up"), kept, strict=False):
-        print(f"\n{title:10} {_name(one)}")
-        for line in _numbers(one, given.drop_from, f"at batch {given.batch} on {device}"):
+        print(f"\n{title:10} {name(one)}")
+        for line in numbers(one, given.drop_from, given.batch, images, measured):
             print(f"           {printable(line)}")
-    return 0
-
-
-def _name(one: "Candidate") -> str:
-    unpruned = {"trained": "as trained", "none": "unpruned, tuned as the pruned are"}
-    how = unpruned.get(one.method, f"{one.method} pruning at level {one.level:g}")
-    return f"{one.network} ({one.role}), {how}"
-
-
-def _numbers(one: "Candidate", drop_from: str, measured: str) -> list[str]:
-    against = "the best unpruned network" if drop_from == "best" else "itself unpruned"
-    side = "below" if one.drop >= 0 else "above"
-    spread = "" if one.test_low is None else f" [{one.test_low:.2f}, {one.test_high:.2f}]"
-    repeats = "trained once" if one.method == "trained" else f"n = {one.seeds} fine-tuning seeds"
-    stored = f", {one.stored_params:,} stored" if one.masked else ""
-    lines = [
-        f"{one.params:,} parameters{stored}; {one.macs:,} multiply-adds",
-        f"validation {one.val_accuracy:.2f} %, {abs(one.drop):.2f} points {side} {against}",
-        f"test {one.test_accuracy:.2f} %{spread}, {repeats}",
-    ]
-    if one.latency_ms is not None:
-        lines.append(f"latency {one.latency_ms:.3g} ms {measured}")
-    if one.masked:
-        lines.append("masked, not smaller: zeroed weights make a network no faster")
-    return lines
-
-
-UNITS = {"max_params": "parameters", "max_drop": "points", "max_latency": "ms"}
-
-
-def _missed(item: "Shortfall") -> str:
-    option, unit = f"--{item.limit.replace('_', '-')}", UNITS[item.limit]
-    if math.isinf(item.excess):
-        return f"  {option}: no latency is known of {_name(item.nearest)}"
-    gap = f"{item.excess:,.0f}" if item.limit == "max_params" else f"{item.excess:.3g}"
-    rest = "it keeps the other limits" if not item.others else "it misses another limit too"
-    return (
-        f"  {option} {item.allowed:,g} is kept by {item.alone}; nearest, {gap} {unit} over: "
-        f"{_name(item.nearest)} ({rest})"
-    )
+    if kept:
+        print(f"\nexport     {printable(export(kept[0], given.project, measured.runtime))}")
+    if noisy:
+        print(f"\nThe times of {noisy} candidates are noise, and within no limit; time them again,")
+        print(f"while nothing else runs: {AGAIN.strip('`')}")
+    return 0 if kept else 1
 
 
 def _json(
     given: argparse.Namespace,
     dataset: str,
     limits: dict[str, float],
-    device: str | None,
+    measured: "Latencies",
     candidates: list["Candidate"],
     kept: list["Candidate"],
-    missed: list["Shortfall"],
+    short: list["Shortfall"],
 ) -> dict[str, Any]:
-    described = [{**asdict(one), "masked": one.masked} for one in kept[:2]] + [None, None]
+    described = [
+        {
+            **asdict(one),
+            "masked": one.masked,
+            "export": export(one, given.project, measured.runtime),
+        }
+        for one in kept[:2]
+    ] + [None, None]
     return {
         "dataset": dataset,
         "limits": limits,
         "drop_from": given.drop_from,
         "batch": given.batch,
-        "device": device,
+        "runtime": measured.runtime,
+        "device": measured.devices,
         "candidates": len(candidates),
         "within_limits": len(kept),
         "winner": described[0],
         "runner_up": described[1],
         "shortfalls": [
             {**asdict(item), "excess": None if math.isinf(item.excess) else item.excess}
-            for item in missed
+            for item in short
         ],
     }

@@ -6,14 +6,17 @@ encoding of a source can change what follows. `kdprune.sources.writing` brings i
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from kdprune.errors import KdpruneError
 
 Split = tuple[np.ndarray, np.ndarray]  # images uint8 [N, side, side, 3], labels [N]
+SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Images:
 
     `mean` and `std` [3] are those of the training images, for values in 0..1. Networks see `size`
     of the `side` pixels: `views` (data.augment) of training images, the middle of others.
+    `val_images` and `val_labels` are there where the data set brings validation images of its own.
     """
 
     train_images: np.ndarray
@@ -48,6 +52,8 @@ class Images:
     std: tuple[float, ...]
     size: int
     views: str
+    val_images: np.ndarray | None = None
+    val_labels: np.ndarray | None = None
 
 
 CIFAR10_CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
@@ -101,6 +107,11 @@ EMBEDDED = Spec(
 )
 
 
+def splits(manifest: Mapping[str, Any]) -> list[str]:
+    """Return the splits that a data set has; "val" only where it brings one of its own."""
+    return [split for split in SPLITS if split != "val" or "val" in manifest["images"]]
+
+
 def load(folder: str | Path) -> Images:
     """Load what `write` wrote. Raises KdpruneError for missing, damaged or foreign files."""
     folder = Path(folder)
@@ -108,11 +119,11 @@ def load(folder: str | Path) -> Images:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         arrays = {
             f"{split}_{part}": np.load(folder / f"{split}_{part}.npy", allow_pickle=False)
-            for split in ("train", "test")
+            for split in splits(manifest)
             for part in ("images", "labels")
         }
         size, side, views = (manifest[key] for key in ("size", "side", "views"))
-        for split in ("train", "test"):
+        for split in splits(manifest):
             count = manifest["images"][split]
             images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
             if images.dtype != np.uint8 or images.shape != (count, 3, side, side):

@@ -14,16 +14,22 @@ def load_tensors(
 ) -> dict[str, torch.Tensor]:
     """Return train, val and test images and labels, mean and std, as `sweep` takes them.
 
-    Training images are whole; of the others it is the middle that networks are shown.
-    Raises KdpruneError for missing or damaged files.
+    Where the data set brings no validation images of its own, the share `validation` of the
+    training images becomes them. Training images are whole; of the others it is the middle that
+    networks are shown. Raises KdpruneError for missing or damaged files.
     """
     images = load(folder)
-    train, val = stratified_split(images.train_labels, validation, validation_seed)
+    whole = images.train_images, images.train_labels
+    if images.val_images is not None and images.val_labels is not None:
+        train, val = whole, (images.val_images, images.val_labels)
+    else:
+        rest, held = stratified_split(images.train_labels, validation, validation_seed)
+        train, val = ((whole[0][rows], whole[1][rows]) for rows in (rest, held))
     arrays = {
-        "train_images": images.train_images[train],
-        "train_labels": images.train_labels[train],
-        "val_images": images.train_images[val],
-        "val_labels": images.train_labels[val],
+        "train_images": train[0],
+        "train_labels": train[1],
+        "val_images": val[0],
+        "val_labels": val[1],
         "test_images": images.test_images,
         "test_labels": images.test_labels,
     }

@@ -49,8 +49,8 @@ def write(made: Prepared, out: Path, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _certificate(made: Prepared, folder: Path, names: Sequence[str]) -> dict[str, Any]:
-    source, how = certificate.file_facts(made.checkpoint), made.metadata["pruned"]
-    reference = "removed" if how["removed"] else "masked"
+    source, how = certificate.file_facts(made.checkpoint), made.metadata.get("pruned")
+    reference = "trained" if how is None else "removed" if how["removed"] else "masked"
     compared = _compared(made, folder, names, reference)
     accuracy = compared[reference]["test_accuracy"]
     sweep = made.sweep

@@ -32,11 +32,15 @@ def check(names: Sequence[str]) -> None:
     for name in names:
         if name not in FILES:
             raise KdpruneError(f"--format {name}: is unknown; {nearest(name, FILES)}")
-        missing = [one for one in NEEDS.get(name, ()) if importlib.util.find_spec(one) is None]
-        if missing:
+        if absent := missing(name):
             raise KdpruneError(
-                f"--format {name}: needs {' and '.join(missing)}; pip install {' '.join(missing)}"
+                f"--format {name}: needs {' and '.join(absent)}; pip install {' '.join(absent)}"
             )
+
+
+def missing(name: str) -> list[str]:
+    """Return the packages that a form needs and that are not installed."""
+    return [one for one in NEEDS.get(name, ()) if importlib.util.find_spec(one) is None]
 
 
 def write_safetensors(path: Path, model: nn.Module, metadata: Mapping[str, Any]) -> None:
@@ -49,7 +53,7 @@ def write_torch(path: Path, model: nn.Module, metadata: Mapping[str, Any]) -> No
 
     Its file `DESCRIBED` within holds, as JSON, how images are prepared and what the classes are.
     """
-    with _quiet("torch"):
+    with quiet("torch"):
         program = torch.export.export(model, (_example(metadata),), dynamic_shapes=(_any_batch(),))
         for module in program.graph_module.modules():
             for node in module.graph.nodes if isinstance(module, torch.fx.GraphModule) else ():
@@ -62,7 +66,7 @@ def write_onnx(path: Path, model: nn.Module, metadata: Mapping[str, Any]) -> Non
 
     Its metadata hold how images are prepared and what the classes are, each entry as JSON.
     """
-    with _quiet("onnx"):
+    with quiet("onnx"):
         torch.onnx.export(
             model,
             (_example(metadata),),
@@ -112,12 +116,18 @@ def read_torch(path: Path) -> Run:
 
 def read_onnx(path: Path) -> Run:
     """Open a session of ONNX Runtime on the CPU."""
+    opened = session(path)
+    return lambda images: torch.from_numpy(opened.run([OUTPUT], {INPUT: images.numpy()})[0])
+
+
+def session(path: Path, *, threads: int = 0) -> Any:
+    """Return a session of ONNX Runtime on the CPU; of 0 `threads`, it takes all cores."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    return lambda images: torch.from_numpy(session.run([OUTPUT], {INPUT: images.numpy()})[0])
+    options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 WRITERS = {"safetensors": write_safetensors, "torch": write_torch, "onnx": write_onnx}
@@ -142,7 +152,7 @@ def _any_batch() -> dict[int, Any]:
 
 
 @contextmanager
-def _quiet(form: str) -> Iterator[None]:
+def quiet(form: str) -> Iterator[None]:
     """Silence the exporters' notes; turn what they raise, of many classes, into one line."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)

@@ -5,24 +5,22 @@ same: only a sparse or a compressed file gets smaller. Removed channels make eve
 """
 
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 import zstandard
 from safetensors.torch import save as serialise
 from torch import nn
 
-from kdprune.device import device_name
+from kdprune.deployment.latency import latency
+from kdprune.deployment.runtimes import RUNTIMES, at_hand, graph
+from kdprune.errors import KdpruneError, tell
 from kdprune.models import counts
-from kdprune.models.building import side_of
 from kdprune.pruning.pruned import Masks, Pruned
 
 BATCHES = (1, 256)
 ZSTD_LEVEL = 10  # a tenth better than the default on masked weights; 19 adds little, and is slow
-WARM_UP = 3  # turns that are not counted: kernels are chosen and memory is fetched in them
 FLOAT, POINTER = 4, 4  # bytes of a weight, and of a CSR row pointer
 
 
@@ -72,75 +70,53 @@ def _csr(rows: int, columns: int, kept: int) -> int:
     return POINTER * (rows + 1) + (index + FLOAT) * kept
 
 
-@torch.inference_mode()
-def latency(
-    models: Sequence[nn.Module],
-    batch: int,
-    *,
-    repeats: int = 200,
-    least: int = 10,
-    seconds: float = 1.0,
-) -> list[dict[str, float]]:
-    """Time the forward pass of each of `models` on the same `batch` of normal random images.
-
-    The networks take turns, so that whatever else the machine does troubles all of them alike; who
-    begins changes from turn to turn. In a turn a network first runs on one image, which brings its
-    weights back into the caches, and is then timed, the device's queue empty before and after.
-    Turns end after `repeats`, or once there are `least` of them and `seconds` have passed. All
-    models are in evaluation mode on one device. Returns per network latency_ms_median,
-    latency_ms_p25 and latency_ms_p75 (milliseconds for the whole batch), and repeats, the number
-    of timed runs.
-    """
-    place = next(models[0].parameters()).device
-    generator = torch.Generator().manual_seed(0)
-    side = side_of(models[0])
-    images = torch.randn(batch, 3, side, side, generator=generator).to(place)
-    images = images.contiguous(memory_format=torch.channels_last)  # as training.loop
-    times: list[list[float]] = [[] for _ in models]
-    end = math.inf
-    for turn in range(WARM_UP + repeats):
-        if turn == WARM_UP:
-            end = time.perf_counter() + seconds
-        if turn >= WARM_UP + least and time.perf_counter() >= end:
-            break
-        for at in range(len(models)):
-            chosen = (turn + at) % len(models)
-            models[chosen](images[:1])
-            times[chosen].append(_milliseconds(models[chosen], images))
-    return [_quartiles(series[WARM_UP:]) for series in times]
-
-
-def _milliseconds(model: nn.Module, images: torch.Tensor) -> float:
-    wait = torch.accelerator.synchronize if images.device.type != "cpu" else lambda: None
-    wait()
-    start = time.perf_counter()
-    model(images)
-    wait()
-    return 1e3 * (time.perf_counter() - start)
-
-
-def _quartiles(times: Sequence[float]) -> dict[str, float]:
-    low, middle, high = np.percentile(times, [25, 50, 75]).tolist()
-    named = {"latency_ms_median": middle, "latency_ms_p25": low, "latency_ms_p75": high}
-    return {**named, "repeats": len(times)}
-
-
 def compare(
-    variants: Mapping[str, Pruned], batches: Sequence[int] = BATCHES, **settings: Any
+    variants: Mapping[str, Pruned],
+    batches: Sequence[int] = BATCHES,
+    runtimes: Sequence[str] | None = None,
+    **settings: Any,
 ) -> list[dict[str, Any]]:
     """Measure one network and its pruned variants, by name, beside each other.
 
-    Returns a row per variant and batch: method (the variant's name), level, batch, device, threads
-    (of the CPU), and the figures of `sizes` and of `latency`, whose `settings` may be given.
+    Variants of one graph (a mask changes none) are timed once and share the time. `runtimes` None
+    stands for all that are installed; one that cannot run the networks is told of and left out.
+    Returns a row per variant, runtime and batch: method (the variant's name), level, graph,
+    runtime, batch, device, threads (of the CPU), and the figures of `sizes` and of
+    `latency.latency`, whose `settings` may be given.
     """
     pruned = list(variants.values())
-    models = [item.model.eval() for item in pruned]
-    place = next(models[0].parameters()).device
-    where = {"device": device_name(place), "threads": torch.get_num_threads()}
+    for item in pruned:
+        item.model.eval()
+    graphs = [graph(item.model) for item in pruned]
+    apart: dict[str, nn.Module] = {}
+    for name, item in zip(graphs, pruned, strict=True):
+        apart.setdefault(name, item.model)
     stored = [sizes(item.model, item.masks) for item in pruned]
-    timed = {batch: latency(models, batch, **settings) for batch in batches}
+    timed = {
+        (runtime, batch): figures
+        for runtime in (at_hand() if runtimes is None else runtimes)
+        for batch, figures in _timed(runtime, apart, batches, settings).items()
+    }
     return [
-        {"method": name, "level": item.level, "batch": batch, **where, **stored[at], **times[at]}
+        {"method": name, "level": item.level, "graph": graphs[at], "runtime": runtime}
+        | {"batch": batch, **figures[""], **stored[at], **figures[graphs[at]]}
         for at, (name, item) in enumerate(variants.items())
-        for batch, times in timed.items()
+        for (runtime, batch), figures in timed.items()
     ]
+
+
+def _timed(
+    runtime: str, apart: Mapping[str, nn.Module], batches: Sequence[int], settings: dict[str, Any]
+) -> dict[int, dict[str, dict[str, Any]]]:
+    """Return by batch the times of each graph, and under "" where they were taken."""
+    try:
+        opened = RUNTIMES[runtime](list(apart.values()))
+    except KdpruneError as error:
+        tell(f"measure: {error}; it is not timed in {runtime}")
+        return {}
+    where = {"device": opened.device, "threads": torch.get_num_threads()}
+    timed = {}
+    for batch in batches:
+        times = latency(opened.calls, opened.images(batch), wait=opened.wait, **settings)
+        timed[batch] = {"": where, **dict(zip(apart, times, strict=True))}
+    return timed

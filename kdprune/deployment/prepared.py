@@ -62,17 +62,12 @@ def prepare(
     own = settings.prune.finetune.objectives
     if pruning not in settings.prune.hyperparameters or learned_by not in ("", *own):
         raise KdpruneError(f"--method {method}: is unknown; {nearest(method, METHODS)}")
-    before, _ = checkpoints.header(checkpoint)
-    if "pruned" in before:
-        raise KdpruneError(f"{checkpoint}: is pruned already; name the checkpoint it came from")
-    who = networks.identity(before, checkpoint)
+    before, who = _before(checkpoint)
     at_breakpoint = level is None
     if level is None:
         level = rows.breakpoint_level(folder, who, method)
     place = data or folder / "data" / who["dataset"]
-    inputs = networks.preprocessing(place, classes=before["network"]["classes"])
-    split = settings.data.model_dump(include={"validation", "validation_seed"})
-    tensors = load_tensors(place, **split)
+    inputs, tensors = _images(place, before, settings)
     how = settings.prune.model_dump(include={"finetune", "batchnorm"}, exclude_none=True)
     how["finetune"]["objective"] = tuning.objective(settings, method)
     how |= {"method": pruning, "hyperparameters": dict(settings.prune.hyperparameters[pruning])}
@@ -92,13 +87,48 @@ def prepare(
         key=networks.key(who),
         checkpoint=checkpoint,
         source=_within(checkpoint, folder),
-        metadata={**before, "pruned": how, "input": {**INPUT, **inputs}},
+        metadata={**before, "pruned": how, "input": inputs},
         dense=dense,
         pruned=pruned,
         twin=masked_twin(dense, pruned) if how["removed"] and pruned.kept else None,
         data={name: value.cpu() for name, value in tensors.items()},
         sweep=rows.swept(folder, who, method, level=level, seed=seed),
     )
+
+
+def as_trained(checkpoint: Path, *, folder: Path, data: Path | None, settings: Params) -> Prepared:
+    """Take `checkpoint` as it is: neither pruned nor tuned. Raises KdpruneError as `prepare`."""
+    before, who = _before(checkpoint)
+    inputs, tensors = _images(data or folder / "data" / who["dataset"], before, settings)
+    dense, _ = checkpoints.load(checkpoint)
+    return Prepared(
+        key=networks.key(who),
+        checkpoint=checkpoint,
+        source=_within(checkpoint, folder),
+        metadata={**before, "input": inputs},
+        dense=dense,
+        pruned=Pruned(0.0, 0.0, 0.0, dense),
+        twin=None,
+        data={name: value.cpu() for name, value in tensors.items()},
+        sweep=rows.trained(folder, who),
+    )
+
+
+def _before(checkpoint: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return a checkpoint's metadata and who it is. Raises KdpruneError for one that is pruned."""
+    before, _ = checkpoints.header(checkpoint)
+    if "pruned" in before:
+        raise KdpruneError(f"{checkpoint}: is pruned already; name the checkpoint it came from")
+    return before, networks.identity(before, checkpoint)
+
+
+def _images(
+    place: Path, before: Mapping[str, Any], settings: Params
+) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """Return how a network's images are prepared, and the images, as the study split them."""
+    inputs = networks.preprocessing(place, classes=before["network"]["classes"])
+    split = settings.data.model_dump(include={"validation", "validation_seed"})
+    return {**INPUT, **inputs}, load_tensors(place, **split)
 
 
 def _pruned(

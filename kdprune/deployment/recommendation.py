@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from scipy.special import stdtrit
+from kdprune.deployment.intervals import of_a_mean
+from kdprune.study.latencies import Key, Latency
 
 TRAINED, UNPRUNED = "trained", "none"  # the checkpoint; level 0, which is tuned like other levels
-CONFIDENCE = 0.95
 SLACK = 1e-9  # points; differences below are rounding
 LIMITS = ("max_params", "max_drop", "max_latency")
 
@@ -24,8 +24,10 @@ class Candidate:
     """A network at a level: counts, and percentages averaged over `seeds` fine-tuning seeds.
 
     `params` counts the weights that are not zeroed, `stored_params` those in the file. `drop` is
-    in points of validation accuracy. `test_low` and `test_high` end the t interval of the mean
-    (None with one seed). `latency_ms` is None where nothing was measured.
+    in points of validation accuracy. `test_low` and `test_high` end the interval that holds the
+    sampling of the test images and the seeds (kdprune.deployment.intervals; None where neither
+    tells). `latency_ms` is None where nothing was measured, and `steady` False where it is noise.
+    `swept` is the method of the sweep that has this level: what `kdprune export` is told.
     """
 
     dataset: str
@@ -43,6 +45,8 @@ class Candidate:
     seeds: int
     drop: float
     latency_ms: float | None
+    steady: bool | None
+    swept: str
 
     @property
     def masked(self) -> bool:
@@ -69,16 +73,18 @@ class Shortfall:
 def candidates(
     sweeps: Iterable[Sequence[Mapping[str, Any]]],
     *,
-    latencies: Mapping[tuple[str, str, float], float],
+    latencies: Mapping[Key, Latency],
+    test_images: int | None = None,
     drop_from: str = "best",
 ) -> list[Candidate]:
     """Return every network at every level of `sweeps`, each the rows of one curve of one data set.
 
     A checkpoint, as it was trained, is a curve of one row, of level 0 and method "trained".
-    `latencies`: milliseconds by (network, method, level). `drop_from` "best": drops are against
-    the unpruned network with the highest validation accuracy, as trained or tuned; "own": against
-    the better of the two of the same network. Level 0 of several methods is one candidate, of
-    method "none".
+    `latencies`: times by (network, method, level); a network whose weights are masked has that of
+    itself unpruned. `test_images`: how many each accuracy was read off. `drop_from` "best": drops
+    are against the unpruned network with the highest validation accuracy, as trained or tuned;
+    "own": against the better of the two of the same network. Level 0 of several methods is one
+    candidate, of method "none".
     """
     points: dict[tuple, list[Mapping[str, Any]]] = {}
     for rows in sweeps:
@@ -92,33 +98,35 @@ def candidates(
         if not level:
             dense[name] = max(dense.get(name, 0.0), _mean(members, "val_accuracy"))
     start = dense if drop_from == "own" else dict.fromkeys(dense, max(dense.values()))
+    whole = {name: rows[0]["params"] for (name, _, level), rows in points.items() if not level}
     return [
-        _candidate(members, method, level, start[name], _latency(latencies, name, method, level))
+        _candidate(
+            members,
+            method,
+            start[name],
+            (members[0]["params"] == whole[name] and latencies.get((name, UNPRUNED, 0.0)))
+            or latencies.get((name, method, level)),
+            test_images,
+        )
         for (name, method, level), members in points.items()
     ]
-
-
-def _latency(
-    latencies: Mapping[tuple[str, str, float], float], name: str, method: str, level: float
-) -> float | None:
-    return latencies.get((name, UNPRUNED if method == TRAINED else method, level))
 
 
 def _candidate(
     rows: Sequence[Mapping[str, Any]],
     method: str,
-    level: float,
     start: float,
-    latency: float | None,
+    latency: Latency | None,
+    test_images: int | None,
 ) -> Candidate:
     first, tests = rows[0], [row["test_accuracy"] for row in rows]
-    low, high = t_interval(tests)
+    low, high = of_a_mean(tests, test_images)
     return Candidate(
         dataset=first["dataset"],
         network=first["network"],
         role=first["role"],
         method=method,
-        level=level,
+        level=first["level"],
         params=int(first["nonzero_params"]),
         stored_params=int(first["params"]),
         macs=int(first["macs"]),
@@ -128,25 +136,21 @@ def _candidate(
         test_high=high,
         seeds=len(rows),
         drop=start - _mean(rows, "val_accuracy"),
-        latency_ms=latency,
+        latency_ms=None if latency is None else latency.milliseconds,
+        steady=None if latency is None else latency.steady,
+        swept=first["method"],
     )
 
 
-def t_interval(values: Sequence[float]) -> tuple[float | None, float | None]:
-    """Return Student's interval of the mean at CONFIDENCE; (None, None) with fewer than two."""
-    if len(values) < 2:
-        return None, None
-    mean, error = statistics.fmean(values), statistics.stdev(values) / math.sqrt(len(values))
-    reach = float(stdtrit(len(values) - 1, (1 + CONFIDENCE) / 2)) * error
-    return mean - reach, mean + reach
-
-
 def excess(candidate: Candidate, limit: str, allowed: float) -> float:
-    """Return by how much a candidate exceeds a limit, 0 where it keeps it; infinite if unknown."""
+    """Return by how much a candidate exceeds a limit, 0 where it keeps it.
+
+    Infinite if unknown: a latency that was not measured, or that is noise.
+    """
     values = {
         "max_params": candidate.params,
         "max_drop": candidate.drop,
-        "max_latency": candidate.latency_ms,
+        "max_latency": candidate.latency_ms if candidate.steady else None,
     }
     value = values[limit]
     if value is None:

@@ -27,6 +27,9 @@ def sizes(params: Params, dataset: str, project: Path) -> tuple[Images, int]:
             raise KdpruneError(
                 f"{path}: does not tell how many images {dataset} has; run `dvc repro download`"
             ) from None
-    train, val = cost.split(counts["train"], classes, params.data.validation)
+    if "val" in counts:
+        train, val = counts["train"], counts["val"]
+    else:
+        train, val = cost.split(counts["train"], classes, params.data.validation)
     side = 32 if dataset in DATASETS else params.data.size
     return Images(train, val, counts["test"], side), classes

@@ -163,8 +163,9 @@ def _step(task: nn.Module, params: Params, method: str, images: Images, classes:
 
 
 def _cut(network: nn.Module, method: str, params: Params, classes: int) -> None:
-    """Prune a network to the highest level, on noise for images, and run it."""
-    levels, given = params.prune.levels[-1:], params.prune.hyperparameters[method]
+    """Prune a network to the highest level (rounded: to all), on noise for images, and run it."""
+    given = params.prune.hyperparameters[method]
+    levels = params.prune.levels[-1 if given.get("round_to", 1) == 1 else 0 :]
     if method in BY_SHAPES and given.get("criterion", "l1") == "l1":
         network = _without_values(network)
     noise = torch.randint(256, (STEP, 3, *2 * [side_of(network)]), dtype=torch.uint8)

@@ -24,6 +24,7 @@ def prune(
     input_size: int = 32,
     data: Mapping[str, torch.Tensor] | None = None,
     mode: Literal["remove", "mask"] = "remove",
+    round_to: Annotated[int, Field(ge=1, le=1024)] = 1,
     criterion: Literal["l1", "l2", "fpgm", "bn", "taylor", "random"] = "l1",
     seed: Annotated[int, Field(ge=0, lt=2147483648)] = 0,
     images: Annotated[int, Field(ge=1, le=1000000)] = 1024,
@@ -34,4 +35,6 @@ def prune(
     Raises KdpruneError, besides, for criterion taylor without data.
     """
     rank = criteria.chosen(criterion, data=data, seed=seed, images=images, input_size=input_size)
-    yield from structured.remove(model, levels, rank, input_size=input_size, mode=mode)
+    yield from structured.remove(
+        model, levels, rank, input_size=input_size, mode=mode, round_to=round_to
+    )

@@ -18,6 +18,7 @@ def prune(
     *,
     input_size: int = 32,
     mode: Literal["remove", "mask"] = "remove",
+    round_to: Annotated[int, Field(ge=1, le=1024)] = 1,
     seed: Annotated[int, Field(ge=0, lt=2147483648)] = 0,
 ) -> Iterator[Pruned]:
     """Yield `model` pruned to each level: `channel` of criterion random.
@@ -25,4 +26,6 @@ def prune(
     See `structured.remove`.
     """
     rank = criteria.chosen("random", seed=seed, input_size=input_size)
-    yield from structured.remove(model, levels, rank, input_size=input_size, mode=mode)
+    yield from structured.remove(
+        model, levels, rank, input_size=input_size, mode=mode, round_to=round_to
+    )

@@ -6,6 +6,7 @@ same share of them, and what goes with them is counted and cut.
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate, pairwise
 
 from torch import nn
 
@@ -18,6 +19,8 @@ from kdprune.pruning.pruned import Pruned
 from kdprune.pruning.surgery import Kept, cut, kept_after, mask
 from kdprune.pruning.transformed import refuse_transformed
 
+FARTHEST = 0.05  # of all weights: a network further from its level would be called by a wrong name
+
 
 def remove(
     model: nn.Module,
@@ -26,6 +29,7 @@ def remove(
     *,
     input_size: int = 32,
     mode: str = "remove",
+    round_to: int = 1,
 ) -> Iterator[Pruned]:
     """Yield `model` with channels pruned to each level.
 
@@ -35,14 +39,16 @@ def remove(
     prunable weights. mode "mask": the filters and their batch norm are zeroed, shapes stay, and a
     level is a share of the weights of those filters that can go: the classifier has none, nor has
     what enters a reused one. Kept alike, both give the same outputs. The level is met within one
-    channel of one group. Raises KdpruneError, before anything is yielded, for
-    networks that cannot be followed, and for levels out of reach with one channel left in every
-    group.
+    channel of one group. `round_to` above 1: a group keeps a multiple of so many channels, or all
+    of them, and the level is met as near as that allows. Raises KdpruneError, before anything is
+    yielded, for networks that cannot be followed, for levels out of reach with one channel (or
+    `round_to`) left in every group, and for levels of which rounding stays further away than
+    FARTHEST.
     """
     refuse_transformed(model)
     all_groups = groups.find(model, input_size)
     ranked = rank(model, all_groups)
-    order = removal_order([group.size for group in all_groups])
+    order, stops = removal_order([group.size for group in all_groups], round_to)
     removed_by = _removed_weights if mode == "remove" else _masked_weights
     layers = counts.prunable(model)
     total = sum(layer.weight.numel() for layer in layers.values())
@@ -57,9 +63,22 @@ def remove(
         raise KdpruneError(
             f"prune.levels: channel pruning ({mode}) can remove {most / whole:.1%} of this "
             f"network's weights at most, not {highest:.1%}; drop that level"
+            + (f", or lower round_to = {round_to}" if round_to > 1 else "")
         )
+
+    def steps_to(level: float) -> int:
+        return stops[_steps_to(level * whole, len(stops) - 1, lambda at: removed_after(stops[at]))]
+
+    for level in levels if round_to > 1 else ():
+        share = removed_after(steps_to(level)) / whole
+        if abs(share - level) > FARTHEST:
+            raise KdpruneError(
+                f"prune.levels: level {level:g} is out of reach with channels in multiples of "
+                f"{round_to} (round_to): the nearest network has lost {share:.1%} of its weights; "
+                "drop that level, or lower round_to"
+            )
     for level in levels:
-        steps = _steps_to(level * whole, len(order), removed_after)
+        steps = steps_to(level)
         kept = kept_after(all_groups, ranked, order[:steps])
         removed = removed_by(layers, kept)
         pruned, masks = copy.deepcopy(model), {}
@@ -82,14 +101,23 @@ def remove(
         yield Pruned(level, ratio, sum(removed.values()) / total, pruned, masks, rows, kept)
 
 
-def removal_order(sizes: Sequence[int]) -> list[int]:
-    """Return which group loses its next channel, step by step, so that shares rise together.
+def removal_order(sizes: Sequence[int], round_to: int = 1) -> tuple[list[int], list[int]]:
+    """Return which group loses its next channel, step by step, so that shares rise together, and
+    the numbers of steps after which every group holds a multiple of `round_to`, or all it had.
 
-    The k-th channel of a group of n goes at share (k - 1/2) / n, as rounding would have it; the
-    last channel of each group stays.
+    Channels that go at once do so at the middle of their shares: the k-th of a group of n, where
+    each goes alone, at (k - 1/2) / n, as rounding would have it. The last `round_to` channels of a
+    group stay.
     """
-    steps = [((k - 0.5) / n, group) for group, n in enumerate(sizes) for k in range(1, n)]
-    return [group for _, group in sorted(steps)]
+    blocks = []
+    for group, n in enumerate(sizes):
+        kept = [n, *range((n - 1) // round_to * round_to, 0, -round_to)]
+        for before, after in pairwise(kept):
+            middle = ((n - before) + (n - after)) / 2
+            blocks.append((middle / n, group, before - after))
+    blocks.sort()
+    order = [group for _, group, lost in blocks for _ in range(lost)]
+    return order, [0, *accumulate(lost for _, _, lost in blocks)]
 
 
 def _removed_weights(layers: counts.Layers, kept: Kept) -> dict[str, int]:

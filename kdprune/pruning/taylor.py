@@ -25,6 +25,7 @@ def prune(
     input_size: int = 32,
     data: Mapping[str, torch.Tensor] | None = None,
     mode: Literal["remove", "mask"] = "remove",
+    round_to: Annotated[int, Field(ge=1, le=1024)] = 1,
     images: Annotated[int, Field(ge=1, le=1000000)] = 1024,
 ) -> Iterator[Pruned]:
     """Yield `model` pruned to each level: `channel` by criterion taylor; see `structured.remove`.
@@ -32,4 +33,6 @@ def prune(
     Raises KdpruneError, besides, without data.
     """
     rank = criteria.chosen("taylor", data=data, images=images, input_size=input_size)
-    yield from structured.remove(model, levels, rank, input_size=input_size, mode=mode)
+    yield from structured.remove(
+        model, levels, rank, input_size=input_size, mode=mode, round_to=round_to
+    )

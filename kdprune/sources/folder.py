@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,13 @@ from tqdm import tqdm
 
 from kdprune.data.canonical import Spec, Split, stratified_split
 from kdprune.errors import KdpruneError
-from kdprune.sources import halves, pictures
+from kdprune.sources import halves, overlap, pictures
 from kdprune.sources.walking import SUFFIXES, Passed, listing
 from kdprune.sources.writing import canonical, digest, write
 
 TEST, SEED = 0.2, 0  # the share of each class that is tested on, where the folder does not say
 WHOLE = "all"
-LEAST = {"train": 2, "test": 1, WHOLE: 3}  # of every class: to train, to validate, to test
+LEAST = {"train": 2, "val": 1, "test": 1, WHOLE: 3}  # of every class; one is validated on
 MOST = 256  # classes: a label is a byte
 NAMED = 3  # of many bad files
 DIGITS = re.compile(r"(\d+)")
@@ -40,10 +41,10 @@ def prepare(
 ) -> None:
     """Write the images under `root` in canonical form to `folder`, as the data set `name`.
 
-    `root` holds train/CLASS and test/CLASS, or CLASS alone: then a fifth of each class, drawn with
-    seed 0, becomes the test set. Images are stored with the side `size` / `crop`, of which networks
-    see `size`; `views` says how training images are augmented (data.augment). Labels
-    follow the class names in the order of their characters.
+    `root` holds train/CLASS and test/CLASS, with val/CLASS or without, or CLASS alone: then a fifth
+    of each class, drawn with seed 0, becomes the test set. Images are stored with the side `size` /
+    `crop`, of which networks see `size`; `views` says how training images are augmented
+    (data.augment). Labels follow the class names in the order of their characters.
     The same pixels give the same bytes, whatever the files are called. What was passed over is
     said on stderr. Raises KdpruneError for what cannot be used.
     """
@@ -58,9 +59,7 @@ def prepare(
     splits = {half: canonical(*split, str(root)) for half, split in read.items()}
     if WHOLE in splits:
         splits = _divided(*splits[WHOLE])
-    if shared := _shared(splits["train"][0], splits["test"][0]):
-        told = f"{shared} test images are training images too (resized to the same pixels)"
-        print(f"kdprune: {root}: {told}; test accuracy will flatter", file=sys.stderr)
+    overlap.tell(splits, root)
     counts = {split: len(labels) for split, (_, labels) in splits.items()}
     digests = {split: digest(*held) for split, held in splits.items()}
     try:
@@ -71,7 +70,7 @@ def prepare(
 
 
 def files(root: Path, passed: Passed | None = None) -> dict[str, Files]:
-    """Return the image files by class, under "train" and "test", or under "all" of no such halves.
+    """Return the image files by class, by half ("train", "val", "test"), or under "all".
 
     Hidden and system folders and files, and those of other endings, are passed over and noted in
     `passed`; folders within a class belong to it. Class names are in Unicode's composed form (NFC).
@@ -126,17 +125,25 @@ def _order(classes: tuple[str, ...]) -> list[str]:
 def _check(halves: Mapping[str, Files], classes: tuple[str, ...], root: Path) -> None:
     if not 2 <= len(classes) <= MOST:
         few = f"{len(classes)} classes" if len(classes) != 1 else f"one class only ({classes[0]})"
-        raise KdpruneError(f"{root}: has {few}; 2 to {MOST} can be learnt, each in a folder")
-    for half, other in (("test", "train"), ("train", "test")):
-        for name in halves.get(half, {}):
-            if name not in halves[other]:
-                raise KdpruneError(f"{root}: class {name} is in {half}/ but not in {other}/")
+        inner = root / classes[0] if WHOLE in halves and len(classes) == 1 else None
+        wrapped = inner is not None and any(one.is_dir() for one in inner.glob("*"))
+        hint = f"; is {inner} the data set? Then name that" if wrapped else ""
+        raise KdpruneError(f"{root}: has {few}; 2 to {MOST} can be learnt, each in a folder{hint}")
+    for half, other in permutations(halves, 2):
+        if missing := [name for name in halves[half] if name not in halves[other]]:
+            some = ", ".join(missing[:NAMED]) + (", …" if len(missing) > NAMED else "")
+            which = f"class {some} is" if len(missing) == 1 else f"classes {some} are"
+            raise KdpruneError(
+                f"{root}: {which} in {half}/ but not in {other}/; each must have a folder of every "
+                "class, named alike"
+            )
     for half, named in halves.items():
+        least = 1 if half == "train" and "val" in halves else LEAST[half]
         for name, held in named.items():
-            if len(held) < LEAST[half]:
+            if len(held) < least:
                 place = root / ("" if half == WHOLE else half) / name
                 raise KdpruneError(
-                    f"{place}: holds {len(held)} images; a class needs {LEAST[half]} or more here "
+                    f"{place}: holds {len(held)} images; a class needs {least} or more here "
                     f"({', '.join(SUFFIXES)})"
                 )
 
@@ -179,9 +186,3 @@ def _attempt(path: Path, side: int) -> np.ndarray | KdpruneError:
 def _divided(images: np.ndarray, labels: np.ndarray) -> dict[str, Split]:
     rest, test = stratified_split(labels, TEST, SEED)
     return {"train": (images[rest], labels[rest]), "test": (images[test], labels[test])}
-
-
-def _shared(train: np.ndarray, test: np.ndarray) -> int:
-    """Return how many images of `test` are in `train`, by a hash of their pixels."""
-    known = {hash(image.tobytes()) for image in train}
-    return sum(hash(image.tobytes()) in known for image in test)

@@ -1,4 +1,4 @@
-"""Which folders of one's own are halves of a data set, and which are classes."""
+"""Which folders of one's own are halves (or thirds) of a data set, and which are classes."""
 
 import re
 import unicodedata
@@ -15,37 +15,54 @@ WORDS = {
 
 
 def of(root: Path, inside: list[Path], passed: Passed) -> dict[str, list[Path]] | None:
-    """Return the folders of the classes under "train" and "test", or None: `inside` are classes.
+    """Return the folders of the classes by half, or None: `inside` are classes.
 
-    Halves are told by their names (Train, training, seg_train, train2017, …) and by the folders
-    in them. Raises KdpruneError, asking, where the names leave it open.
+    Halves are "train", "test" and, where there is one beside them, "val"; where "val" stands for
+    "test", as in ImageNet, it is returned as that. They are told by their names (Train, training,
+    seg_train, train2017, …) and by the folders in them. Raises KdpruneError, asking, where the
+    names leave it open.
     """
-    halves: dict[str, list[tuple[str, Path]]] = {role: [] for role in WORDS}
+    halves: dict[str, Named] = {role: [] for role in WORDS}
     for folder in inside:
         role, rest = role_of(folder.name)
         if role:
             halves[role].append((rest, folder))
     train, test, val = halves["train"], halves["test"], halves["val"]
-    alike = {rest for rest, _ in train} & {rest for rest, _ in test}
-    if not (train and test and alike):
-        _ask_for_test(root, train, test, val)
+    if _alike(train, val) and not test:
+        passed.instead.append(val[0][1].name)
+        test, val = val, []
+    if not _alike(train, test):
+        _ask_for_other(root, train, test)
         return None
-    if len(train) > 1 or len(test) > 1:
-        which = ", ".join(f"{folder.name}/" for _, folder in (*train, *test))
+    chosen = {"train": train, "test": test}
+    if _alike(train, val):
+        chosen["val"] = val
+    if many := [item for named in chosen.values() if len(named) > 1 for item in named]:
+        which = ", ".join(f"{folder.name}/" for _, folder in many)
         raise KdpruneError(
-            f"{root}: it is unclear which of {which} to train and to test on; name one train and "
-            "one test, and move the others away"
+            f"{root}: it is unclear which of {which} to take; name one train, one test and, where "
+            "there is one, one val, and move the others away"
         )
-    chosen = {"train": _inner(train[0][1], passed), "test": _inner(test[0][1], passed)}
-    held = {role: listing(folder, passed, loose=True)[0] for role, folder in chosen.items()}
+    folders = {role: _inner(named[0][1], passed) for role, named in chosen.items()}
+    held = {role: listing(folder, passed, loose=True)[0] for role, folder in folders.items()}
+    if not held.get("val", True):  # images without classes: nothing to validate on
+        del held["val"]
     if empty := [role for role, inner in held.items() if not inner]:
         raise KdpruneError(
-            f"{root}: {chosen[empty[0]].name}/ holds no folders of classes; put the images of each "
-            "class into train/CLASS and test/CLASS (are these two classes, rename them)"
+            f"{root}: {folders[empty[0]].name}/ holds no folders of classes; put the images of "
+            "each class into train/CLASS and test/CLASS (are these two classes, rename them)"
         )
-    used = {train[0][1], test[0][1]}
+    used = {chosen[role][0][1] for role in held}
     passed.beside += [folder.name for folder in inside if folder not in used]
     return held
+
+
+Named = list[tuple[str, Path]]  # what else a folder's name says, and the folder
+
+
+def _alike(train: Named, other: Named) -> bool:
+    """Tell whether names say the same but for the half: train2017 and val2017."""
+    return bool({rest for rest, _ in train} & {rest for rest, _ in other})
 
 
 def role_of(name: str) -> tuple[str | None, str]:
@@ -66,22 +83,10 @@ def _inner(folder: Path, passed: Passed) -> Path:
     return inside[0]
 
 
-def _ask_for_test(
-    root: Path,
-    train: list[tuple[str, Path]],
-    test: list[tuple[str, Path]],
-    val: list[tuple[str, Path]],
-) -> None:
-    """Raise KdpruneError where one half with classes in it, or train and val, stand alone."""
-    for rests, half, other in ((train, "train", "test"), (test, "test", "train")):
-        for rest, folder in rests:
-            beside = [each for other_rest, each in val if other_rest == rest]
-            if half == "train" and beside:
-                raise KdpruneError(
-                    f"{root}: has {folder.name}/ and {beside[0].name}/ and no test/; name "
-                    f"{beside[0].name}/ test/ (validation images are drawn from train/), or rename "
-                    "them where they are classes"
-                )
+def _ask_for_other(root: Path, train: Named, test: Named) -> None:
+    """Raise KdpruneError where one half with classes in it stands alone."""
+    for named, other in ((train, "test"), (test, "train")):
+        for _, folder in named:
             if _has_folders(folder):
                 raise KdpruneError(
                     f"{root}: has {folder.name}/CLASS and no {other}/CLASS; add {other}/, or let "

@@ -33,6 +33,7 @@ class Passed:
     foreign: list[str] = field(default_factory=list)  # files of other endings
     loose: list[str] = field(default_factory=list)  # images outside of any class's folder
     beside: list[str] = field(default_factory=list)  # folders beside train/ and test/
+    instead: list[str] = field(default_factory=list)  # validation folders that are tested on
 
     def said(self) -> list[str]:
         """Return a line for each kind of which there is any."""
@@ -42,7 +43,11 @@ class Passed:
             (self.loose, "images outside of any class's folder"),
             (self.beside, "folders beside those to train and to test on"),
         )
-        return [f"passed over {len(names)} {kind}: {some(names)}" for names, kind in kinds if names]
+        lines = [
+            f"passed over {len(names)} {kind}: {some(names)}" for names, kind in kinds if names
+        ]
+        told = "is tested on, as there is no test/; a share of train/ is validated on"
+        return lines + [f"{shown(name)}/ {told}" for name in self.instead]
 
 
 def some(names: list[str]) -> str:

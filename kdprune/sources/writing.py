@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kdprune.data.canonical import Spec, Split
+from kdprune.data.canonical import SPLITS, Spec, Split
 from kdprune.errors import KdpruneError
 from kdprune.files import replacing
 from kdprune.records import write_json
@@ -99,13 +99,17 @@ def write(
     crop: float = 1.0,
     views: str = "auto",
 ) -> None:
-    """Sort, check and write the splits: four .npy files and manifest.json.
+    """Sort, check and write the splits: two .npy files of each, and manifest.json.
 
     Networks see `size` pixels of the side, the share `crop` of it; `views` is how training images
     are augmented (data.augment). Nothing is written unless all checks pass.
     Raises KdpruneError where one fails, naming `where`.
     """
-    ready = {split: canonical(*splits[split], where) for split in ("train", "test")}
+    ready = {
+        split: canonical(*splits[split], where)
+        for split in SPLITS
+        if split != "val" or split in splits
+    }
     for split, (images, labels) in ready.items():
         check(spec, split, images, labels, where)
     mean, std = statistics(ready["train"][0])

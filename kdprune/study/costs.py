@@ -11,6 +11,7 @@ from kdprune.study import networks, paths, tables
 from kdprune.study.rows import breakpoint_level
 
 UNPRUNED = "none"
+OLDER = {"runtime": "torch", "graph": "", "steady": True}  # of tables that have no such columns
 OF_ALL = {"metrics/breakpoints.csv"}  # inputs that hold more than one network's
 
 
@@ -49,7 +50,8 @@ def still_true(name: str, levels: Mapping[str, float]) -> pd.DataFrame:
 
 def _table() -> pd.DataFrame:
     path = paths.MEASURE
-    return tables.read(path, "measure") if path.exists() else pd.DataFrame()
+    frame = tables.read(path, "measure") if path.exists() else pd.DataFrame()
+    return frame if "runtime" in frame else frame.assign(**OLDER)
 
 
 def _names(table: pd.DataFrame) -> pd.Series:

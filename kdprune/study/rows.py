@@ -3,14 +3,14 @@
 import csv
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from kdprune.config import params
 from kdprune.errors import KdpruneError, nearest
 from kdprune.records import network
-from kdprune.study import networks
+from kdprune.study import networks, paths
 
 NUMBERS = "seed level params nonzero_params macs val_accuracy test_accuracy".split()
 WHOLE = ("seed", "params", "nonzero_params", "macs", "batch")
@@ -84,6 +84,16 @@ def swept(
     return None
 
 
+def trained(project: Path, item: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return what the training recorded of a network, as `swept` does of a level."""
+    path = project / paths.training(item["role"], networks.key(item))
+    if not path.is_file():
+        return None
+    held = _checkpoint(path)
+    accuracies = {name: held[name] for name in ("val_accuracy", "test_accuracy")}
+    return {"file": path.relative_to(project).as_posix(), **accuracies}
+
+
 def sweeps(folder: Path, dataset: str | None) -> tuple[str, list[list[dict[str, Any]]]]:
     """Return the data set, and the rows of each of its sweeps with numbers as numbers.
 
@@ -106,7 +116,7 @@ def _sweep(folder: Path, key: str, item: Mapping[str, str]) -> list[dict[str, An
     path = folder / "metrics" / "sweeps" / f"{key}.csv"
     named = {name: item[name] for name in ("dataset", "role", "method")}
     named["network"] = network(item)
-    rows = [{**named, **_numbers(row, NUMBERS, path)} for row in read(path)]
+    rows = [{**named, **numbers(row, NUMBERS, path)} for row in read(path)]
     points = [(row["level"], row["seed"]) for row in rows]
     levels, seeds = ({point[part] for point in points} for part in (0, 1))
     if len(set(points)) != len(points) or len(points) != len(levels) * len(seeds):
@@ -137,46 +147,13 @@ def _checkpoint(path: Path) -> dict[str, Any]:
         identity = {name: result[name] for name in ("dataset", "role")}
         name = network(result)
         trained = [name for name in NUMBERS if name not in ("seed", "level", "nonzero_params")]
-        row = _numbers(result, trained, path)
+        row = numbers(result, trained, path)
         row["nonzero_params"] = row["params"]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise KdpruneError(f"{path}: is damaged ({error!r}); run `dvc repro`") from None
     return {**row, **identity, "network": name, "method": "trained", "level": 0.0, "seed": 0}
 
 
-def latencies(
-    folder: Path, dataset: str, *, batch: int, needed: bool
-) -> tuple[dict[tuple[str, str, float], float], str | None]:
-    """Return median milliseconds by (network, method, level), and the device that they hold for.
-
-    From metrics/measure.csv; method "none" at level 0. Where a network was measured twice, the
-    slower time counts. Raises KdpruneError where the times are `needed` and not there.
-    """
-    path = folder / "metrics" / "measure.csv"
-    if not path.is_file():
-        if needed:
-            raise KdpruneError(
-                f"--max-latency: {path} is not there, for the stage measure has not run; run "
-                "`dvc repro --force --single-item measure`, or leave --max-latency out"
-            )
-        return {}, None
-    times: dict[tuple[str, str, float], float] = {}
-    batches, devices = set(), {}
-    for row in read(path):
-        if row.get("dataset") != dataset:
-            continue
-        numbers = _numbers(row, ("level", "batch", "latency_ms_median"), path)
-        batches.add(int(numbers["batch"]))
-        if numbers["batch"] == batch:
-            level = numbers["level"]
-            at = (network(row), row.get("method", "") if level else "none", level)
-            times[at] = max(times.get(at, 0.0), numbers["latency_ms_median"])
-            devices[row.get("device") or "a device of no name"] = True
-    if needed and not times:
-        seen = ", ".join(map(str, sorted(batches))) or "none"
-        raise KdpruneError(f"--batch {batch}: {path} has no times of {dataset}; batches: {seen}")
-    return times, " and ".join(devices) or None
-
-
-def _numbers(row: Mapping[str, Any], names: tuple[str, ...] | list[str], path: Path) -> dict:
+def numbers(row: Mapping[str, Any], names: Sequence[str], path: Path) -> dict[str, float]:
+    """Return some columns of a row as numbers; raises as `number` does."""
     return {name: number(row, name, path) for name in names}

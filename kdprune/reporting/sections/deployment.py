@@ -51,13 +51,15 @@ def milliseconds(value: float) -> str:
 
 TIMES = [
     ("batch", "Batch", whole),
-    ("latency_ms_median", "Median ms", milliseconds),
-    ("latency_ms_p25", "p25", milliseconds),
+    ("latency_ms_p25", "p25, ms", milliseconds),
+    ("latency_ms_median", "Median", milliseconds),
     ("latency_ms_p75", "p75", milliseconds),
     ("repeats", "n", whole),
     ("time_ratio", "Times the unpruned", ratio),
     ("per_second", "Images/s", whole),
 ]
+RUNTIMES = {"onnx": "ONNX Runtime", "torch": "PyTorch"}
+NOISE = "noise"  # in the place of a ratio of times that are none
 
 
 def write(measured: pd.DataFrame, markdown_path: str | Path, html_path: str | Path) -> None:
@@ -86,9 +88,15 @@ def sections(measured: pd.DataFrame) -> list[Section]:
         pruning=frame.kind,
     )
     stored = table(shown.loc[once.index], [*NETWORK, *SIZES], f"Sizes (n = {networks})")
+    ratios = shown.time_ratio.astype(object)
+    shown = shown.assign(time_ratio=ratios.where(shown.time_ratio.notna(), NOISE))
     times: list[Block] = [
-        table(part, [*NETWORK, *TIMES], f"Forward pass, {counted(batch, 'image')} at a time")
-        for batch, part in shown.groupby("batch")
+        table(
+            part,
+            [*NETWORK, *TIMES],
+            f"Forward pass in {RUNTIMES[runtime]}, {counted(batch, 'image')} at a time",
+        )
+        for (runtime, batch), part in shown.groupby(["runtime", "batch"])
     ]
     return [
         Section("What masks and removal change", [*_said(frame), _conditions(frame)]),
@@ -104,34 +112,39 @@ SIZES_NOTE = (
     "compressed sparse rows (CSR), whichever is smaller."
 )
 TIMES_NOTE = (
-    "n is how often each forward pass was timed, p25 and p75 are quartiles of these times. A "
-    "network and its pruned forms took turns, so that a busy machine troubles all of them alike. "
-    "Timed is the forward pass alone, by dense kernels. Fewer multiply-adds are not always less "
-    "time: kernels work in blocks of channels, and a removal that leaves odd widths can cost more "
-    "than it saves."
+    "What is judged by is p25, the lower quartile: other work only makes a pass longer. n is how "
+    "often each forward pass was timed. A network and its pruned forms took turns, so that a busy "
+    "machine troubles all of them alike, and rounds of turns were repeated until the quartiles lay "
+    "close. Where they stayed more than half the median apart, the time is noise. Networks of one "
+    "graph share one time: so does a masked one with itself unpruned. Timed is the forward pass "
+    "alone, by dense kernels. Fewer multiply-adds are not always less time: kernels work in blocks "
+    "of channels, and a removal that leaves odd widths can cost more than it saves."
 )
 
 
 def related(measured: pd.DataFrame) -> pd.DataFrame:
     """Add how a network was pruned, and what it costs relative to the same network unpruned.
 
-    kind: unpruned, masked or removed, with the method; time_ratio: of medians at the same batch;
-    zstd_share; per_second: images at the median.
+    kind: unpruned, masked or removed, with the method; time_ratio: of lower quartiles in the same
+    runtime at the same batch, NaN where either is not steady; zstd_share; per_second: images at the
+    lower quartile.
     """
     zeroed = measured.nonzero_params < measured.params
     kind = (measured.method + ", " + zeroed.map({True: "masked", False: "removed"})).where(
         measured.method != UNPRUNED, "unpruned"
     )
-    keys = [*IDENTITY, "batch"]
-    figures = ["latency_ms_median", "zstd_bytes", "macs"]
+    keys = [*IDENTITY, "runtime", "batch"]
+    figures = ["latency_ms_p25", "zstd_bytes", "macs", "steady"]
     dense = measured[measured.method == UNPRUNED].set_index(keys)[figures]
-    own = dense.loc[list(measured[keys].itertuples(index=False, name=None))].to_numpy().T
+    own = dense.loc[list(measured[keys].itertuples(index=False, name=None))].reset_index(drop=True)
+    own.index = measured.index
+    steady = measured.steady & own.steady
     return measured.assign(
         kind=kind,
-        time_ratio=measured.latency_ms_median / own[0],
-        zstd_share=measured.zstd_bytes / own[1],
-        macs_ratio=measured.macs / own[2],
-        per_second=1e3 * measured.batch / measured.latency_ms_median,
+        time_ratio=(measured.latency_ms_p25 / own.latency_ms_p25).where(steady),
+        zstd_share=measured.zstd_bytes / own.zstd_bytes,
+        macs_ratio=measured.macs / own.macs,
+        per_second=1e3 * measured.batch / measured.latency_ms_p25,
     )
 
 
@@ -140,8 +153,9 @@ def _said(frame: pd.DataFrame) -> list[Block]:
     pruned = frame[frame.method != UNPRUNED]
     for kind, part in pruned.groupby("kind", sort=False):
         each = [
-            f"{_spread(times.time_ratio)} times the unpruned time at batch {batch}"
-            for batch, times in part.groupby("batch")
+            f"{_spread(times.time_ratio)} times the unpruned time in {RUNTIMES[runtime]} at batch "
+            f"{batch}"
+            for (runtime, batch), times in part.groupby(["runtime", "batch"])
         ]
         once = part.drop_duplicates([*IDENTITY, "method"])
         blocks.append(
@@ -156,6 +170,9 @@ def _said(frame: pd.DataFrame) -> list[Block]:
 
 
 def _spread(values: pd.Series) -> str:
+    values = values.dropna()
+    if values.empty:
+        return "(noise)"
     return f"{ratio(values.median())} ({ratio(values.min())} to {ratio(values.max())})"
 
 

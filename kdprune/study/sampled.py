@@ -1,0 +1,23 @@
+"""How many images an accuracy was read off, where the data set itself may not be here."""
+
+from pathlib import Path
+
+from kdprune.config import params
+from kdprune.data.canonical import DATASETS, EMBEDDED
+from kdprune.records import read_json
+
+
+def test_images(folder: Path, dataset: str) -> int | None:
+    """Return a data set's test images, from its manifest, else from what it is known to hold.
+
+    None for a data set of one's own that is not in `folder`/data.
+    """
+    try:
+        count = read_json(folder / "data" / dataset / "manifest.json")["images"]["test"]
+        return int(count) if int(count) > 0 else None
+    except (OSError, ValueError, KeyError, TypeError):
+        told = params.load(folder / "params.yaml")
+    if dataset in (told.folders or {}):
+        return None
+    known = EMBEDDED if told.data.source == "embedded" else DATASETS.get(dataset)
+    return known.counts["test"] if known else None
