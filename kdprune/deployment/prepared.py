@@ -18,6 +18,7 @@ from kdprune.models import checkpoints, counts
 from kdprune.pruning import METHODS
 from kdprune.pruning.pruned import Pruned
 from kdprune.study import networks, paths, rows, tuning
+from kdprune.study.images import as_told
 from kdprune.sweeps.finetune import FineTune
 from kdprune.sweeps.point import prune_and_tune
 
@@ -70,9 +71,9 @@ def prepare(
     if level is None:
         level = rows.breakpoint_level(folder, who, method)
     place = data or folder / "data" / who["dataset"]
-    inputs = networks.preprocessing(place, classes=before["network"]["classes"])
+    inputs = networks.preprocessing(place, before)
     split = settings.data.model_dump(include={"validation", "validation_seed"})
-    tensors = load_tensors(place, **split)
+    tensors = as_told(load_tensors(place, **split), before)
     how = settings.prune.model_dump(include={"finetune", "batchnorm"}, exclude_none=True)
     how["finetune"]["objective"] = tuning.objective(settings, method)
     how |= {"method": pruning, "hyperparameters": dict(settings.prune.hyperparameters[pruning])}
