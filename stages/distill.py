@@ -2,12 +2,12 @@
 
 import torch
 
-from kdprune import models
+from kdprune import device, models
 from kdprune.config.params import load
 from kdprune.distillation import METHODS
 from kdprune.models import counts
 from kdprune.study import paths
-from kdprune.study.images import tensors
+from kdprune.study.images import seen, tensors
 from kdprune.study.trainings import network, train
 from kdprune.training.recipe import Recipe
 
@@ -15,9 +15,9 @@ from kdprune.training.recipe import Recipe
 def main(key: str) -> None:
     """Distill the student that the grid names `key`."""
     item = (params := load()).grid["students"][key]
-    images = tensors(item["dataset"], params)
     teacher_file = paths.checkpoint("teacher", f"{item['dataset']}-{item['teacher']}")
-    teacher, _ = models.load(teacher_file, images["train_images"].device)
+    teacher, known = models.load(teacher_file, device.choose())
+    images = tensors(item["dataset"], params, known)
     recipe = Recipe(**params.distill.training.model_dump())
     seed = recipe.seed
     student, described = network(params, item["student"], images, seed)
@@ -25,7 +25,7 @@ def main(key: str) -> None:
     size = counts.parameters(student)
     torch.manual_seed(seed)  # for what the method draws, such as its projector
     task = METHODS[item["distill"]](student, teacher, labels=images["train_labels"], **arguments)
-    metadata = {"network": described, "seed": seed}
+    metadata = {"network": described, "seed": seed, **seen(known)}
     train(
         task,
         images,

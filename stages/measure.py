@@ -27,10 +27,10 @@ def main(key: str) -> None:
     if not checkpoint.is_file():
         print(f"{checkpoint}: is not here to be measured; `dvc pull` gets it", file=sys.stderr)
     elif not known:
-        model, _ = models.load(checkpoint, device.choose())
+        model, told = models.load(checkpoint, device.choose())
         device.limit_threads(counts.macs(model))
         variants = {costs.UNPRUNED: Pruned(0.0, 0.0, 0.0, model)}
-        read = partial(images.tensors, who["dataset"], params)
+        read = partial(images.tensors, who["dataset"], params, told)
         for method, level in list(levels.items())[1:]:
             how = [level], params.prune.hyperparameters[(name := methods.parts(method)[0])], read
             variants[method] = next(application.prune(name, model, *how))

@@ -14,9 +14,9 @@ def main(key: str) -> None:
     """Run the sweep that the grid names `key`."""
     prune, item = (params := load()).prune, params.grid["sweeps"][key]
     identity = {name: item[name] for name in (*IDENTITY, "method")}
-    data, run = images.tensors(item["dataset"], params), (item["pruning"], item["tuning"])
-    files = [Path(item["checkpoint"]), Path(item["tutor"])]
-    (model, _), (tutor, _) = (models.load(file, data["train_images"].device) for file in files)
+    files, run = [Path(item["checkpoint"]), Path(item["tutor"])], (item["pruning"], item["tuning"])
+    (model, known), (tutor, _) = (models.load(file, device.choose()) for file in files)
+    data = images.tensors(item["dataset"], params, known)
     device.limit_threads(counts.macs(model))
     told = tuning.told(params, item["role"], item["method"])
     files, given = [paths.manifest(item["dataset"]), *files], prune.hyperparameters[run[0]]

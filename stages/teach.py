@@ -5,10 +5,9 @@ from dataclasses import replace
 from kdprune.config.params import load
 from kdprune.distillation.none import Supervised
 from kdprune.models import counts
-from kdprune.models.own_weights import adopt, goes_on
 from kdprune.study import paths
-from kdprune.study.images import tensors
-from kdprune.study.trainings import network, train
+from kdprune.study.images import as_told, tensors
+from kdprune.study.trainings import adopted, network, train
 from kdprune.training.recipe import Recipe
 
 
@@ -19,19 +18,17 @@ def main(key: str) -> None:
     name, recipe = item["teacher"], Recipe(**params.teach.model_dump())
     images = tensors(item["dataset"], params)
     model, described = network(params, name, images, params.teach.seed)
-    metadata = {"network": described, "seed": params.teach.seed}
-    if given := params.architectures[name].weights:
-        adopt(model, given.path, sha256=given.sha256, where=f"architectures.{name}.weights")
-        trained = goes_on(given.train)
-        recipe = recipe if trained else replace(recipe, epochs=0)
-        metadata["weights"] = {"sha256": given.sha256, "train": trained}
+    told = adopted(params, name, model, item["dataset"])
+    metadata = {"network": described, "seed": params.teach.seed, **told}
+    if told and not told["weights"]["train"]:
+        recipe = replace(recipe, epochs=0)
     train(
         Supervised(model),
-        images,
+        as_told(images, told),
         stage="teach",
         key=key,
         recipe=recipe,
-        depends=(recipe, metadata, params.model, params.data),
+        depends=(recipe, metadata, params.architectures[name], params.model, params.data),
         inputs=[paths.data(item["dataset"]) / "manifest.json"],
         identity={"dataset": item["dataset"], "role": "teacher", "teacher": name},
         metadata=metadata,

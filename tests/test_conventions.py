@@ -42,8 +42,8 @@ ROOMS = {
     "stages": (*BELOW, "analysis", "sweeps", "study", "reporting", "deployment", "planning"),
 }
 GROUND = (
-    "__init__ __main__ device errors files methods outcomes progress records terminal untrusted "
-    "versions"
+    "__init__ __main__ device errors files home methods outcomes progress records stages terminal "
+    "untrusted versions"
 ).split()
 TORCHLESS = ("analysis", "reporting")
 
@@ -52,6 +52,7 @@ NEUTRAL = {
     "kdprune/__init__.py",
     "kdprune/errors.py",
     "kdprune/files.py",
+    "kdprune/home.py",
     "kdprune/methods.py",
     "kdprune/progress.py",
     "kdprune/terminal.py",

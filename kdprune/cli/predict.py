@@ -77,7 +77,7 @@ def run(given: argparse.Namespace) -> int:
     if prepared is None or given.data:
         dataset = networks.identity(metadata, path)["dataset"]
         folder = given.data or given.project / "data" / dataset
-        prepared = networks.preprocessing(folder, classes=metadata["network"]["classes"])
+        prepared = networks.preprocessing(folder, metadata)
     mean, std = (torch.tensor(prepared[name]) for name in ("mean", "std"))
     size, crop = prepared["shape"][1], prepared.get("crop", 1.0)
     images, bad = readable(given.images, size, crop)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kdprune.config import tuning, values
+from kdprune.config import tuning, values, weights
 from kdprune.config.grid import expand, names, split_pair
 from kdprune.errors import KdpruneError, nearest
 from kdprune.untrusted import refusal
@@ -101,6 +101,7 @@ def check(params: Any) -> None:
     _check_folders(params.datasets, folders)
     for pair in params.pairs:
         _check_pair(pair, params.architectures)
+    weights.check_size(params, BUILT_IN)
     _check_methods("distill.method", params.distill.method, params.distill.hyperparameters)
     _check_methods("prune.method", params.prune.method, params.prune.hyperparameters, ["both"])
     values.check_contrasts(params.distill)

@@ -19,3 +19,8 @@ Methods = Annotated[
     Annotated[Name, Tag("(one)")] | Annotated[list[Name], Field(min_length=1), Tag("(several)")],
     Discriminator(lambda value: "(several)" if isinstance(value, list) else "(one)"),
 ]
+Channel = Annotated[list[Fraction], Field(min_length=3, max_length=3)]  # red, green, blue
+Spread = Annotated[
+    list[Annotated[float, Field(ge=1e-6, le=1, allow_inf_nan=False)]],
+    Field(min_length=3, max_length=3),
+]

@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from kdprune.config import consistency, values
+from kdprune.config import consistency, values, weights
 from kdprune.config.kinds import (
+    Channel,
     Fraction,
     Methods,
     Name,
@@ -17,6 +18,7 @@ from kdprune.config.kinds import (
     Plain,
     Positive,
     Seed,
+    Spread,
 )
 from kdprune.config.section import Section
 from kdprune.config.sweeping import Prune
@@ -30,6 +32,17 @@ class Weights(Section):
         None, validate_default=True
     )
     train: bool | None = None
+    head: Literal["new"] | None = None
+    classes: Annotated[list[str], Field(min_length=2)] | None = None
+    config: Literal["timm"] | None = None
+    mean: Channel | None = None
+    std: Spread | None = None
+    size: Annotated[int, Field(ge=8, le=512)] | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Weights":
+        weights.check(self)
+        return self
 
 
 class Folder(Section):

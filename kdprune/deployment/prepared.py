@@ -18,6 +18,7 @@ from kdprune.models import checkpoints, counts
 from kdprune.pruning import METHODS
 from kdprune.pruning.pruned import Pruned
 from kdprune.study import networks, paths, rows, tuning
+from kdprune.study.images import as_told
 from kdprune.sweeps.finetune import FineTune
 from kdprune.sweeps.point import prune_and_tune
 
@@ -126,9 +127,9 @@ def _images(
     place: Path, before: Mapping[str, Any], settings: Params
 ) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     """Return how a network's images are prepared, and the images, as the study split them."""
-    inputs = networks.preprocessing(place, classes=before["network"]["classes"])
+    inputs = networks.preprocessing(place, before)
     split = settings.data.model_dump(include={"validation", "validation_seed"})
-    return {**INPUT, **inputs}, load_tensors(place, **split)
+    return {**INPUT, **inputs}, as_told(load_tensors(place, **split), before)
 
 
 def _pruned(

@@ -104,6 +104,13 @@ class Input(Part):
     crop: Annotated[float, Field(ge=0.5, le=1, allow_inf_nan=False)] = 1.0
 
 
+class Normalised(Part):
+    """What images are normalised by, where it is not the data set's own mean and std."""
+
+    mean: Annotated[list[Share], Field(min_length=3, max_length=3)]
+    std: Annotated[list[Spread], Field(min_length=3, max_length=3)]
+
+
 class Weights(Part):
     """The file that a teacher's weights came from."""
 
@@ -119,6 +126,7 @@ class Metadata(Part):
     pruned: Pruned | None = None
     input: Input | None = None
     weights: Weights | None = None
+    normalised: Normalised | None = None
     seed: Seed | None = None
     dataset: Name | Nameless = ""
     role: Literal["teacher", "student", ""] = ""

@@ -3,7 +3,7 @@
 import hashlib
 import pickle
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -12,6 +12,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from kdprune.errors import KdpruneError
+from kdprune.models import heads
+from kdprune.models.torchvision_names import renamed
 
 NESTED = ("state_dict", "model")  # where training scripts keep the weights among other things
 # What is put before every name: by nn.DataParallel, by Lightning (its attribute)
@@ -24,14 +26,25 @@ DAMAGED += (EOFError, LookupError, TypeError, AttributeError, AssertionError)
 SHOWN = 3  # differences named in one line
 
 
-def adopt(model: nn.Module, path: str | Path, *, sha256: str, where: str) -> None:
+def adopt(
+    model: nn.Module,
+    path: str | Path,
+    *,
+    sha256: str,
+    where: str,
+    head: str | None = None,
+    outputs: Sequence[str] | None = None,
+    classes: Sequence[str] | None = None,
+) -> None:
     """Load the state dict at `path` into `model`, in place.
 
     A .safetensors file, or whatever torch.load reads with `weights_only`: nothing in it is
-    executed. What DataParallel, torch.compile and Lightning put before the names is taken off; a
-    missing count of batches stays 0. Raises KdpruneError, naming `where`, for a file that is not
-    there, has another SHA-256, is damaged, holds NaN or infinity, has other names or shapes than
-    the network, or tensors that are sparse, quantised, without values, or no floating point.
+    executed. What DataParallel, torch.compile and Lightning put before the names is taken off,
+    torchvision's names are understood (models.torchvision_names), and a missing count of batches
+    stays 0. `head`, `outputs` and `classes` say what becomes of its last layer (models.heads).
+    Raises KdpruneError, naming `where`, for a file that is not there, has another SHA-256, is
+    damaged, holds NaN or infinity, has other names or shapes than the network, or tensors that are
+    sparse, quantised, without values, or no floating point.
     """
     path = Path(path).expanduser()
     try:
@@ -42,16 +55,20 @@ def adopt(model: nn.Module, path: str | Path, *, sha256: str, where: str) -> Non
     if digest != sha256:
         raise KdpruneError(f"{where}.sha256: {path} has {digest}; write that, if the file is right")
     wanted = model.state_dict()
-    state = _unwrapped(_state(path, where), wanted, f"{where}.path: {path}")
+    told = f"{where}.path: {path}"
+    state = renamed(_unwrapped(_state(path, where), wanted, told), model)
+    state = heads.fitted(
+        state, model, told=told, where=where, head=head, outputs=outputs, classes=classes
+    )
     missing = {name: value for name, value in wanted.items() if name not in state}
     if all(name.endswith(COUNTER) for name in missing):
         state |= missing
     if differences := _differences(wanted, state):
-        told = "; ".join(differences[:SHOWN])
+        first = "; ".join(differences[:SHOWN])
         more = f"; and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
         raise KdpruneError(
-            f"{where}.path: {path} does not fit the network of architectures and model.stem: "
-            f"{told}{more}{_prefix(wanted, state)}"
+            f"{told} does not fit the network of architectures and model.stem: "
+            f"{first}{more}{_prefix(wanted, state)}"
         )
     for name, value in state.items():
         if fault := _unusable(value, wanted[name]):

@@ -6,8 +6,10 @@ from functools import cache
 from pathlib import Path
 
 from kdprune.errors import KdpruneError
+from kdprune.home import located
 
 ROOT = Path(__file__).parents[2]
+OURS = ("kdprune", "stages")
 REGISTRIES = ("kdprune/distillation", "kdprune/pruning")  # a method is the file of its name
 
 
@@ -43,14 +45,15 @@ def closure(script: str, *, methods: tuple[str, ...] = ()) -> set[str]:
 @cache
 def imported(file: str) -> tuple[str, ...]:
     """Return the project's own files that `file` imports, at any depth of its code."""
-    names = set(_names(ast.parse((ROOT / file).read_text(encoding="utf-8"))))
+    names = set(_names(ast.parse(located(file).read_text(encoding="utf-8"))))
     names |= {name.rsplit(".", count)[0] for name in names for count in range(1, name.count("."))}
     candidates = (
         candidate
         for base in (name.replace(".", "/") for name in names)
         for candidate in (f"{base}.py", f"{base}/__init__.py")
+        if base.partition("/")[0] in OURS  # beside an installed package lie all others
     )
-    return tuple(sorted(item for item in candidates if (ROOT / item).is_file()))
+    return tuple(sorted(item for item in candidates if located(item).is_file()))
 
 
 def _names(tree: ast.Module) -> Iterator[str]:
@@ -66,4 +69,4 @@ def _runs(importer: str, file: str, methods: tuple[str, ...]) -> bool:
     folder, _, name = importer.rpartition("/")
     if name != "__init__.py" or folder not in REGISTRIES:
         return True
-    return (ROOT / file).stem in methods
+    return Path(file).stem in methods

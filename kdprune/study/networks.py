@@ -50,14 +50,16 @@ def checkpoint(project: Path, name: str) -> tuple[Path, str | None]:
     return path, method
 
 
-def preprocessing(folder: Path, *, classes: int) -> dict[str, Any]:
+def preprocessing(folder: Path, described: Mapping[str, Any]) -> dict[str, Any]:
     """Return how images are prepared, from a data set's manifest: classes, shape, mean and std.
+
+    A network's own mean and std, which its metadata (`described`) hold, stand before them.
 
     Mean and std are by channel for values in 0..1. `crop` is there where networks see a share of an
     image's shorter side.
 
-    Raises KdpruneError where the folder holds no manifest, one of other than `classes` classes, or
-    one by which nothing can be normalised.
+    Raises KdpruneError where the folder holds no manifest, one of other than the network's
+    classes, or one by which nothing can be normalised.
     """
     from kdprune.models.metadata import check_statistics  # its room imports torch
 
@@ -74,6 +76,8 @@ def preprocessing(folder: Path, *, classes: int) -> dict[str, Any]:
             f"({type(error).__name__}); run `dvc repro download`, or name the folder with --data"
         ) from None
     check_statistics(facts, path)
+    facts |= described.get("normalised") or {}
+    classes = described["network"]["classes"]
     if len(facts["classes"]) != classes:
         raise KdpruneError(
             f"{path}: names {len(facts['classes'])} classes, and the network has {classes}; name "

@@ -15,7 +15,8 @@ from kdprune.distillation.task import Task
 from kdprune.errors import KdpruneError
 from kdprune.models import counts
 from kdprune.models.building import SIZE
-from kdprune.records import IDENTITY, write_csv, write_json
+from kdprune.models.own_weights import adopt, goes_on
+from kdprune.records import IDENTITY, read_json, write_csv, write_json
 from kdprune.study import paths, unfinished
 from kdprune.study.images import augmentation
 from kdprune.training.loop import Diverged, evaluate, fit
@@ -39,6 +40,29 @@ def network(
     model = models.build(**built, pretrained=params.model.pretrained, seed=seed)
     counts.macs(model)  # refuses a network that does not take such images, before any work
     return model.to(device.choose()), built
+
+
+def adopted(params: Params, name: str, model: nn.Module, dataset: str) -> dict[str, Any]:
+    """Give a teacher the weights of its own file, where the parameters name one.
+
+    Returns what its checkpoint's metadata say of that: "weights", and "normalised", where the
+    network is for images of another mean and std than the data set's.
+    """
+    given = params.architectures[name].weights
+    if given is None:
+        return {}
+    last: dict[str, Any] = {"head": given.head, "outputs": given.classes}
+    if given.classes is not None:
+        last["classes"] = read_json(paths.manifest(dataset))["classes"]
+    where = f"architectures.{name}.weights"
+    adopt(model, given.path, sha256=given.sha256, where=where, **last)
+    told: dict[str, Any] = {"weights": {"sha256": given.sha256, "train": goes_on(given.train)}}
+    stated: dict[str, Any] = {"mean": given.mean, "std": given.std}
+    if given.config == "timm":
+        stated = {part: (model.pretrained_cfg or {}).get(part) for part in stated}
+    if None not in stated.values():
+        told["normalised"] = {part: [float(x) for x in value] for part, value in stated.items()}
+    return told
 
 
 def train(
@@ -89,10 +113,7 @@ def train(
     )
     if not rows:
         if guesses(val, images["val_labels"]):
-            print(
-                f"kdprune: {key}: {_GUESSES.format(val, len(images['val_labels']))}",
-                file=sys.stderr,
-            )
+            raise KdpruneError(f"{key}: {_GUESSES.format(val, len(images['val_labels']))}")
         rows = [{"epoch": 0, "step": 0, "lr": 0.0, "train_loss": math.nan, "val_accuracy": val}]
     described = metadata["network"]
     result = {
@@ -115,8 +136,8 @@ def train(
 
 _GUESSES = (
     "takes weights as they are (train: false), and with {:.1f} % of {} validation images it does "
-    "no better than guessing; its students would learn that. Are its outputs in the order of the "
-    "data set's classes (data/*/manifest.json)? Or write train: true"
+    "no better than guessing; its students would learn that. State the order of its outputs "
+    "(weights.classes), and its mean and std; or write train: true"
 )
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from kdprune import device, versions
 from kdprune.files import before
+from kdprune.home import located
 from kdprune.study import paths
-from kdprune.study.code import ROOT, closure
+from kdprune.study.code import closure
 
 DAY = 86400.0
 
@@ -31,7 +32,7 @@ def path(stage: str, key: str, *methods: str, inputs: Iterable[Path], parameters
     kind = device.choose().type
     digest = hashlib.sha256(repr((stage, key, parameters, libraries, kind)).encode())
     code = sorted(closure(f"stages/{stage}.py", methods=methods))
-    for file in [*inputs, *(ROOT / item for item in code)]:
+    for file in [*inputs, *(located(item) for item in code)]:
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     folder = paths.unfinished()
     folder.mkdir(parents=True, exist_ok=True)

@@ -41,6 +41,14 @@ def seen(stage: str, key: str, content: bytes | None) -> dict[str, Any]:
     return states
 
 
+def deps(stage: str, key: str, content: bytes | None) -> list[str]:
+    """Return the instance's deps, none where dvc.yaml or `content` do not tell them."""
+    try:
+        return list(lockfile.instance(stage, key, lockfile.parse(content or b""))["deps"])
+    except (OSError, LookupError, AttributeError, TypeError, KdpruneError, yaml.YAMLError):
+        return []
+
+
 def content() -> bytes | None:
     """Return params.yaml as it is, None where it cannot be read."""
     try:

@@ -26,6 +26,7 @@ def run(arguments: list[str]) -> int:
         from stages.runner.record import recorded
 
         keep_lock()
+        importlib.import_module("kdprune.study.pinned").check(inputs.deps(name, key, content))
         announce(name, *instance)
         if name == "download":
             importlib.import_module("stages.runner.pictures").check()

@@ -1,0 +1,52 @@
+"""kdprune init: a study in a folder of its own, run from the installed package."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+DESCRIPTION = """\
+Make a study in a folder of its own: dvc.yaml, params.yaml, conf/, in the form of this project, and
+a git repository, unless the folder is in one. The stages are run from the installed package.
+
+code/ says which code the results are of. A stage refuses to run by other code; --update writes
+code/ and dvc.yaml for the installed version, and what that computes otherwise runs again.
+"""
+EXAMPLE = """\
+examples:
+  kdprune init photos-study
+  cd photos-study && dvc repro
+  kdprune init --update .      after an upgrade of kdprune
+"""
+
+
+def add(commands: Any) -> None:
+    """Describe the command."""
+    parser = commands.add_parser(
+        "init",
+        help="make a study in a folder of its own",
+        description=DESCRIPTION,
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("folder", metavar="DIR", type=Path)
+    parser.add_argument("--update", action="store_true", help="take up the installed version")
+    parser.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Make the study; print what comes next. Raises KdpruneError where it cannot be made."""
+    from kdprune.study import founding
+
+    folder: Path = given.folder
+    if given.update:
+        changed = founding.update(folder)
+        told = "was of this code already"
+        if changed:
+            told = f"{len(changed)} parts of the code are others, such as {changed[0]}"
+        print(f"{folder}: {told}; `dvc status` tells what is stale")
+        return 0
+    founding.found(folder)
+    founding.compose(folder)
+    founding.commit(folder, "A study, by kdprune init")
+    print(f"{folder}: a study; `cd {folder} && dvc repro` runs it, conf/ is what you edit")
+    return 0
