@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from kdprune.config import consistency, values
+from kdprune.config.coding import Compress
 from kdprune.config.kinds import (
     Fraction,
     Methods,
@@ -137,6 +138,7 @@ class Params(Section):
     teach: Recipe
     distill: Distill
     prune: Annotated[Prune, AfterValidator(consistency.check_sweep)]
+    compress: Compress | None = None
     breakpoints: Breakpoints
     efficiency: Efficiency
     significance: Significance
