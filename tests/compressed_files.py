@@ -77,12 +77,11 @@ def attacks() -> Iterator[tuple[str, bytes, str]]:
         lie = copy.deepcopy(good)
         lie["tensors"]["body.weight"][key] = value
         yield name, rebuilt(lie, payload), told
+    yield "a bit", rebuilt(good, payload[:-1] + bytes([payload[-1] ^ 128])), "checksum|do not end"
     nan = np.float32("nan").tobytes()
-    at = payload.index(tensors.plain(np.array(7)).data)
-    for place in range(len(payload) - 4):
-        if payload[place : place + 4] == network()["norm.bias"].data[:4]:
-            at = place
-    yield "a NaN", rebuilt(good, payload[:at] + nan + payload[at + 4 :]), "NaN"
+    at = payload.index(network()["norm.bias"].data)
+    broken = payload[:at] + nan + payload[at + 4 :]
+    yield "a NaN", rebuilt({**good, "crc32": zlib.crc32(broken)}, broken), "NaN"
 
 
 def _raw(text: bytes) -> bytes:

@@ -24,10 +24,11 @@ SMALL, SLACK = 1 << 24, 1024  # elements that are always allowed; those allowed 
 
 
 class Header(BaseModel):
-    """What a file says of itself: the network's metadata, and its tensors."""
+    """What a file says of itself: the network's metadata, its tensors, and a sum of their bytes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
     metadata: dict[str, Any]
+    crc32: Annotated[int, Field(ge=0, lt=1 << 32)]
     tensors: Annotated[dict[str, Entry], Field(max_length=20_000)]
 
 
@@ -36,12 +37,12 @@ def write(path: str | Path, tensors: Mapping[str, Coded], metadata: Mapping[str,
     described = {
         name: coded.entry.model_dump(exclude_defaults=True) for name, coded in tensors.items()
     }
-    content = {"metadata": dict(metadata), "tensors": described}
-    header = zlib.compress(json.dumps(content, allow_nan=False, sort_keys=True).encode(), 9)
     # sort_keys sorts the tensors too, and that is the order of their bytes
-    parts = [tensors[name].data for name in sorted(tensors)]
+    data = b"".join(tensors[name].data for name in sorted(tensors))
+    content = {"metadata": dict(metadata), "tensors": described, "crc32": zlib.crc32(data)}
+    header = zlib.compress(json.dumps(content, allow_nan=False, sort_keys=True).encode(), 9)
     with replacing(path) as temporary:
-        temporary.write_bytes(b"".join([MAGIC, len(header).to_bytes(4, "little"), header, *parts]))
+        temporary.write_bytes(b"".join([MAGIC, len(header).to_bytes(4, "little"), header, data]))
 
 
 def read(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -52,13 +53,17 @@ def read(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """
     try:
         size = Path(path).stat().st_size
-        with Path(path).open("rb") as file:
+        # what overflows is no number, and told below
+        with Path(path).open("rb") as file, np.errstate(over="ignore"):
             header = _header(file, size)
             _check_sizes(header, size - file.tell())
-            tensors = {
-                name: restored(entry, file.read(entry.bytes))
-                for name, entry in header.tensors.items()
-            }
+            tensors, total = {}, 0
+            for name, entry in header.tensors.items():
+                data = file.read(entry.bytes)
+                total = zlib.crc32(data, total)
+                tensors[name] = restored(entry, data)
+        if total != header.crc32:
+            raise ValueError("its checksum differs")
     except (OSError, ValueError, zlib.error, RecursionError, OverflowError) as error:
         raise KdpruneError(f"{path}: is no compressed network ({_told(error)})") from None
     for name, tensor in tensors.items():

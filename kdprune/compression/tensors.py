@@ -84,25 +84,26 @@ def shared(weight: np.ndarray, bits: int) -> Coded:
     """Return a weight by at most 2^bits values, Huffman-coded; the first is 0 where weights are.
 
     Zeros are never clustered: they stay zero. They are left out, and gaps say what is stored, or
-    each has the code of 0, as takes fewer bytes.
+    each has the code of 0, as takes fewer bytes. A layer so small that the table of values is most
+    of it is kept as `sparse` does.
     """
     flat = weight.ravel()
     places = np.flatnonzero(flat)
     zeros = len(places) < len(flat)
     values, codes = shared_values(flat[places], (1 << bits) - zeros)
     if not zeros:
-        return _shared(weight.shape, values, codes, None)
+        return _smaller(_shared(weight.shape, values, codes, None), sparse(weight))
     values, codes = np.concatenate([[0.0], values]), codes + 1
     everywhere = np.zeros(len(flat), np.int64)
     everywhere[places] = codes
     steps, real = gaps.encode(places, GAP)
     at_places = np.zeros(len(steps), np.int64)
     at_places[real] = codes
-    forms = (
+    return _smaller(
         _shared(weight.shape, values, everywhere, None),
         _shared(weight.shape, values, at_places, steps),
+        sparse(weight),
     )
-    return min(forms, key=lambda coded: len(coded.data))
 
 
 def sparse(weight: np.ndarray) -> Coded:
@@ -113,7 +114,11 @@ def sparse(weight: np.ndarray) -> Coded:
     values[real] = flat[flat != 0]
     data, sizes = _stream(steps)
     entry = Entry(form="sparse", shape=[*weight.shape], entries=len(steps), gaps=sizes)
-    return min(plain(weight), Coded(entry, values.tobytes() + data), key=lambda one: len(one.data))
+    return _smaller(plain(weight), Coded(entry, values.tobytes() + data))
+
+
+def _smaller(*forms: Coded) -> Coded:
+    return min(forms, key=lambda coded: len(coded.data))
 
 
 def _shared(

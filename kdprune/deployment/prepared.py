@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from kdprune.config.schema import Params
+from kdprune.data.augment import Augment
 from kdprune.data.tensors import augmentation_of, load_tensors
 from kdprune.deployment.twin import masked_twin
 from kdprune.device import arrange, limit_threads
@@ -30,7 +31,7 @@ class Prepared:
 
     `twin`: where channels were removed, a network of the dense shapes with zeros in their place.
     `source`: the checkpoint as the certificate names it. `sweep`: the study's own row of this level
-    and seed, if there is one.
+    and seed, if there is one. `augment`: the views that batch norm is estimated on.
     """
 
     key: str
@@ -42,6 +43,7 @@ class Prepared:
     twin: nn.Module | None
     data: dict[str, torch.Tensor]
     sweep: dict[str, Any] | None
+    augment: Augment
 
 
 def prepare(
@@ -98,6 +100,7 @@ def prepare(
         twin=masked_twin(dense, pruned) if how["removed"] and pruned.kept else None,
         data={name: value.cpu() for name, value in tensors.items()},
         sweep=rows.swept(folder, who, method, level=level, seed=seed),
+        augment=finetune.augment,
     )
 
 
