@@ -6,7 +6,7 @@ from pathlib import Path
 from kdprune.config.params import load
 from kdprune.errors import KdpruneError
 from kdprune.files import replacing
-from kdprune.study import paths
+from kdprune.study import codings, paths
 
 FOLDERS = ("metrics/teach", "metrics/distill", "metrics/sweeps", "metrics/layers", "plots/learning")
 
@@ -36,3 +36,4 @@ def main() -> None:
     for table, made in tables.items():
         with replacing(table) as temporary:
             shutil.copyfile(made, temporary)
+    codings.gather(grid.get("compressions", {}))

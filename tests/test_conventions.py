@@ -31,11 +31,12 @@ ROOMS = {
     "training": ("ground", "data"),
     "distillation": ("ground", "models"),
     "pruning": ("ground", "data", "models"),
+    "compression": ("ground",),
     "sweeps": ("ground", "data", "models", "training", "distillation", "pruning"),
     "analysis": ("ground",),
     "reporting": ("ground", "analysis"),
     "study": (*BELOW, "analysis"),
-    "deployment": (*BELOW, "analysis", "sweeps", "study"),
+    "deployment": (*BELOW, "analysis", "compression", "sweeps", "study"),
     "planning": (*BELOW, "analysis", "sweeps", "study"),
     "running": ("ground", "config", "study", "planning"),
     "cli": (*BELOW, "analysis", "sweeps", "study", "reporting", "deployment", *LAST),
@@ -45,7 +46,7 @@ GROUND = (
     "__init__ __main__ device errors files home methods outcomes progress records stages terminal "
     "untrusted versions"
 ).split()
-TORCHLESS = ("analysis", "reporting")
+TORCHLESS = ("analysis", "reporting", "compression")
 
 # A change here cannot change a result: these refuse, name, place, follow or write whole
 NEUTRAL = {

@@ -554,6 +554,7 @@ RECORDS = {
     "Significance": "metrics/significance.csv",
     "Learning": "plots/learning/*.csv",
     "Measure": "metrics/measure.csv",
+    "Codings": "metrics/codings.csv",
     "Trainings": "metrics/[td]*/*.json",
 }
 

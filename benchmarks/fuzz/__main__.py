@@ -24,7 +24,14 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1]), str(HERE.parents[1] / "tests")]
 
 from kdprune.errors import KdpruneError  # noqa: E402
 
-TARGETS = ("metadata", "parameters", "images", "archives", "parquet")  # modules in this folder
+TARGETS = (
+    "metadata",
+    "compressed",
+    "parameters",
+    "images",
+    "archives",
+    "parquet",
+)  # modules in this folder
 SLOW = 10.0  # seconds that one input may take
 SHOWN = 5  # cases of "other" whose traceback is printed
 

@@ -22,6 +22,9 @@ methods   channel: filters are cut out; the network is smaller, and dense
 formats   safetensors: rebuilt by `kdprune predict` and kdprune.models.load, without pickle
           torch: a torch.export program (.pt2), run with torch alone
           onnx: for ONNX Runtime and others (pip install onnx onnxruntime onnxscript)
+          compressed: by Deep Compression, a tenth or less of the bytes: weights share 2^BITS
+          values, gaps and codes are Huffman-coded; read by `kdprune predict`, or with numpy alone
+          (docs/how-to/ship.md). It loses something: the certificate has its own accuracy
 
 All take float images [N, 3, side, side]; certificate.json says how they are normalised. Every file
 is read back and run on all test images. Where one disagrees with the network by more than 1e-4 of
@@ -60,7 +63,14 @@ def add(commands: argparse._SubParsersAction) -> None:
         "--format",
         default="safetensors",
         metavar="FORMATS",
-        help="safetensors, torch, onnx, several with commas (default: safetensors)",
+        help="safetensors, torch, onnx, compressed, several with commas (default: safetensors)",
+    )
+    parser.add_argument(
+        "--bits",
+        type=int,
+        choices=range(2, 9),
+        default=8,
+        help="of the compressed form's shared values (default: 8)",
     )
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="default: exports/NETWORK-METHOD-LEVEL"
@@ -110,8 +120,16 @@ def run(given: argparse.Namespace) -> int:
         how = made.metadata["pruned"]
         name = f"{how['method']}-{how['level']:g}"
     out = given.out or given.project / "exports" / f"{made.key}-{name}"
-    report(out, bundle.write(made, out, names), names)
+    report(out, bundle.write(made, out, names, given.bits), names)
     return 0
+
+
+def _distance(form: dict[str, Any]) -> str:
+    """Say how far a form is from the network that was to be written."""
+    if "bits" not in form:
+        return f"logits within {form['max_abs_difference']:.1e}"
+    changed = form["from_reference"]["top1_differences"]
+    return f"{form['bits']} bits: another first class on {changed:,} images"
 
 
 def report(out: Path, certificate: dict[str, Any], names: list[str]) -> None:
@@ -127,7 +145,7 @@ def report(out: Path, certificate: dict[str, Any], names: list[str]) -> None:
         form = forms[name]
         print(
             f"  {form['file']:22} {form['bytes']:>10,} bytes, {form['gzip_bytes']:>10,} gzipped; "
-            f"test {form['test_accuracy']:.2f} %, logits within {form['max_abs_difference']:.1e}"
+            f"test {form['test_accuracy']:.2f} %, {_distance(form)}"
         )
     print("  certificate.json")
     sweep = certificate["sweep"]

@@ -39,7 +39,9 @@ def add(commands: argparse._SubParsersAction) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "network", metavar="CHECKPOINT", help="a .safetensors file, or a network of the study"
+        "network",
+        metavar="CHECKPOINT",
+        help="a .safetensors or .kdz file, or a network of the study",
     )
     parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path)
     parser.add_argument("--top", type=count, default=3, help="how many classes (default: 3)")
@@ -68,10 +70,12 @@ def run(given: argparse.Namespace) -> int:
     import torch
 
     from kdprune.data.augment import normalise
+    from kdprune.deployment import coded
     from kdprune.models import checkpoints, counts
 
     path, _ = networks.checkpoint(given.project, given.network)
-    model, metadata = checkpoints.load(path)
+    read = coded.load if path.suffix == coded.SUFFIX else checkpoints.load
+    model, metadata = read(path)
     counts.macs(model)  # refuses a network that does not take such images
     prepared = metadata.get("input")
     if prepared is None or given.data:

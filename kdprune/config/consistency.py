@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kdprune.config import tuning, values, weights
+from kdprune.config import coding, tuning, values, weights
 from kdprune.config.grid import expand, names, split_pair
 from kdprune.errors import KdpruneError, nearest
 from kdprune.untrusted import refusal
@@ -117,7 +117,8 @@ def check(params: Any) -> None:
         objective=params.prune.finetune.objective,
         source=getattr(params.prune.finetune, "from"),
     )
-    if params.grid != expected:
+    expected |= coding.grid(expected["sweeps"], coding.bits(params))
+    if {**coding.grid({}, []), **params.grid} != expected:
         raise ValueError(
             f"grid: {_difference(params.grid, expected)}; it follows from datasets, pairs and "
             "methods, and is written by `dvc exp run` or `make params`: edit conf/ instead"

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from kdprune.config import consistency, values, weights
+from kdprune.config.coding import Compress
 from kdprune.config.kinds import (
     Channel,
     Fraction,
@@ -150,6 +151,7 @@ class Params(Section):
     teach: Recipe
     distill: Distill
     prune: Annotated[Prune, AfterValidator(consistency.check_sweep)]
+    compress: Compress | None = None
     breakpoints: Breakpoints
     efficiency: Efficiency
     significance: Significance

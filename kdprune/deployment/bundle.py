@@ -3,14 +3,17 @@
 import os
 import platform
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import metadata as packages
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from kdprune import __version__
-from kdprune.deployment import certificate, forms
+from kdprune.compression import files
+from kdprune.deployment import certificate, coded, forms
 from kdprune.deployment.prepared import Prepared
 from kdprune.errors import KdpruneError
 from kdprune.models import counts
@@ -33,25 +36,46 @@ def check_target(out: Path) -> None:
         )
 
 
-def write(made: Prepared, out: Path, names: Sequence[str]) -> dict[str, Any]:
+def write(made: Prepared, out: Path, names: Sequence[str], bits: int = 8) -> dict[str, Any]:
     """Write the forms `names` and the certificate to the folder `out`; return the certificate.
+
+    The compressed form shares values of so many `bits`.
 
     Raises KdpruneError, and leaves `out` as it was, where a form cannot be written or disagrees.
     """
     out = out.resolve()  # "." has no name, and no place beside it
     check_target(out)
     with _whole_folder(out) as folder:
+        coded_as: dict[str, nn.Module] = {}  # the networks of forms that lose something
         for name in names:
-            forms.WRITERS[name](folder / forms.FILES[name], made.pruned.model, made.metadata)
-        text = _certificate(made, folder, names)
+            path = folder / forms.FILES[name]
+            if name == forms.COMPRESSED:
+                coded_as[name] = _compress(made, path, bits)
+            else:
+                forms.WRITERS[name](path, made.pruned.model, made.metadata)
+        text = _certificate(made, folder, names, coded_as)
+        for name in coded_as:
+            text["forms"][name]["bits"] = bits
         write_json(folder / CERTIFICATE, text)
     return text
 
 
-def _certificate(made: Prepared, folder: Path, names: Sequence[str]) -> dict[str, Any]:
+def _compress(made: Prepared, path: Path, bits: int) -> nn.Module:
+    """Write the network by shared values; return it as it is behind them."""
+    how = made.metadata.get("pruned", {"batchnorm": {"re_estimate": False}})["batchnorm"]
+    count = how["images"] if how["re_estimate"] else 0
+    coding = coded.codings([bits])[f"shared{bits}"]
+    model, tensors = coded.compressed(made.pruned.model, coding, made.data, count, made.augment)
+    files.write(path, tensors, made.metadata)
+    return model
+
+
+def _certificate(
+    made: Prepared, folder: Path, names: Sequence[str], coded_as: Mapping[str, nn.Module]
+) -> dict[str, Any]:
     source, how = certificate.file_facts(made.checkpoint), made.metadata.get("pruned")
     reference = "trained" if how is None else "removed" if how["removed"] else "masked"
-    compared = _compared(made, folder, names, reference)
+    compared = _compared(made, folder, names, reference, coded_as)
     accuracy = compared[reference]["test_accuracy"]
     sweep = made.sweep
     if sweep is not None:
@@ -79,9 +103,17 @@ def _certificate(made: Prepared, folder: Path, names: Sequence[str]) -> dict[str
 
 
 def _compared(
-    made: Prepared, folder: Path, names: Sequence[str], reference: str
+    made: Prepared,
+    folder: Path,
+    names: Sequence[str],
+    reference: str,
+    coded_as: Mapping[str, nn.Module],
 ) -> dict[str, dict[str, Any]]:
-    """Run every form on the test images; refuse where one disagrees with the network."""
+    """Run every form on the test images; refuse where one disagrees with the network.
+
+    One that loses something is held to the network that it was made of, as `coded_as` has it;
+    how far that is from the reference is told beside it.
+    """
     given = [made.data[name] for name in ("test_images", "mean", "std")]
     labels = made.data["test_labels"]
     expected = certificate.logits(made.pruned.model, *given)
@@ -93,11 +125,14 @@ def _compared(
     for name in names:
         path = folder / forms.FILES[name]
         logits = certificate.logits(forms.READERS[name](path), *given)
+        own = certificate.logits(coded_as[name], *given) if name in coded_as else expected
         compared[name] = {
             "file": path.name,
             **certificate.file_facts(path),
-            **certificate.compare(expected, logits, labels),
+            **certificate.compare(own, logits, labels),
         }
+        if name in coded_as:
+            compared[name]["from_reference"] = certificate.compare(expected, logits, labels)
     certificate.demand_agreement(compared, reference)
     return compared
 

@@ -1,6 +1,7 @@
 """The forms in which a network leaves the project: safetensors, a torch.export program, ONNX.
 
-`WRITERS[form](path, model, metadata)` writes one; `READERS[form](path)` reads it back as a function
+`WRITERS[form](path, model, metadata)` writes one that loses nothing (the compressed one, which
+does, `bundle` writes); `READERS[form](path)` reads it back as a function
 from float images [B, 3, H, W] to logits [B, classes], as whoever uses the file would.
 """
 
@@ -17,11 +18,14 @@ import torch
 from torch import nn
 
 from kdprune import models
+from kdprune.deployment import coded
 from kdprune.errors import KdpruneError, nearest
 from kdprune.models import checkpoints
 
 Run = Callable[[torch.Tensor], torch.Tensor]
+COMPRESSED = "compressed"
 FILES = {"safetensors": "network.safetensors", "torch": "network.pt2", "onnx": "network.onnx"}
+FILES |= {COMPRESSED: f"network{coded.SUFFIX}"}
 NEEDS = {"onnx": ("onnx", "onnxscript", "onnxruntime")}
 INPUT, OUTPUT = "images", "logits"
 DESCRIBED = "kdprune.json"  # within a torch.export program, what the metadata of the others hold
@@ -130,8 +134,15 @@ def session(path: Path, *, threads: int = 0) -> Any:
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
+def read_compressed(path: Path) -> Run:
+    """Rebuild the network from the compressed file alone."""
+    model, _ = coded.load(path)
+    return model
+
+
 WRITERS = {"safetensors": write_safetensors, "torch": write_torch, "onnx": write_onnx}
 READERS = {"safetensors": read_safetensors, "torch": read_torch, "onnx": read_onnx}
+READERS |= {COMPRESSED: read_compressed}
 
 
 def _entries(metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from kdprune.config.schema import Params
+from kdprune.data.augment import Augment
 from kdprune.data.tensors import augmentation_of, load_tensors
 from kdprune.deployment.twin import masked_twin
 from kdprune.device import arrange, limit_threads
@@ -31,7 +32,7 @@ class Prepared:
 
     `twin`: where channels were removed, a network of the dense shapes with zeros in their place.
     `source`: the checkpoint as the certificate names it. `sweep`: the study's own row of this level
-    and seed, if there is one.
+    and seed, if there is one. `augment`: the views that batch norm is estimated on.
     """
 
     key: str
@@ -43,6 +44,7 @@ class Prepared:
     twin: nn.Module | None
     data: dict[str, torch.Tensor]
     sweep: dict[str, Any] | None
+    augment: Augment
 
 
 def prepare(
@@ -94,13 +96,15 @@ def prepare(
         twin=masked_twin(dense, pruned) if how["removed"] and pruned.kept else None,
         data={name: value.cpu() for name, value in tensors.items()},
         sweep=rows.swept(folder, who, method, level=level, seed=seed),
+        augment=finetune.augment,
     )
 
 
 def as_trained(checkpoint: Path, *, folder: Path, data: Path | None, settings: Params) -> Prepared:
     """Take `checkpoint` as it is: neither pruned nor tuned. Raises KdpruneError as `prepare`."""
     before, who = _before(checkpoint)
-    inputs, tensors = _images(data or folder / "data" / who["dataset"], before, settings)
+    place = data or folder / "data" / who["dataset"]
+    inputs, tensors = _images(place, before, settings)
     dense, _ = checkpoints.load(checkpoint)
     return Prepared(
         key=networks.key(who),
@@ -112,6 +116,7 @@ def as_trained(checkpoint: Path, *, folder: Path, data: Path | None, settings: P
         twin=None,
         data={name: value.cpu() for name, value in tensors.items()},
         sweep=rows.trained(folder, who),
+        augment=augmentation_of(place),
     )
 
 

@@ -15,7 +15,8 @@ from kdprune.files import replacing
 
 REMEMBERED = Path(".run/rehearsed")
 TRAININGS = ("teach", "distill")  # the stages before which it is due
-BESIDE = {"profile", "teach", "breakpoints", "efficiency", "significance"}  # decide nothing here
+# These decide nothing here
+BESIDE = {"profile", "teach", "compress", "breakpoints", "efficiency", "significance"}
 ROOMS = ("models", "distillation", "pruning", "planning")  # whose code decides what is refused
 LIBRARIES = ("torch", "timm", "torch-pruning")
 

@@ -25,6 +25,8 @@ def needs(grid: Grid) -> dict[str, list[str]]:
         maker = "teach" if item["role"] == "teacher" else "distill"
         network = Path(item["checkpoint"]).stem
         before[f"prune@{key}"] = [f"download@{item['dataset']}", f"{maker}@{network}"]
+    for key in grid.get("compressions", {}):
+        before[f"compress@{key}"] = [f"prune@{key}"]
     return before
 
 

@@ -17,6 +17,7 @@ BREAKPOINTS = METRICS / "breakpoints"
 EFFICIENCY = METRICS / "efficiency"
 SIGNIFICANCE = METRICS / "significance"
 MEASURE = METRICS / "measure.csv"
+CODINGS = METRICS / "codings.csv"
 
 
 def summary(dataset: str) -> Path:
@@ -47,6 +48,11 @@ def fitted(role: str, key: str) -> Path:
 def swept(key: str) -> Path:
     """Return the folder of a sweep's tables: sweep.csv and layers.csv."""
     return RESULTS / "prune" / key
+
+
+def coded(key: str) -> Path:
+    """Return the folder of what the codings of a sweep's networks cost: codings.csv."""
+    return RESULTS / "compress" / key
 
 
 def training(role: str, key: str) -> Path:

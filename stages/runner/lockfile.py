@@ -15,7 +15,7 @@ import yaml
 from kdprune.config import nesting
 from kdprune.errors import KdpruneError
 
-FIELD = re.compile(r"\$\{(item|key)((?:\.\w+)*)\}")
+FIELD = re.compile(r"\$\{(item|key|grid)((?:\.\w+)*)\}")
 
 
 def differences() -> tuple[list[str], int, list[str]]:
@@ -55,7 +55,7 @@ def stages(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     described = {}
     for name, stage in read("dvc.yaml")["stages"].items():
         if "foreach" not in stage:
-            described[name] = _instance(stage, {})
+            described[name] = _instance(stage, values)
             continue
         for key, item in _items(stage, values).items():
             described[f"{name}@{key}"] = _instance(stage["do"], {"key": key, "item": item})
@@ -66,7 +66,7 @@ def instance(name: str, key: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return one of them; raises LookupError where there is none."""
     stage = read("dvc.yaml")["stages"][name]
     if "foreach" not in stage:
-        return _instance(stage, {})
+        return _instance(stage, values)
     return _instance(stage["do"], {"key": key, "item": _items(stage, values)[key]})
 
 

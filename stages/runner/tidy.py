@@ -19,7 +19,8 @@ def strangers() -> list[Path]:
     ours = {paths.swept(key) for key in grid["sweeps"]}
     for role in ("teacher", "student"):
         ours |= {paths.fitted(role, key) for key in grid[f"{role}s"]}
-    folders = (paths.RESULTS / stage for stage in ("teach", "distill", "prune"))
+    ours |= {paths.coded(key) for key in grid.get("compressions", {})}
+    folders = (paths.RESULTS / stage for stage in ("teach", "distill", "prune", "compress"))
     return sorted(
         path for folder in folders if folder.is_dir() for path in {*folder.iterdir()} - ours
     )

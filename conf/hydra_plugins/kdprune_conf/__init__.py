@@ -15,6 +15,7 @@ CONF = Path(__file__).parents[2]
 # import from, and an environment may be another clone's
 sys.path.insert(0, str(CONF.parent))
 try:
+    from kdprune.config import coding
     from kdprune.config.grid import expand
     from kdprune.config.params import validate
     from kdprune.errors import KdpruneError
@@ -49,6 +50,7 @@ def grid(
     values = OmegaConf.to_container(rest, resolve=True)
     try:
         expanded = expand(**dict(zip(keys, plain, strict=True)))
+        expanded |= coding.grid(expanded["sweeps"], values["compress"]["bits"])
     except (KdpruneError, TypeError, KeyError):
         expanded = {}  # validation says what is wrong
     try:

@@ -1,0 +1,42 @@
+"""The section `compress`, and the instances that follow from it: none, unless bits are named."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from kdprune.config.section import Section
+
+FOLDER = "results/compress"
+NOTHING = "results/prune"  # what the stage collect depends on anyway
+
+
+def check_once(bits: list[int]) -> list[int]:
+    """Check that no number of bits is named twice. Raises ValueError."""
+    if len(set(bits)) != len(bits):
+        raise ValueError(f"{bits} names one twice; name each once")
+    return bits
+
+
+class Compress(Section):
+    """Which codings of the pruned networks are written and measured."""
+
+    bits: Annotated[list[Annotated[int, Field(ge=2, le=8)]], AfterValidator(check_once)]
+
+
+def bits(params: Any) -> list[int]:
+    """Return the bits of shared values; none for a study from before there was a choice."""
+    return params.compress.bits if params.compress else []
+
+
+def grid(
+    sweeps: Mapping[str, Mapping[str, str]], bits: Sequence[int]
+) -> dict[str, dict[str, dict[str, str]]]:
+    """Return what the grid has besides: the `compressions`, one per sweep if there are any `bits`.
+
+    `collected` holds the folder that the stage collect depends on for them, as DVC refuses one that
+    no stage writes.
+    """
+    chosen = {key: dict(item) for key, item in sweeps.items()} if bits else {}
+    folder = FOLDER if chosen else NOTHING
+    return {"compressions": chosen, "collected": {"codings": {"folder": folder}}}

@@ -1,0 +1,36 @@
+"""Code one network by every coding, unpruned and at the breakpoint of one pruning method."""
+
+from kdprune import device, models
+from kdprune.analysis.breakpoints import breakpoints
+from kdprune.config import coding
+from kdprune.config.params import load
+from kdprune.deployment import coded
+from kdprune.models import counts
+from kdprune.records import IDENTITY, write_csv
+from kdprune.study import codings, images, paths, tables, tuning
+from kdprune.sweeps.point import FineTune, prune_and_tune
+
+
+def main(key: str) -> None:
+    """Write and read the files of the sweep that the grid names `key`; keep what they cost."""
+    prune, item = (params := load()).prune, params.grid["compressions"][key]
+    identity = {name: item[name] for name in (*IDENTITY, "method")}
+    curve = tables.read(paths.swept(key) / "sweep.csv", f"prune@{key}")
+    broken = breakpoints(curve, **params.breakpoints.model_dump())
+    data = images.tensors(item["dataset"], params)
+    files, place = (item["checkpoint"], item["tutor"]), data["train_images"].device
+    (model, described), (tutor, _) = (models.load(file, place) for file in files)
+    device.limit_threads(counts.macs(model))
+    views = images.augmentation(item["dataset"])
+    told = tuning.told(params, item["role"], item["method"])
+    how = {"method": item["pruning"], "seed": 0, "seeds": prune.seeds, "tutor": tutor}
+    how |= {"re_estimate_images": prune.batchnorm.used, "finetune": FineTune(**told, augment=views)}
+    rows = []
+    for level in sorted({0.0, float(broken.level[0])}):
+        given = prune.hyperparameters[item["pruning"]]
+        pruned = prune_and_tune(model, data, level=level, hyperparameters=given, **how)
+        size = {"params": pruned.params, "nonzero_params": pruned.nonzero_params}
+        again = coding.bits(params), prune.batchnorm.used, views
+        made = coded.measured(pruned.model, data, described, *again)
+        rows += [{**identity, "level": level, **size, **row} for row in made]
+    write_csv(paths.coded(key) / "codings.csv", codings.table(rows))

@@ -1,0 +1,209 @@
+"""Compressed networks: rebuilt bit for bit, measured as loaded, exported, read by numpy alone."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from cli_project import KEY, run_sweep, study
+from compressed_files import network as tensors_of_every_form
+from conftest import ROOT
+from networks import dataset
+from test_cli_export import described, network
+
+from kdprune import models
+from kdprune.__main__ import main
+from kdprune.compression import files
+from kdprune.config import coding
+from kdprune.config.params import load
+from kdprune.data.augment import random_crop_flip
+from kdprune.deployment import coded
+from kdprune.errors import KdpruneError
+from kdprune.models import counts
+from kdprune.pruning import METHODS
+from kdprune.records import write_csv
+from kdprune.study import codings, paths
+from kdprune.training.loop import evaluate
+from stages import compress
+
+LEVEL = 0.5
+
+
+@pytest.mark.parametrize(
+    ("family", "name"),
+    [
+        *(("basic", name) for name in coded.codings([5])),
+        *(("basic+projector", name) for name in coded.codings([5])),
+        ("dense", "shared5"),
+        ("separable", "int8"),
+    ],
+)
+def test_a_network_comes_back_bit_for_bit(family, name, tmp_path):
+    pruned = next(METHODS["channel"](network(family), [LEVEL])).model
+    made, stored = coded.compressed(pruned, coded.codings([5])[name], {}, 0, random_crop_flip)
+    files.write(tmp_path / "a.kdz", stored, described(family))
+    loaded, metadata = coded.load(tmp_path / "a.kdz")
+    assert coded.same(made, loaded)
+    assert metadata == described(family)
+    assert repr(loaded) == repr(pruned)
+    assert coded.same(pruned, loaded) == (name == "float32")  # which loses nothing
+
+
+def test_masked_weights_stay_zero_and_what_is_no_weight_is_kept():
+    pruned = next(METHODS["weight"](network("basic"), [0.7]))
+    made, stored = coded.compressed(
+        pruned.model, coded.codings([4])["shared4"], {}, 0, random_crop_flip
+    )
+    for name, mask in pruned.masks.items():
+        values = made.get_parameter(name)
+        assert torch.equal(values != 0, mask)
+        assert len(values.unique()) <= 16
+    weights = {f"{name}.weight" for name in counts.prunable(pruned.model)}
+    state = pruned.model.state_dict()
+    kept = [name for name in state if name not in weights]
+    assert kept
+    assert all(torch.equal(made.state_dict()[name], state[name]) for name in kept)
+    assert {stored[name].entry.form for name in weights} == {"shared"}
+
+
+def test_batch_norm_is_estimated_behind_what_is_lost_and_is_in_the_file(tmp_path):
+    model, data = network("basic"), dataset(count=64)
+    for name, lossy in (("float32", False), ("shared2", True)):
+        how = coded.codings([2])[name], data, 64, random_crop_flip
+        made, stored = coded.compressed(model, *how)
+        assert torch.equal(made.bn1.running_mean, model.bn1.running_mean) != lossy
+        files.write(tmp_path / "a.kdz", stored, described("basic"))
+        assert coded.same(coded.load(tmp_path / "a.kdz")[0], made)
+
+
+def test_fewer_bits_take_fewer_bytes_and_accuracy_is_that_of_the_file():
+    model, data = network("basic"), dataset(count=64)
+    rows = coded.measured(model, data, described("basic"), [8, 5, 4], 0, random_crop_flip)
+    table = pd.DataFrame(rows).set_index("coding")
+    assert [*table.index] == ["float32", "int8", "shared8", "shared5", "shared4"]
+    assert table.bytes[["float32", "shared8", "shared5", "shared4"]].is_monotonic_decreasing
+    assert (table.bytes < table.fixed_bytes)[["shared8", "shared5", "shared4"]].all()
+    right = evaluate(model, data["val_images"], data["val_labels"], data["mean"], data["std"])
+    assert table.val_accuracy["float32"] == right
+
+
+def test_a_weight_that_is_no_number_has_no_code():
+    model = network("basic")
+    with torch.no_grad():
+        model.conv1.weight[0, 0, 0, 0] = float("nan")
+    with pytest.raises(KdpruneError, match=r"conv1\.weight holds a NaN"):
+        coded.encode(model, coded.codings([])["int8"])
+
+
+def test_what_is_restored_is_held_to_all_that_a_checkpoint_is(tmp_path):
+    stored = coded.encode(network("basic"), coded.codings([])["int8"])
+    path = tmp_path / "a.kdz"
+    for tensors, metadata, told in (
+        ({**stored, "more": stored["bn1.bias"]}, described("basic"), "do not fit"),
+        (stored, {"network": {}}, "network"),
+        (stored, {}, "no checkpoint of kdprune"),
+        (stored, {**described("basic"), "path": "x"}, "path"),
+    ):
+        files.write(path, tensors, metadata)
+        with pytest.raises(KdpruneError, match=told) as caught:
+            coded.load(path)
+        assert str(path) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_the_reader_in_the_documentation_reads_it(tmp_path):
+    page = (ROOT / "docs/how-to/ship.md").read_text()
+    reader: dict = {}
+    exec(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1], reader)
+    files.write(tmp_path / "a.kdz", tensors_of_every_form(), described("basic"))
+    theirs, metadata = reader["load"](tmp_path / "a.kdz")
+    ours, _ = files.read(tmp_path / "a.kdz")
+    assert metadata == described("basic")
+    assert theirs.keys() == ours.keys()
+    for name, array in ours.items():
+        assert theirs[name].dtype == array.dtype
+        assert np.array_equal(theirs[name], array)
+
+
+def test_export_writes_a_compressed_form_that_predict_reads(tmp_path, values, capsys):
+    folder = study(tmp_path, values)
+    run_sweep(folder, values, "weight")
+    out = tmp_path / "out"
+    command = ["export", f"{KEY}-weight", "--project", str(folder), "--out", str(out)]
+    assert main([*command, "--format", "safetensors,compressed", "--bits", "4"]) == 0
+    assert "4 bits: another first class on" in capsys.readouterr().out
+    form = json.loads((out / "certificate.json").read_text())["forms"]
+    assert form["compressed"]["bits"] == 4
+    assert form["compressed"]["relative_difference"] == 0  # of the file from what was coded
+    assert form["compressed"]["from_reference"]["relative_difference"] > 1e-4
+    assert form["compressed"]["bytes"] < form["safetensors"]["bytes"] / 3
+    model, metadata = coded.load(out / "network.kdz")
+    assert metadata["pruned"]["level"] == LEVEL
+    whole, _ = models.load(out / "network.safetensors")
+    for name, layer in counts.prunable(model).items():
+        assert torch.equal(layer.weight == 0, whole.get_submodule(name).weight == 0)
+    picture = next((ROOT / "data/embedded/test").glob("*.webp"))
+    assert main(["predict", str(out / "network.kdz"), str(picture), "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)[0]["top"]) == 3
+    (out / "network.kdz").write_bytes((out / "network.kdz").read_bytes()[:-1])
+    assert main(["predict", str(out / "network.kdz"), str(picture)]) == 2
+    assert capsys.readouterr().err.endswith("(its tensors do not fill it)\n")
+
+
+# The stage
+
+
+def test_the_stage_codes_each_network_unpruned_and_at_its_breakpoint(tmp_path, values, monkeypatch):
+    folder = study(tmp_path, values)
+    run_sweep(folder, values, "weight")
+    values["compress"]["bits"] = [4]
+    values["grid"] |= coding.grid(values["grid"]["sweeps"], [4])
+    values["breakpoints"]["tolerance"] = 100.0  # so that the curve breaks nowhere
+    (folder / "params.yaml").write_text(yaml.safe_dump(values))
+    monkeypatch.chdir(folder)
+    key = f"{KEY}-weight"
+    table = pd.read_csv(paths.sweep(key), keep_default_na=False)
+    write_csv(paths.swept(key) / "sweep.csv", table)
+    compress.main(key)
+    made = pd.read_csv(paths.coded(key) / "codings.csv")
+    assert [*made.columns] == codings.COLUMNS
+    assert made.level.tolist() == [0.0] * 3 + [LEVEL] * 3
+    assert made.coding.tolist() == ["float32", "int8", "shared4"] * 2
+    exact = made[made.coding == "float32"].set_index("level").test_accuracy
+    first = table[table.seed == 0].set_index("level").test_accuracy
+    assert exact.to_dict() == pytest.approx(first.to_dict())  # what the sweep's first seed had
+    shared = made[made.coding == "shared4"].set_index("level").bytes
+    assert shared[LEVEL] < shared[0.0]
+    codings.gather([key])
+    assert paths.CODINGS.read_bytes() == (paths.coded(key) / "codings.csv").read_bytes()
+    codings.gather([])
+    assert paths.CODINGS.read_text() == codings.HEAD
+    with pytest.raises(KdpruneError, match="is not there; run `dvc pull`"):
+        codings.gather(["nobody"])
+
+
+def test_without_bits_there_is_nothing_to_run(values):
+    assert values["compress"]["bits"] == []
+    assert values["grid"]["compressions"] == {}
+    folder = values["grid"]["collected"]["codings"]["folder"]
+    assert folder == coding.NOTHING  # a folder that a stage writes, for DVC to depend on
+
+
+@pytest.mark.parametrize(
+    ("bits", "told"),
+    [([1], "greater than or equal to 2"), ([9], "less than"), ([4, 4], "twice"), (8, "list")],
+)
+def test_bits_are_checked(values, tmp_path, bits, told):
+    values["compress"]["bits"] = bits
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
+    with pytest.raises(KdpruneError, match=rf"compress\.bits.*{told}"):
+        load(tmp_path / "params.yaml")
+
+
+def test_a_study_from_before_the_stage_is_read(values, tmp_path):
+    del values["compress"], values["grid"]["compressions"], values["grid"]["collected"]
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
+    assert coding.bits(load(tmp_path / "params.yaml")) == []
