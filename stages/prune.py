@@ -1,12 +1,10 @@
 """Sweep one network by one pruning method over all levels and seeds."""
 
-from pathlib import Path
-
 from kdprune import device, models
 from kdprune.config.params import load
 from kdprune.models import counts
 from kdprune.records import IDENTITY, write_csv
-from kdprune.study import images, paths, tuning, unfinished
+from kdprune.study import images, networks, paths, tuning, unfinished
 from kdprune.sweeps.sweep import FineTune, sweep
 
 
@@ -15,8 +13,8 @@ def main(key: str) -> None:
     prune, item = (params := load()).prune, params.grid["sweeps"][key]
     identity = {name: item[name] for name in (*IDENTITY, "method")}
     data, run = images.tensors(item["dataset"], params), (item["pruning"], item["tuning"])
-    files = [Path(item["checkpoint"]), Path(item["tutor"])]
-    (model, _), (tutor, _) = (models.load(file, data["train_images"].device) for file in files)
+    files, place = networks.inputs(item), data["train_images"].device
+    (model, _), (tutor, _) = (models.load(file, place) for file in files[:2])
     device.limit_threads(counts.macs(model))
     told = tuning.told(params, item["role"], item["method"])
     files, given = [paths.manifest(item["dataset"]), *files], prune.hyperparameters[run[0]]
@@ -34,6 +32,7 @@ def main(key: str) -> None:
         checkpoint=kept,
         title=key,
         tutor=tutor,
+        trajectory=networks.trajectory(item),
     )
     for name, table in (("layers", layers), ("sweep", rows)):
         write_csv(paths.swept(key) / f"{name}.csv", table.assign(**identity)[[*identity, *table]])

@@ -24,7 +24,13 @@ def tiny(family: str = "basic", *, classes: int = 10, seed: int = 0, stem: str =
 
 
 def pruned_by(method: str, model: torch.nn.Module, levels: list[float], **how):
-    """What a pruning method yields, with images for the methods that look at some."""
+    """What a pruning method yields, with images for the methods that look at some.
+
+    One that trains on its way takes a training for done.
+    """
+    if application.trains(method):
+        told = levels, how, lambda: dataset(classes=2), lambda task, **recipe: task.eval()
+        return application.sparsify(method, model, *told)
     return application.prune(method, model, levels, how, lambda: dataset(classes=2))
 
 

@@ -31,6 +31,7 @@ ROOMS = {
     "training": ("ground", "data"),
     "distillation": ("ground", "models"),
     "pruning": ("ground", "data", "models"),
+    "sparsification": ("ground", "data", "models", "training", "pruning"),
     "sweeps": ("ground", "data", "models", "training", "distillation", "pruning"),
     "analysis": ("ground",),
     "reporting": ("ground", "analysis"),
@@ -39,7 +40,16 @@ ROOMS = {
     "planning": (*BELOW, "analysis", "sweeps", "study"),
     "running": ("ground", "config", "study", "planning"),
     "cli": (*BELOW, "analysis", "sweeps", "study", "reporting", "deployment", *LAST),
-    "stages": (*BELOW, "analysis", "sweeps", "study", "reporting", "deployment", "planning"),
+    "stages": (
+        *BELOW,
+        "analysis",
+        "sparsification",
+        "sweeps",
+        "study",
+        "reporting",
+        "deployment",
+        "planning",
+    ),
 }
 GROUND = (
     "__init__ __main__ device errors files methods outcomes progress records terminal untrusted "

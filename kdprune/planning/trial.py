@@ -170,7 +170,10 @@ def _cut(network: nn.Module, method: str, params: Params, classes: int) -> None:
     noise = torch.randint(256, (STEP, 3, *2 * [side_of(network)]), dtype=torch.uint8)
     data = {"train_images": noise, "train_labels": torch.arange(STEP) % classes}
     data |= {"mean": torch.full((3,), 0.5), "std": torch.full((3,), 0.25)}
-    for pruned in application.prune(method, network, levels, given, lambda: data):
+    cut = application.prune
+    if application.trains(method):  # what it would train, it takes as it is
+        cut = partial(application.sparsify, train=lambda task, **how: None)
+    for pruned in cut(method, network, levels, given, lambda: data):
         counts.macs(pruned.model)
 
 

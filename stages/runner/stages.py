@@ -1,8 +1,14 @@
 """The stages: their names, and what the runner must know of each before it imports torch."""
 
-TORCH_STAGES = ("teach", "distill", "prune", "measure")  # they run in a warm process
+TORCH_STAGES = ("teach", "distill", "sparsify", "prune", "measure")  # they run in a warm process
 ANALYSES = ("collect", "breakpoints", "efficiency", "significance", "summary", "report")
 STAGES = ("download", *TORCH_STAGES, *ANALYSES)
 PER_INSTANCE = ("download", *TORCH_STAGES, "summary")
 TRAININGS = ("teach", "distill")  # they draw a curve, and their records tell of epochs
-GRID = {"download": "datasets", "teach": "teachers", "distill": "students", "prune": "sweeps"}
+GRID = {
+    "download": "datasets",
+    "teach": "teachers",
+    "distill": "students",
+    "sparsify": "trajectories",
+    "prune": "sweeps",
+}
