@@ -16,6 +16,7 @@ from kdprune.pruning import (
     magnitude,
     random,
     random_channel,
+    ssl,
     taylor,
     weight,
 )
@@ -30,6 +31,7 @@ METHODS: dict[str, Callable[..., Iterator[Pruned]]] = {
     "random_channel": random_channel.prune,
     "taylor": taylor.prune,
     "magnitude": magnitude.prune,
+    "ssl": ssl.prune,
 }
 
 # Those that work on torch's meta device too, where networks have shapes and no values: what such a
