@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from kdprune.methods import demand_own_files
 from kdprune.pruning import (
+    aofp,
     channel,
     global_weight,
     lamp,
@@ -32,6 +33,7 @@ METHODS: dict[str, Callable[..., Iterator[Pruned]]] = {
     "taylor": taylor.prune,
     "magnitude": magnitude.prune,
     "ssl": ssl.prune,
+    "aofp": aofp.prune,
 }
 
 # Those that work on torch's meta device too, where networks have shapes and no values: what such a
