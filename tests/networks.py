@@ -4,6 +4,7 @@ import torch
 
 from kdprune import models
 from kdprune.pruning import application
+from kdprune.pruning.trained import Idle
 
 TINY = {
     "basic": ("resnet18", {"layers": [1, 1, 1, 1], "channels": [8, 8, 16, 16]}),
@@ -29,7 +30,7 @@ def pruned_by(method: str, model: torch.nn.Module, levels: list[float], **how):
     One that trains on its way takes a training for done.
     """
     if application.trains(method):
-        told = levels, how, lambda: dataset(classes=2), lambda task, **recipe: task.eval()
+        told = levels, how, lambda: dataset(classes=2), Idle()
         return application.sparsify(method, model, *told)
     return application.prune(method, model, levels, how, lambda: dataset(classes=2))
 

@@ -15,6 +15,7 @@ from kdprune.config.signatures import registered, trains
 from kdprune.errors import KdpruneError
 from kdprune.models import counts
 from kdprune.pruning import METHODS, application, magnitude, trajectories
+from kdprune.pruning.trained import Idle
 from kdprune.running.study import needs
 from kdprune.sparsification.rounds import Rounds
 from kdprune.sparsification.trajectory import sparsify
@@ -31,13 +32,10 @@ SHORT = {
     "magnitude": {"epochs": 2},
     "ssl": {"epochs": 4, "strength": 1.0},
     "aofp": {"epochs": 3, "half": 1},
+    "pqk": {"ramp": 1, "epochs": 1},
 }
 RECIPE = Recipe(epochs=1, batch_size=16, lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4)
 FINETUNE = FineTune("none", 1, 16, 0.01, 0.9, True, 0.0, 1)
-
-
-def idle(task, **recipe) -> None:
-    """A training of no steps."""
 
 
 def rounds(method: str, folder=None) -> Rounds:
@@ -206,7 +204,7 @@ class Layers(nn.Module):
 
 
 def test_magnitude_measures_in_deviations_of_what_is_left():
-    run = partial(magnitude.prune.__wrapped__, Layers(), [0.25, 0.5], train=idle)
+    run = partial(magnitude.prune.__wrapped__, Layers(), [0.25, 0.5], train=Idle())
     first, second = list(run(scope="std"))
     assert [row["nonzero_params"] for row in first.layers] == [6, 6]  # alike, whatever the scale
     assert (second.masks["wide.weight"] <= first.masks["wide.weight"]).all()  # nested

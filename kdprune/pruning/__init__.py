@@ -15,6 +15,7 @@ from kdprune.pruning import (
     global_weight,
     lamp,
     magnitude,
+    pqk,
     random,
     random_channel,
     ssl,
@@ -34,6 +35,7 @@ METHODS: dict[str, Callable[..., Iterator[Pruned]]] = {
     "magnitude": magnitude.prune,
     "ssl": ssl.prune,
     "aofp": aofp.prune,
+    "pqk": pqk.prune,
 }
 
 # Those that work on torch's meta device too, where networks have shapes and no values: what such a

@@ -5,7 +5,7 @@ or checkpoints. A task is what `kdprune.training.loop.fit` takes; all that its l
 stands in parameters and buffers, so that a killed training goes on to the same network.
 """
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -14,6 +14,10 @@ from torch.nn import functional
 
 class Train(Protocol):
     """Trains a task in place; the n-th call of a trajectory has the n-th seed."""
+
+    @property
+    def batches(self) -> int:
+        """How many steps an epoch has."""
 
     def __call__(
         self,
@@ -24,6 +28,15 @@ class Train(Protocol):
         weight_decay: float | None = None,
     ) -> None:
         """Train for `epochs` at a constant rate; None stands for that of prune.finetune."""
+
+
+class Idle:
+    """A training that takes itself for done: for rehearsals, where structure is all that counts."""
+
+    batches = 1
+
+    def __call__(self, task: nn.Module, **recipe: Any) -> None:
+        """Leave `task` as it is."""
 
 
 class OnLabels(nn.Module):

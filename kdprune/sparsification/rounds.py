@@ -34,6 +34,8 @@ class Rounds:
     ) -> None:
         self.data, self.recipe, self.method = data, recipe, method
         self.augment, self.kept, self.title = augment, kept, title
+        size = len(data["train_images"])
+        self.batches = size // min(recipe.batch_size, size)
         self.count = 0
         self.rows: list[dict[str, Any]] = []
 
