@@ -12,7 +12,12 @@ import pydantic
 from kdprune.errors import KdpruneError
 
 PACKAGES = {"distill": "distillation", "prune": "pruning"}  # whose METHODS a section configures
-PROTOCOL = {"labels", "input_size", "data"}  # keywords that the caller gives, and parameters do not
+PROTOCOL = {
+    "labels",
+    "input_size",
+    "data",
+    "train",
+}  # keywords that the caller gives, and parameters do not
 STRICT = pydantic.ConfigDict(strict=True)
 
 P = ParamSpec("P")

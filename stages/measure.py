@@ -33,7 +33,7 @@ def main(key: str) -> None:
         read = partial(images.tensors, who["dataset"], params, told)
         for method, level in list(levels.items())[1:]:
             how = [level], params.prune.hyperparameters[(name := methods.parts(method)[0])], read
-            variants[method] = next(application.prune(name, model, *how))
+            variants[method] = next(application.prune(name, model, *how, paths.sparse(key, name)))
         rows = pd.DataFrame([{**who, **row} for row in measure.compare(variants)])
     write_csv(paths.MEASURE, table := costs.replaced(params, key, rows))
     if len(table):

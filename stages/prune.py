@@ -1,12 +1,10 @@
 """Sweep one network by one pruning method over all levels and seeds."""
 
-from pathlib import Path
-
 from kdprune import device, models
 from kdprune.config.params import load
 from kdprune.models import counts
 from kdprune.records import IDENTITY, write_csv
-from kdprune.study import images, paths, tuning, unfinished
+from kdprune.study import images, networks, paths, tuning, unfinished
 from kdprune.sweeps.sweep import FineTune, sweep
 
 
@@ -14,8 +12,8 @@ def main(key: str) -> None:
     """Run the sweep that the grid names `key`."""
     prune, item = (params := load()).prune, params.grid["sweeps"][key]
     identity = {name: item[name] for name in (*IDENTITY, "method")}
-    files, run = [Path(item["checkpoint"]), Path(item["tutor"])], (item["pruning"], item["tuning"])
-    (model, known), (tutor, _) = (models.load(file, device.choose()) for file in files)
+    files, run = networks.inputs(item), (item["pruning"], item["tuning"])
+    (model, known), (tutor, _) = (models.load(file, device.choose()) for file in files[:2])
     data = images.tensors(item["dataset"], params, known)
     device.limit_threads(counts.macs(model))
     told = tuning.told(params, item["role"], item["method"])
@@ -34,6 +32,7 @@ def main(key: str) -> None:
         checkpoint=kept,
         title=key,
         tutor=tutor,
+        trajectory=networks.trajectory(item),
     )
     for name, table in (("layers", layers), ("sweep", rows)):
         write_csv(paths.swept(key) / f"{name}.csv", table.assign(**identity)[[*identity, *table]])

@@ -4,6 +4,7 @@ import torch
 
 from kdprune import models
 from kdprune.pruning import application
+from kdprune.pruning.trained import Idle
 
 TINY = {
     "basic": ("resnet18", {"layers": [1, 1, 1, 1], "channels": [8, 8, 16, 16]}),
@@ -24,7 +25,13 @@ def tiny(family: str = "basic", *, classes: int = 10, seed: int = 0, stem: str =
 
 
 def pruned_by(method: str, model: torch.nn.Module, levels: list[float], **how):
-    """What a pruning method yields, with images for the methods that look at some."""
+    """What a pruning method yields, with images for the methods that look at some.
+
+    One that trains on its way takes a training for done.
+    """
+    if application.trains(method):
+        told = levels, how, lambda: dataset(classes=2), Idle()
+        return application.sparsify(method, model, *told)
     return application.prune(method, model, levels, how, lambda: dataset(classes=2))
 
 

@@ -32,6 +32,7 @@ ROOMS = {
     "distillation": ("ground", "models"),
     "pruning": ("ground", "data", "models"),
     "compression": ("ground",),
+    "sparsification": ("ground", "data", "models", "training", "pruning"),
     "sweeps": ("ground", "data", "models", "training", "distillation", "pruning"),
     "analysis": ("ground",),
     "reporting": ("ground", "analysis"),
@@ -40,7 +41,16 @@ ROOMS = {
     "planning": (*BELOW, "analysis", "sweeps", "study"),
     "running": ("ground", "config", "study", "planning"),
     "cli": (*BELOW, "analysis", "sweeps", "study", "reporting", "deployment", *LAST),
-    "stages": (*BELOW, "analysis", "sweeps", "study", "reporting", "deployment", "planning"),
+    "stages": (
+        *BELOW,
+        "analysis",
+        "sparsification",
+        "sweeps",
+        "study",
+        "reporting",
+        "deployment",
+        "planning",
+    ),
 }
 GROUND = (
     "__init__ __main__ device errors files home methods outcomes progress records stages terminal "

@@ -64,7 +64,7 @@ def check_cut_equals_mask(model: nn.Module, found: list[groups.Group], lost: int
     with torch.no_grad():
         torch.testing.assert_close(cut(images()), masked(images()), rtol=1e-5, atol=1e-5)
         assert not torch.allclose(cut(images()), model(images()), rtol=1e-3)
-    removed = structured._removed_weights(counts.prunable(model), kept)
+    removed = structured.removed_weights(counts.prunable(model), kept)
     for name, layer in counts.prunable(cut).items():
         assert layer.weight.numel() == model.get_submodule(name).weight.numel() - removed[name]
     return cut

@@ -125,7 +125,7 @@ def test_channel_removal_meets_levels_and_equals_masking(family):
 
     def removed(steps: int) -> int:
         kept = surgery.kept_after(found, ranked, order[:steps])
-        return sum(structured._removed_weights(layers, kept).values())
+        return sum(structured.removed_weights(layers, kept).values())
 
     for pruned in METHODS["channel"](model, LEVELS):
         gone = weights(model) - weights(pruned.model)

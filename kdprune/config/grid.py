@@ -1,16 +1,18 @@
 """The study's grid: which trainings and sweeps follow from data sets, pairs and methods.
 
-Pure Python, no dependencies: Hydra's resolver, the parameter model and the tests all call it.
+Pure Python, no libraries: Hydra's resolver, the parameter model and the tests all call it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from kdprune.config.signatures import trains
 from kdprune.errors import KdpruneError
 
 PRUNING_ALIASES = {"both": ("weight", "channel")}
 LABELS = "labels"  # the objective of tuning that is no distillation method
 EMBEDDED = "data/embedded"  # the images that come with the repository
+SPARSE = "models/sparse"  # what methods that train on their way left of each network
 
 
 def expand(
@@ -30,7 +32,8 @@ def expand(
     "both" standing for weight and channel; `folders` maps a data set of one's own to its "path".
     `objective` and `source` are prune.finetune's objective and from; None for studies from before
     there was a choice.
-    Returns `teachers`, `students`, `sweeps`, `networks` (those that are swept) and `datasets`:
+    Returns `teachers`, `students`, `sweeps`, `networks` (those that are swept), `trajectories`
+    (those networks under each method that trains on its way) and `datasets`:
     mappings from instance name to its fields, in the order given. A teacher of several pairs
     appears once. Raises KdpruneError where a pair is not written as two names.
     """
@@ -77,15 +80,27 @@ def expand(
             "student": item.get("student", ""),
             "distill": item.get("distill", ""),
             "method": label,
-            "checkpoint": networks[key]["checkpoint"],
+            "checkpoint": (
+                f"{SPARSE}/{key}-{method}" if trains(method) else networks[key]["checkpoint"]
+            ),
             **tuning,
         }
         for role, key, item in swept
         for method in names(prune)
         for label, tuning in _tunings(method, role, key, item, objective, source)
     }
+    trajectories = {
+        f"{key}-{method}": {
+            "dataset": item["dataset"],
+            "checkpoint": networks[key]["checkpoint"],
+            "pruning": method,
+        }
+        for _, key, item in swept
+        for method in names(prune)
+        if trains(method)
+    }
     grid = {"teachers": teachers, "students": students, "sweeps": sweeps}
-    return {**grid, "networks": networks, "datasets": images}
+    return {**grid, "networks": networks, "trajectories": trajectories, "datasets": images}
 
 
 def _tunings(

@@ -44,6 +44,19 @@ def takes(section: str, method: str) -> type[pydantic.BaseModel]:
 
 
 @cache
+def trains(method: str) -> bool:
+    """Whether a pruning method trains on its way: it has a keyword `train`.
+
+    Such a one is trained once per network, by the stage sparsify. An unknown one does not.
+    """
+    name = _registry("prune").get(method)
+    function = _named(_parsed("prune", method), name) if name else None
+    if not isinstance(function, ast.FunctionDef):
+        return False
+    return any(item.arg == "train" for item in function.args.kwonlyargs)
+
+
+@cache
 def _registry(section: str) -> dict[str, str]:
     """Return the names in a package's METHODS, and of the class or function each stands for."""
     values = (getattr(node, "value", None) for node in _parsed(section, "__init__").body)

@@ -82,7 +82,8 @@ def prepare(
         tutor, _ = checkpoints.load(folder / teacher)
     told = tuning.told(settings, who["role"], method)
     finetune = FineTune(**told, augment=augmentation_of(place))
-    pruned = _pruned(dense, tutor, tensors, how, finetune, settings.prune.seeds)
+    left = folder / paths.sparse(networks.key(who), pruning)
+    pruned = _pruned(dense, tutor, tensors, how, finetune, settings.prune.seeds, left)
     total = counts.parameters(dense)
     how |= {"removed": pruned.params < total, "ratio": pruned.ratio, "sparsity": pruned.sparsity}
     how |= {"dense_params": total, "nonzero_params": pruned.nonzero_params}
@@ -144,6 +145,7 @@ def _pruned(
     how: Mapping[str, Any],
     finetune: FineTune,
     seeds: int,
+    trajectory: Path,
 ) -> Pruned:
     """Prune and tune on the images' device; bring both networks to the CPU."""
     batchnorm = how["batchnorm"]
@@ -159,6 +161,7 @@ def _pruned(
         finetune=finetune,
         hyperparameters=how["hyperparameters"],
         tutor=tutor.to(tensors["train_images"].device),
+        trajectory=trajectory,
     )
     pruned.model.cpu()
     pruned.masks = {name: mask.cpu() for name, mask in pruned.masks.items()}

@@ -29,6 +29,7 @@ from kdprune.planning import calibration, plan
 from kdprune.planning.cost import Images
 from kdprune.planning.images import sizes
 from kdprune.pruning import BY_SHAPES, application
+from kdprune.pruning.trained import Idle
 
 UNKNOWN = Images(1000, 100, 100), 10  # a data set of one's own that is yet to be read
 STEP = 2  # images of a step, where a method has no say: batch norm of 1x1 maps needs several
@@ -171,7 +172,10 @@ def _cut(network: nn.Module, method: str, params: Params, classes: int) -> None:
     noise = torch.randint(256, (STEP, 3, *2 * [side_of(network)]), dtype=torch.uint8)
     data = {"train_images": noise, "train_labels": torch.arange(STEP) % classes}
     data |= {"mean": torch.full((3,), 0.5), "std": torch.full((3,), 0.25)}
-    for pruned in application.prune(method, network, levels, given, lambda: data):
+    cut = application.prune
+    if application.trains(method):  # what it would train, it takes as it is
+        cut = partial(application.sparsify, train=Idle())
+    for pruned in cut(method, network, levels, given, lambda: data):
         counts.macs(pruned.model)
 
 

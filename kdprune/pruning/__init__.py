@@ -2,13 +2,26 @@
 
 `METHODS[name](model, levels, input_size=…, **hyperparameters)` yields one `Pruned` per level, each
 from a fresh copy of the dense model, never from the level before. One that looks at images takes
-them as `data`; `application.prune` gives each method what it declares.
+them as `data`; `application.prune` gives each method what it declares. One that trains on its way,
+from level to level, takes `train`: the stage sparsify runs it, and all others read what it stored.
 """
 
 from collections.abc import Callable, Iterator
 
 from kdprune.methods import demand_own_files
-from kdprune.pruning import channel, global_weight, lamp, random, random_channel, taylor, weight
+from kdprune.pruning import (
+    aofp,
+    channel,
+    global_weight,
+    lamp,
+    magnitude,
+    pqk,
+    random,
+    random_channel,
+    ssl,
+    taylor,
+    weight,
+)
 from kdprune.pruning.pruned import Pruned
 
 METHODS: dict[str, Callable[..., Iterator[Pruned]]] = {
@@ -19,6 +32,10 @@ METHODS: dict[str, Callable[..., Iterator[Pruned]]] = {
     "random": random.prune,
     "random_channel": random_channel.prune,
     "taylor": taylor.prune,
+    "magnitude": magnitude.prune,
+    "ssl": ssl.prune,
+    "aofp": aofp.prune,
+    "pqk": pqk.prune,
 }
 
 # Those that work on torch's meta device too, where networks have shapes and no values: what such a

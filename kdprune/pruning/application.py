@@ -3,15 +3,17 @@
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
 from kdprune.models.building import side_of
-from kdprune.pruning import METHODS
+from kdprune.pruning import METHODS, trajectories
 from kdprune.pruning.calibration import PARTS
 from kdprune.pruning.pruned import Pruned
+from kdprune.pruning.trained import Train
 
 
 def prune(
@@ -20,18 +22,52 @@ def prune(
     levels: Sequence[float],
     hyperparameters: Mapping[str, Any],
     data: Callable[[], Mapping[str, torch.Tensor]],
+    trajectory: Path | None = None,
 ) -> Iterator[Pruned]:
     """Return what METHODS[method] yields for `levels`.
 
     A method that looks at images has a keyword `data`, and is given the training images and
     labels, mean and std of what `data` returns, which is called once a method looks. Validation and
-    test images no method sees.
+    test images no method sees. Of a method that trains on its way, the levels are read that
+    `sparsify` yielded, from the folder `trajectory` (see `trajectories.read`).
     """
-    called = METHODS[method]
+    if trains(method):
+        return trajectories.read(trajectory, model, levels, method=method)
+    return METHODS[method](model, levels, **_given(method, model, hyperparameters, data))
+
+
+def sparsify(
+    method: str,
+    model: nn.Module,
+    levels: Sequence[float],
+    hyperparameters: Mapping[str, Any],
+    data: Callable[[], Mapping[str, torch.Tensor]],
+    train: Train,
+) -> Iterator[Pruned]:
+    """Return what a method that trains on its way yields for all `levels`, and train it so.
+
+    Arguments as of `prune`; it trains by `train`. A level is to be used before the next is asked
+    for, which goes on with the same network.
+    """
+    given = _given(method, model, hyperparameters, data)
+    return METHODS[method](model, levels, train=train, **given)
+
+
+def trains(method: str) -> bool:
+    """Whether a method trains on its way: it has a keyword `train`."""
+    return "train" in inspect.signature(METHODS[method]).parameters
+
+
+def _given(
+    method: str,
+    model: nn.Module,
+    hyperparameters: Mapping[str, Any],
+    data: Callable[[], Mapping[str, torch.Tensor]],
+) -> dict[str, Any]:
     given: dict[str, Any] = {"input_size": side_of(model), **hyperparameters}
-    if "data" in inspect.signature(called).parameters:
+    if "data" in inspect.signature(METHODS[method]).parameters:
         given["data"] = Training(data)
-    return called(model, levels, **given)
+    return given
 
 
 class Training(Mapping[str, torch.Tensor]):

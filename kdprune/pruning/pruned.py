@@ -22,6 +22,7 @@ class Pruned:
     was in fact removed. `params` counts the elements that are stored, `nonzero_params` those that
     no mask has zeroed. `layers` has a row per layer: layer, kind, params (before), nonzero_params.
     `kept`: where channels went, (layer, "out" or "in") -> bool array, True per index that stayed.
+    `note`: what a method that trains on its way tells of the level.
     """
 
     level: float
@@ -31,6 +32,7 @@ class Pruned:
     masks: Masks = field(default_factory=dict)
     layers: list[dict[str, Any]] = field(default_factory=list)
     kept: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
+    note: str = ""
 
     @property
     def params(self) -> int:

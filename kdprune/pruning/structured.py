@@ -5,8 +5,9 @@ same share of them, and what goes with them is counted and cut.
 """
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate, pairwise
+from typing import Any
 
 from torch import nn
 
@@ -49,7 +50,7 @@ def remove(
     all_groups = groups.find(model, input_size)
     ranked = rank(model, all_groups)
     order, stops = removal_order([group.size for group in all_groups], round_to)
-    removed_by = _removed_weights if mode == "remove" else _masked_weights
+    removed_by = removed_weights if mode == "remove" else _masked_weights
     layers = counts.prunable(model)
     total = sum(layer.weight.numel() for layer in layers.values())
     whole = total if mode == "remove" else _maskable(layers, all_groups)
@@ -88,17 +89,22 @@ def remove(
                 trial.run(pruned, input_size)
             else:
                 masks = mask(pruned, kept)
-        rows = [
-            {
-                "layer": name,
-                "kind": counts.kind(layer),
-                "params": layer.weight.numel(),
-                "nonzero_params": layer.weight.numel() - removed[name],
-            }
-            for name, layer in layers.items()
-        ]
         ratio = _share(order[:steps], [group.size for group in all_groups])
-        yield Pruned(level, ratio, sum(removed.values()) / total, pruned, masks, rows, kept)
+        sparsity = sum(removed.values()) / total
+        yield Pruned(level, ratio, sparsity, pruned, masks, rows(layers, removed), kept)
+
+
+def rows(layers: counts.Layers, removed: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return `Pruned.layers` of a network whose dense layers lost so many weights each."""
+    return [
+        {
+            "layer": name,
+            "kind": counts.kind(layer),
+            "params": layer.weight.numel(),
+            "nonzero_params": layer.weight.numel() - removed[name],
+        }
+        for name, layer in layers.items()
+    ]
 
 
 def removal_order(sizes: Sequence[int], round_to: int = 1) -> tuple[list[int], list[int]]:
@@ -120,7 +126,7 @@ def removal_order(sizes: Sequence[int], round_to: int = 1) -> tuple[list[int], l
     return order, [0, *accumulate(lost for _, _, lost in blocks)]
 
 
-def _removed_weights(layers: counts.Layers, kept: Kept) -> dict[str, int]:
+def removed_weights(layers: counts.Layers, kept: Kept) -> dict[str, int]:
     """Count the weights that go with removed outputs and inputs."""
     removed = {}
     for name, layer in layers.items():

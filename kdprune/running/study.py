@@ -12,8 +12,8 @@ Grid = Mapping[str, Mapping[str, Mapping[str, str]]]
 def needs(grid: Grid) -> dict[str, list[str]]:
     """Return the instances that are worth spreading, in order, each with those that it needs.
 
-    That is download, teach, distill and prune; what collects takes a minute, and is left to the
-    closing `dvc repro`.
+    That is download, teach, distill, sparsify and prune; what collects takes a minute, and is left
+    to the closing `dvc repro`.
     """
     before: dict[str, list[str]] = {f"download@{name}": [] for name in grid["datasets"]}
     for key, item in grid["teachers"].items():
@@ -21,13 +21,20 @@ def needs(grid: Grid) -> dict[str, list[str]]:
     for key, item in grid["students"].items():
         teacher = f"{item['dataset']}-{item['teacher']}"
         before[f"distill@{key}"] = [f"download@{item['dataset']}", f"teach@{teacher}"]
+    for key, item in grid.get("trajectories", {}).items():
+        before[f"sparsify@{key}"] = [f"download@{item['dataset']}", _maker(item["checkpoint"])]
     for key, item in grid["sweeps"].items():
-        maker = "teach" if item["role"] == "teacher" else "distill"
-        network = Path(item["checkpoint"]).stem
-        before[f"prune@{key}"] = [f"download@{item['dataset']}", f"{maker}@{network}"]
+        before[f"prune@{key}"] = [f"download@{item['dataset']}", _maker(item["checkpoint"])]
     for key in grid.get("compressions", {}):
         before[f"compress@{key}"] = [f"prune@{key}"]
     return before
+
+
+def _maker(checkpoint: str) -> str:
+    """Return the instance that writes a file or a folder below models/."""
+    folder, name = Path(checkpoint).parent.name, Path(checkpoint).name
+    makers = {"teachers": "teach", "students": "distill", "sparse": "sparsify"}
+    return f"{makers[folder]}@{name.removesuffix('.safetensors')}"
 
 
 def seconds(names: Mapping[str, object], folder: Path) -> dict[str, float]:

@@ -16,6 +16,26 @@ def key(item: Mapping[str, str]) -> str:
     return f"{item['dataset']}-{network(item)}"
 
 
+def dense(item: Mapping[str, str]) -> Path:
+    """Return the checkpoint of the network that a sweep prunes."""
+    return Path("models") / f"{item['role']}s" / f"{key(item)}{SUFFIX}"
+
+
+def trajectory(item: Mapping[str, str]) -> Path | None:
+    """Return the folder of what a sweep's method left that trained on its way, if it is such."""
+    given = Path(item["checkpoint"])
+    return None if given == dense(item) else given
+
+
+def inputs(item: Mapping[str, str]) -> list[Path]:
+    """Return the files that a sweep reads: the dense network, whom its tuning learns from, and the
+    levels that its method trained on its way.
+    """
+    folder = trajectory(item)
+    levels = sorted(folder.glob(f"*{SUFFIX}")) if folder else []
+    return [dense(item), Path(item["tutor"]), *levels]
+
+
 def identity(metadata: Mapping[str, Any], path: Path) -> dict[str, str]:
     """Return who a checkpoint is. Raises KdpruneError where no stage of the study wrote it."""
     missing = [part for part in ("dataset", "role", "teacher") if not metadata.get(part)]
@@ -38,7 +58,7 @@ def checkpoint(project: Path, name: str) -> tuple[Path, str | None]:
         grid = params.load(project / "params.yaml").grid
         networks = {one: role for role in ("teachers", "students") for one in grid[role]}
         if name in grid["sweeps"]:
-            path, method = Path(grid["sweeps"][name]["checkpoint"]), grid["sweeps"][name]["method"]
+            path, method = dense(grid["sweeps"][name]), grid["sweeps"][name]["method"]
         elif name in networks:
             path = Path("models") / networks[name] / f"{name}{SUFFIX}"
         else:

@@ -7,9 +7,12 @@ stage collect copies the tables of the grid from there to metrics/ and plots/, w
 import os
 from pathlib import Path
 
+from kdprune.config import grid
+
 METRICS = Path("metrics")
 PLOTS = Path("plots")
 RESULTS = Path("results")
+SPARSE = Path(grid.SPARSE)
 CACHE = Path(".run/downloads")  # archives and partial files; ignored by git and DVC
 LOCK = Path("dvc.lock")
 
@@ -53,6 +56,16 @@ def swept(key: str) -> Path:
 def coded(key: str) -> Path:
     """Return the folder of what the codings of a sweep's networks cost: codings.csv."""
     return RESULTS / "compress" / key
+
+
+def sparse(network: str, pruning: str) -> Path:
+    """Return the folder of what a method that trains on its way left of a network, by level."""
+    return SPARSE / f"{network}-{pruning}"
+
+
+def sparsified(key: str) -> Path:
+    """Return the folder of what such a training tells of itself: learning.csv and levels.csv."""
+    return RESULTS / "sparsify" / key
 
 
 def training(role: str, key: str) -> Path:

@@ -6,6 +6,7 @@ functions in the same order with the same arguments, and keeps the network of on
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -59,13 +60,14 @@ def prune_and_tune(
     finetune: FineTune,
     hyperparameters: Mapping[str, Any],
     tutor: nn.Module | None = None,
+    trajectory: Path | None = None,
 ) -> Pruned:
     """Return what `sweep` evaluates at `level` for `seed`, one of its `seeds` seeds.
 
     Arguments as of `kdprune.sweeps.sweep.sweep`. Masked weights of the result's model are zero.
     Raises KdpruneError where the method cannot reach the level or follow the network.
     """
-    how = hyperparameters, lambda: data
+    how = hyperparameters, lambda: data, trajectory
     pruned = next(application.prune(method, model, [level], *how))
     stats = data["mean"], data["std"]
     if re_estimate_images:

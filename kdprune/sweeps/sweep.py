@@ -34,14 +34,17 @@ def sweep(
     checkpoint: Path | None = None,
     title: str = "",
     tutor: nn.Module | None = None,
+    trajectory: Path | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Prune `model` by METHODS[method] to every level, each from the dense network, and tune it.
 
     `data` holds train_images uint8 [N, 3, H, W], train_labels [N], the same for val and test, and
     mean and std [3], on the model's device. `re_estimate_images`: how many training images
     re-estimate the batch norm (0: none). `finetune` says how each level is tuned; from
-    `tutor`, where that is by distillation: by default `model` itself. Finished levels are kept
-    in `checkpoint`, from which a killed sweep goes on. Returns one row per level and seed
+    `tutor`, where that is by distillation: by default `model` itself. `trajectory` is
+    the folder of what a method left that trains on its way (`pruning.trajectories`). Finished
+    levels are kept in `checkpoint`, from which a killed sweep goes on. Returns one row per level
+    and seed
     (seed, level, ratio, sparsity, params, nonzero_params, macs, val_accuracy, test_accuracy in
     percent, and val_right: which validation images are classified rightly, by kdprune.outcomes)
     and one row per level and layer (level, layer, kind, params, nonzero_params).
@@ -49,7 +52,7 @@ def sweep(
     done = _finished(checkpoint)
     todo = [level for level in levels if str(level) not in done]
     learned_from = Tutor(tutor or model)
-    how = hyperparameters, lambda: data
+    how = hyperparameters, lambda: data, trajectory
     for pruned in application.prune(method, model, todo, *how):
         if re_estimate_images:
             re_estimate(

@@ -84,7 +84,8 @@ def md5(path: Path) -> str | None:
 
 def _items(stage: Mapping[str, Any], values: Mapping[str, Any]) -> Mapping[str, Any]:
     over = at(values, stage["foreach"].removeprefix("${").removesuffix("}"))
-    return over if isinstance(over, Mapping) else {item: item for item in over}
+    # none: a study from before the stage
+    return over if isinstance(over, Mapping) else {item: item for item in over or []}
 
 
 def _instance(stage: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:

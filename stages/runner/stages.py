@@ -1,9 +1,16 @@
 """The stages: their names, and what the runner must know of each before it imports torch."""
 
-TORCH_STAGES = ("teach", "distill", "prune", "compress", "measure")  # they run in a warm process
+# they run in a warm process
+TORCH_STAGES = ("teach", "distill", "sparsify", "prune", "compress", "measure")
 ANALYSES = ("collect", "breakpoints", "efficiency", "significance", "summary", "report")
 STAGES = ("download", *TORCH_STAGES, *ANALYSES)
 PER_INSTANCE = ("download", *TORCH_STAGES, "summary")
 TRAININGS = ("teach", "distill")  # they draw a curve, and their records tell of epochs
-GRID = {"download": "datasets", "teach": "teachers", "distill": "students", "prune": "sweeps"}
-GRID["compress"] = "compressions"
+GRID = {
+    "download": "datasets",
+    "teach": "teachers",
+    "distill": "students",
+    "sparsify": "trajectories",
+    "prune": "sweeps",
+    "compress": "compressions",
+}

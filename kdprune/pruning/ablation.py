@@ -1,0 +1,188 @@
+"""What aofp trains: a network on whose readers a second path without some channels is tried."""
+
+import copy
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from kdprune.pruning import internal
+from kdprune.pruning.internal import Inner
+from kdprune.pruning.trained import OnLabels
+
+
+class Ablated(OnLabels):
+    """A network whose inner channels are tried, and go, in the course of its steps.
+
+    `alive` has bool [channels] by group. Dead channels are zeros to whom reads them. Moves end once
+    the share `target` of the weights is gone. All state is plain or on the CPU, and stored.
+    """
+
+    capturable = False
+
+    def __init__(
+        self, model: nn.Module, inner: Sequence[Inner], relus: set[str], *, theta: float, half: int
+    ) -> None:
+        super().__init__(copy.deepcopy(model).requires_grad_(True))
+        self.inner, self.relus, self.half, self.target = inner, relus, half, 1.0
+        sizes = [one.group.size for one in inner]
+        self.alive = [torch.ones(size, dtype=torch.bool) for size in sizes]
+        self.space = [mask.clone() for mask in self.alive]
+        self.thetas, self.vain = [theta] * len(sizes), [0] * len(sizes)
+        self.steps = [-(n * (half // len(sizes))) for n in range(len(sizes))]  # layers take turns
+        self.sums = [torch.zeros(size, dtype=torch.float64) for size in sizes]
+        self.tried = [torch.zeros(size, dtype=torch.float64) for size in sizes]
+        self.means = [torch.full((size,), float("inf"), dtype=torch.float64) for size in sizes]
+        self._gone = 0.0
+        self._drawn: dict[int, torch.Tensor] = {}  # which candidates are zeroed in this step
+        self._charged: dict[int, torch.Tensor] = {}
+        for number, one in enumerate(inner):
+            reader = self.network.get_submodule(one.reader)
+            reader.register_forward_pre_hook(self._masks(number))
+            reader.register_forward_hook(self._charges(number))
+
+    def forward(
+        self, images: torch.Tensor, labels: torch.Tensor, indices: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        """[B, 3, H, W], [B], [B] -> {"loss": scalar}: cross-entropy of the network as it is."""
+        open_ones = [] if self.reached() else range(len(self.inner))
+        for number in open_ones:
+            if self.steps[number] >= self.half and not self.reached():
+                self._decide(number)
+        self._drawn = {n: self._draw(n) for n in open_ones if self.steps[n] >= 0}
+        self._charged = {}
+        loss = super().forward(images, labels, indices)["loss"]
+        for number in open_ones:
+            self.steps[number] += 1
+            if number in self._charged:
+                half = self._drawn[number]
+                self.sums[number][half] += self._charged[number].double().cpu()
+                self.tried[number] += half
+        self._drawn = {}
+        return {"loss": loss}
+
+    def reached(self) -> bool:
+        """Whether the target's share of weights is gone."""
+        return self._gone >= self.target
+
+    def force(self) -> int:
+        """Remove channels by their last scores until the target is reached; return how many."""
+        left = [
+            (float(score), n, channel)
+            for n, scores in enumerate(self.means)
+            for channel, score in enumerate(scores)
+            if self.alive[n][channel]
+        ]
+        count = 0
+        for _, n, channel in sorted(left):
+            if self.reached():
+                break
+            if self.alive[n].sum() > 1:
+                self._remove(n, torch.arange(len(self.alive[n])) == channel)
+                count += 1
+        return count
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """Return all but the network that later steps depend on."""
+        return {name: getattr(self, name) for name in STATE}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Take up what `get_extra_state` returned."""
+        for name in STATE:
+            setattr(self, name, state[name])
+        self._gone = internal.gone(self.network, self.inner, self.alive)
+
+    def _draw(self, number: int) -> torch.Tensor:
+        """Return a random half of the candidates, as bool [channels]."""
+        candidates = self.space[number].nonzero().flatten()
+        chosen = candidates[torch.randperm(len(candidates))[: len(candidates) // 2]]
+        half = torch.zeros_like(self.space[number])
+        half[chosen] = True
+        return half
+
+    def _decide(self, number: int) -> None:
+        means = self.sums[number] / self.tried[number]  # 0 / 0, which no half has tried: last
+        means = torch.where(self.tried[number] > 0, means, float("inf"))
+        self.means[number] = torch.where(self.tried[number] > 0, means, self.means[number])
+        theta, alive = self.thetas[number], self.alive[number]
+        going, self.space[number] = decided(self.space[number], alive, means, theta)
+        self.vain[number] = 0 if going.any() else self.vain[number] + 1
+        if self.vain[number] >= patience(len(alive)):
+            self.thetas[number], self.vain[number] = 2 * theta, 0
+        self._remove(number, going)
+        self.sums[number].zero_()
+        self.tried[number].zero_()
+        self.steps[number] = 0
+
+    def _remove(self, number: int, going: torch.Tensor) -> None:
+        self.alive[number] = self.alive[number] & ~going
+        self.space[number] = self.space[number] & ~going
+        self._gone = internal.gone(self.network, self.inner, self.alive)
+
+    def _gate(self, number: int, open_ones: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+        gate = open_ones[self.inner[number].places].to(inputs)
+        return inputs * gate.view(1, -1, 1, 1)
+
+    def _masks(self, number: int) -> Any:
+        def hook(reader: nn.Module, inputs: tuple[torch.Tensor]) -> Any:
+            return (
+                None
+                if self.alive[number].all()
+                else self._gate(number, self.alive[number], *inputs)
+            )
+
+        return hook
+
+    def _charges(self, number: int) -> Any:
+        @torch.no_grad()
+        def hook(reader: nn.Module, inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:
+            if number in self._drawn:
+                less = reader.forward(self._gate(number, ~self._drawn[number], *inputs))
+                base, ablated = (self._response(number, one) for one in (output, less))
+                self._charged[number] = change(base, ablated)
+
+        return hook
+
+    def _response(self, number: int, maps: torch.Tensor) -> torch.Tensor:
+        """Return what the reader's batch norm, and a ReLU right behind it, make of its outputs."""
+        if not (name := self.inner[number].norm):
+            return maps
+        norm: Any = self.network.get_submodule(name)
+        seen = functional.batch_norm(maps, None, None, norm.weight, norm.bias, True, 0.0, norm.eps)
+        if hasattr(norm, "act"):
+            return norm.act(seen)
+        return seen.relu() if name in self.relus else seen
+
+
+STATE = ("alive", "space", "thetas", "vain", "steps", "sums", "tried", "means")
+
+
+def change(base: torch.Tensor, ablated: torch.Tensor) -> torch.Tensor:
+    """Return Σ (base - ablated)² / Σ base² over a whole mini-batch."""
+    return (base - ablated).square().sum() / base.square().sum().clamp(min=1e-12)
+
+
+def decided(
+    space: torch.Tensor, alive: torch.Tensor, means: torch.Tensor, theta: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return which channels go after a half, and what is searched next, both bool [channels].
+
+    Of the candidates in `space`, the half with the lowest `means` goes where all of it stays below
+    `theta`; else it is searched on, or where it is one channel, all that is `alive`.
+    """
+    candidates = space.nonzero().flatten()
+    count = len(candidates) // 2
+    lowest = candidates[means[candidates].argsort(stable=True)[:count]]
+    half = torch.zeros_like(space)
+    half[lowest] = True
+    if count and float(means[lowest].max()) < theta:
+        return half, alive & ~half
+    return torch.zeros_like(space), half if count > 1 else alive.clone()
+
+
+def patience(width: int) -> int:
+    """Return how many vain halves a threshold is given."""
+    return max(1, round(2 * math.log2(width)))

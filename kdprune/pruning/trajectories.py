@@ -1,0 +1,130 @@
+"""What a method left that trains on its way: a folder with a safetensors file per level.
+
+A file holds the network's tensors ("state NAME"), its masks, an element a bit ("mask NAME"; a
+weight of 0 is not a masked one), which channels stayed ("kept SIDE LAYER"), and as metadata what
+`Pruned` says besides, and which dense network it came from. Nothing is unpickled.
+"""
+
+import copy
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import nn
+
+from kdprune.device import arrange
+from kdprune.errors import KdpruneError
+from kdprune.files import replacing
+from kdprune.models.checkpoints import cut_to
+from kdprune.pruning.pruned import Pruned, apply
+
+KEY = "kdprune"
+STATE, MASK, KEPT = "state ", "mask ", "kept "
+
+
+def store(folder: Path, pruned: Pruned, dense: nn.Module) -> None:
+    """Write a level of the trajectory that began with `dense`."""
+    tensors = {
+        f"{STATE}{name}": value.detach().cpu().contiguous().clone()
+        for name, value in pruned.model.state_dict().items()
+    }
+    tensors |= {f"{MASK}{name}": _packed(mask.cpu().numpy()) for name, mask in pruned.masks.items()}
+    tensors |= {
+        f"{KEPT}{side} {layer}": _packed(kept) for (layer, side), kept in pruned.kept.items()
+    }
+    told: dict[str, Any] = {
+        "level": pruned.level,
+        "ratio": pruned.ratio,
+        "sparsity": pruned.sparsity,
+        "layers": pruned.layers,
+        "widths": {f"{side} {layer}": len(kept) for (layer, side), kept in pruned.kept.items()},
+        "dense": digest(dense),
+    }
+    text = json.dumps(told, sort_keys=True, allow_nan=False)
+    with replacing(file(folder, pruned.level)) as temporary:
+        temporary.write_bytes(save(tensors, metadata={KEY: text}))
+
+
+def read(
+    folder: Path | None, model: nn.Module, levels: Sequence[float], *, method: str
+) -> Iterator[Pruned]:
+    """Yield the levels of the trajectory in `folder` that began with `model`.
+
+    Raises KdpruneError where there is none, where a level is missing or damaged, and where it began
+    with another network.
+    """
+    if folder is None:
+        raise KdpruneError(
+            f"prune.method: {method} prunes while it trains, which the stage sparsify does for the "
+            "networks of a study; name one of its sweeps"
+        )
+    began = digest(model)
+    for level in levels:
+        yield _read(file(folder, level), model, began)
+
+
+def file(folder: Path, level: float) -> Path:
+    """Return the file of a level."""
+    return folder / f"{level}.safetensors"
+
+
+def digest(model: nn.Module) -> str:
+    """Return a hash of a network's tensors, alike on every device and in every layout."""
+    told = hashlib.sha256()
+    for name, value in model.state_dict().items():
+        told.update(name.encode())
+        told.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return told.hexdigest()
+
+
+def _read(path: Path, model: nn.Module, began: str) -> Pruned:
+    device = str(next(model.parameters()).device)
+    try:
+        with safe_open(path, framework="pt", device=device) as opened:
+            told = json.loads((opened.metadata() or {})[KEY])
+            tensors = {name: opened.get_tensor(name).clone() for name in list(opened.keys())}
+        if told["dense"] != began:
+            raise KdpruneError(
+                f"{path}: began with another network than the one given; run `dvc repro sparsify`"
+            )
+        state = _of(tensors, STATE)
+        network = copy.deepcopy(model)
+        cut_to(network, {name: tuple(value.shape) for name, value in state.items()})
+        network.load_state_dict(state)
+        masks = {
+            name: torch.from_numpy(_unpacked(bits, state[name].numel())).view(state[name].shape)
+            for name, bits in _of(tensors, MASK).items()
+        }
+        kept = {
+            (name.partition(" ")[2], name.partition(" ")[0]): _unpacked(bits, told["widths"][name])
+            for name, bits in _of(tensors, KEPT).items()
+        }
+        level, ratio, sparsity = (float(told[part]) for part in ("level", "ratio", "sparsity"))
+    except (OSError, SafetensorError, RuntimeError, LookupError, ValueError, TypeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise KdpruneError(
+            f"{path}: holds no level of a trajectory ({reason}); run `dvc repro sparsify`"
+        ) from None
+    masks = {name: mask.to(device) for name, mask in masks.items()}
+    apply(arrange(network).eval(), masks)
+    return Pruned(level, ratio, sparsity, network, masks, told["layers"], kept)
+
+
+def _of(tensors: dict[str, torch.Tensor], kind: str) -> dict[str, torch.Tensor]:
+    return {
+        name.removeprefix(kind): held for name, held in tensors.items() if name.startswith(kind)
+    }
+
+
+def _packed(kept: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.packbits(kept.reshape(-1)))
+
+
+def _unpacked(bits: torch.Tensor, count: int) -> np.ndarray:
+    return np.unpackbits(bits.cpu().numpy(), count=count).astype(bool)

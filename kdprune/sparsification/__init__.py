@@ -1,0 +1,1 @@
+"""Pruning methods that train on their way: a network trained once, through all levels."""
