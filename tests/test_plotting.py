@@ -1,70 +1,205 @@
-"""Figures follow from tables: the same bytes each time, whatever part of the grid there is."""
+"""Figures follow from tables: the same bytes each time, for any grid and any set of methods."""
 
+import re
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, some
+from report_tables import committed_tables, layers, study
 
-from kdprune.reporting.figures import drawing, style
+from kdprune.reporting import report
+from kdprune.reporting.document.formats import condition
+from kdprune.reporting.figures import curves, frames, pictures, style
+from kdprune.reporting.figures.canvas import Scale
+from kdprune.reporting.figures.looks import KNOWN, looks
+from kdprune.reporting.paper import published
+from kdprune.reporting.paper.beside import PAIR
 
-
-def table(name: str) -> pd.DataFrame:
-    return pd.read_csv(ROOT / "metrics" / f"{name}.csv", keep_default_na=False, na_values=["nan"])
+ODD = ("weight-kd", "weight-labels", "taylor", "random_channel", "mine")
+DRAWN = ("accuracy", "comparisons", "efficiency", "layers", "pairs")
 
 
 @pytest.fixture(scope="module")
-def sweeps():
-    paths = some(sorted((ROOT / "metrics/sweeps").glob("*.csv")))
-    return pd.concat([pd.read_csv(path) for path in paths]).fillna({"student": "", "distill": ""})
+def committed():
+    return committed_tables()
 
 
-def drawn(sweeps, found, scored):
-    return {
-        "accuracy": drawing.accuracy_curves(sweeps, found),
-        "efficiency": drawing.efficiency_points(scored),
-        "pairs": drawing.paired_comparison(scored),
-    }
+def saved(tables, folder, layer_table=None):
+    """All figures of a study, as text by name, and what the report takes."""
+    folder.mkdir(exist_ok=True)
+    made = layers(tables["sweeps"]) if layer_table is None else layer_table
+    drawn = pictures.save(tables, made, folder, folder / "scratch", confidence=0.95)
+    return {name: item.path.read_text() for name, item in drawn.items()}, drawn
 
 
-def test_the_same_tables_give_the_same_bytes(sweeps, tmp_path):
-    for turn in ("one", "two"):
-        figures = drawn(sweeps, table("breakpoints"), table("efficiency"))
-        for name, figure in figures.items():
-            style.save(figure, tmp_path / turn / f"{name}.svg")
-    for name in some(figures):
-        first, second = (tmp_path / turn / f"{name}.svg" for turn in ("one", "two"))
-        assert first.read_bytes() == second.read_bytes()
+def texts(svg: str) -> list[tuple[float, float, str]]:
+    """What is written in a picture, and where: x, y, text."""
+    found = []
+    for element in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text"):
+        where = re.findall(r"-?[\d.]+", element.get("transform", "")) or [0, 0]
+        x, y = element.get("x"), element.get("y")
+        x, y = (x, y) if x is not None else where[:2]
+        found.append((float(x), float(y), "".join(element.itertext()).strip()))
+    return found
 
 
-def test_a_curve_is_the_mean_over_seeds_and_the_ring_its_breakpoint(sweeps):
-    found = table("breakpoints")
-    one = sweeps[sweeps.teacher == found.teacher[0]]
-    one = one[(one.role == "teacher") & (one.method == "weight")]
-    figure = drawing.accuracy_curves(one, found)
-    (axis,) = figure.axes
-    curve = next(line for line in axis.lines if len(line.get_xdata()) == one.level.nunique())
-    means = one.groupby("nonzero_params").test_accuracy.mean()
-    assert sorted(curve.get_ydata()) == pytest.approx(sorted(means))
-    ring = next(line for line in axis.lines if line.get_markersize() == 9)
-    row = found[(found.teacher == found.teacher[0]) & (found.role == "teacher")]
-    row = row[row.method == "weight"].iloc[0]
-    assert ring.get_xdata()[0] == pytest.approx(row.nonzero_params / 1e6)
-    assert axis.get_xlabel()
-    assert axis.get_ylabel()
+def test_the_same_tables_give_the_same_bytes(committed, tmp_path):
+    one, two = (saved(committed, tmp_path / turn)[0] for turn in ("one", "two"))
+    assert sorted(one) == list(DRAWN)
+    assert one == two
+
+
+def test_a_curve_is_the_mean_over_seeds_and_its_mark_the_breakpoint(committed):
+    sweeps = committed["sweeps"]
+    one = sweeps[(sweeps.role == "teacher") & (sweeps.method == "weight")]
+    one = one[one.teacher == one.teacher.iloc[0]]
+    figure = curves.curves(one, committed["breakpoints"], looks(["weight"]))
+    (page,) = figure.axes
+    wanted = one.groupby("nonzero_params").test_accuracy.mean()
+    line = next(item for item in page.lines if len(item.get_xdata()) == len(wanted))
+    # pixels are a linear map of the accuracies, y downwards
+    pixels = np.sort(line.get_ydata())[::-1]
+    assert np.corrcoef(pixels, np.sort(wanted))[0, 1] == pytest.approx(-1)
+    ring = next(item for item in page.lines if item.get_markersize() == 7)
+    row = committed["breakpoints"].merge(one[["teacher", "role", "method"]].drop_duplicates())
+    place = int(round((1 - row.nonzero_params[0] / row.dense_params[0]) * 10))
+    assert ring.get_xdata()[0] == pytest.approx(sorted(line.get_xdata())[place], abs=0.5)
+
+
+def test_intervals_are_those_of_the_test_images():
+    """Percent of 1,000 images: the standard error of 50 % is 1.58 points; seeds add theirs."""
+    sweeps = pd.DataFrame({"dataset": "d", "test_accuracy": [50.1, 50.0, 12.3]})
+    assert frames.images_of(sweeps) == {"d": 1000}
+    error = frames.sampled(np.array([50.0, 50.0]), np.array([0.0, 3.0]), 1000)
+    assert error == pytest.approx([1.5811, np.hypot(1.5811, 3)], abs=1e-4)
+
+
+def test_a_breakpoints_interval_becomes_one_of_accuracy_per_parameter(committed):
+    rows = frames.relative(
+        committed["efficiency"], committed["breakpoints"], committed["sweeps"], "simkd"
+    )
+    scored = committed["efficiency"].query("role == 'student' and distill == 'simkd'")
+    wide = scored.pivot_table("efficiency", PAIR, "condition")
+    for row in rows.itertuples():
+        own = wide.loc[row.dataset, row.teacher, row.student]
+        assert row.value == pytest.approx(own[row.condition] / own.distilled)
+        assert row.low <= row.value * (1 + 1e-9)
+        assert row.value <= row.high * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("log", "low", "high", "wanted"),
+    [(False, 0, 100, 25), (True, 1, 10_000, 10)],
+)
+def test_a_scale_maps_values_to_pixels(log, low, high, wanted):
+    scale = Scale(low, high, 200, 600, log=log)
+    assert [scale(low), scale(wanted), scale(high), scale(high * 2)] == [200, 300, 600, 600]
+    assert all(low <= tick <= high for tick in scale.ticks())
+    assert len(scale.ticks(100)) <= 5
+
+
+def test_a_condition_looks_the_same_whatever_else_there_is():
+    several, every = looks(["channel", "weight"]), looks([*KNOWN, *ODD, "distilled", "teacher"])
+    for name in ("channel", "weight"):
+        assert several[name] == every[name]
+    pruned = [look for name, look in every.items() if name not in ("distilled", "teacher")]
+    assert len({(look.colour, look.marker, str(look.dash)) for look in pruned}) == len(pruned)
+    assert len({look.marker for look in pruned}) == len(pruned)  # colour is never alone
+    assert looks([*ODD])["mine"].marker != looks([*ODD])["taylor"].marker
+
+
+def brightness(colour: str) -> float:
+    """Relative luminance of a colour, by WCAG 2."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+
+def contrast(one: str, other: str) -> float:
+    high, low = sorted((brightness(one), brightness(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_every_colour_stands_out_on_light_and_on_dark_pages():
+    marks = {look.colour for look in looks([*KNOWN, "distilled"]).values()}
+    assert marks <= set(style.DARK)
+    for colour in marks | {style.INK, style.SOFT}:
+        least = 4.5 if colour in (style.INK, style.SOFT) else 3  # text, and graphics
+        assert contrast(colour, "#ffffff") >= least
+        assert contrast(style.DARK[colour], style.DARK[style.PAPER]) >= least
+
+
+def test_a_picture_follows_the_reader_to_dark(committed, tmp_path):
+    svg = saved(committed, tmp_path / "all")[0]["pairs"]
+    painted = set(re.findall(r"(?:fill|stroke): (#[0-9a-f]{6})", svg))
+    assert painted
+    assert painted <= set(style.DARK)
+    assert f'[style*="fill: {style.INK}"]{{fill:{style.DARK[style.INK]}!important}}' in svg
 
 
 @pytest.mark.parametrize("methods", [["weight"], ["channel"], []])
-def test_a_partial_grid_is_drawn(sweeps, methods, tmp_path):
-    scored, found = table("efficiency"), table("breakpoints")
-    scored = scored[scored.condition.isin([*methods, "teacher", "distilled"])]
-    part = sweeps[sweeps.method.isin(methods)] if methods else sweeps
-    for name, figure in drawn(part, found[found.method.isin(methods)], scored).items():
-        style.save(figure, tmp_path / f"{name}.svg")
-    teachers = table("efficiency").query("role == 'teacher'")
-    style.save(drawing.paired_comparison(teachers), tmp_path / "none.svg")
+def test_a_partial_grid_is_drawn(committed, methods, tmp_path):
+    kept = [*methods, "teacher", "distilled"]
+    tested = committed["significance"]
+    part = committed | {
+        "efficiency": committed["efficiency"].query("condition in @kept"),
+        "breakpoints": committed["breakpoints"].query("method in @methods"),
+        "sweeps": committed["sweeps"].query("method in @methods"),
+        "significance": tested[tested["first"].isin(kept) & tested.second.isin(kept)],
+    }
+    assert set(saved(part, tmp_path / "part")[0]) == set(DRAWN)
 
 
-def test_distillation_methods_are_told_apart_where_there_are_several():
-    rows = [("t", "", ""), ("t", "s", "kd"), ("t", "s", "at")]
-    several = pd.DataFrame(rows, columns=["teacher", "student", "distill"])
-    assert list(drawing.with_network_names(several).network) == ["t", "t → s (kd)", "t → s (at)"]
-    assert list(drawing.with_network_names(several[:2]).network) == ["t", "t → s"]
+def test_any_set_of_methods_is_drawn_and_told(tmp_path):
+    pairs = published.breakpoints().query("dataset == 'cifar10'").drop_duplicates(PAIR).head(3)
+    tables = study(pairs, methods=ODD, spread=1)
+    svgs, drawn = saved(tables, tmp_path / "odd")
+    for name in ODD:
+        assert condition(name) in svgs["pairs"]
+        assert condition(name) in svgs["accuracy"]
+    assert condition("weight-kd") == "weight pruning, tuned by KD"
+    report.write(tmp_path / "r.md", tmp_path / "r.html", **tables, figures=drawn)
+    told = (tmp_path / "r.md").read_text().split("## ")[1]
+    assert "kept more accuracy per parameter than" in told
+    assert "**3 pairs**" in told
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """Twenty pairs on two data sets by three distillation methods."""
+    pairs = published.breakpoints().drop_duplicates(PAIR)
+    both = [
+        pairs.query("dataset == 'cifar10'").assign(student=lambda rows: rows.student + suffix)
+        for suffix in ("", "_b")
+    ]
+    every = pd.concat([*both, *[part.assign(dataset="cifar100") for part in both]])
+    tables = study(every, distillers=("simkd", "kd", "none"), spread=2)
+    folder = tmp_path_factory.mktemp("large")
+    svgs, drawn = saved(tables, folder / "figures")
+    report.write(folder / "report.md", folder / "report.html", **tables, figures=drawn)
+    return folder, svgs, drawn
+
+
+def test_twenty_pairs_on_two_data_sets_by_three_methods_are_readable(large):
+    folder, svgs, drawn = large
+    told = texts(svgs["pairs"])
+    names = [text for _, _, text in told if "→" in text]
+    assert len(names) == len(set(names)) == 20
+    for name, svg in svgs.items():
+        width, height = map(float, re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)[0])
+        assert width <= 1100, name
+        # words are horizontal, within the sheet, and none stands on another
+        assert not re.search(r"rotate\(-(?!0\b)", svg), name
+        placed = texts(svg)
+        assert all(0 <= x <= width and 0 <= y <= height for x, y, _ in placed), name
+        assert len({(round(x), round(y)) for x, y, _ in placed}) == len(placed), name
+    assert [title for title, _ in drawn["accuracy"].parts] == [
+        f"{name}, students {how}"
+        for name in ("CIFAR-10", "CIFAR-100")
+        for how in ("by SimKD", "by KD", "without a teacher")
+    ]
+    assert (folder / "report.html").stat().st_size < 3e6
+    first = (folder / "report.md").read_text().split("## ")[1]
+    assert first.count("of 20 pairs") >= 2  # three methods are not sixty pairs
+    assert "60 pairs" not in first

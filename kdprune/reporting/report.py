@@ -9,9 +9,18 @@ import pandas as pd
 from kdprune.errors import KdpruneError
 from kdprune.files import replacing
 from kdprune.reporting.document import html, markdown
-from kdprune.reporting.document.blocks import Section
+from kdprune.reporting.document.blocks import Picture, Section
 from kdprune.reporting.paper import contradictions, tables
-from kdprune.reporting.sections import answer, comparisons, distillers, missing, networks
+from kdprune.reporting.sections import (
+    answer,
+    comparisons,
+    distillers,
+    glossary,
+    missing,
+    networks,
+    provenance,
+)
+from kdprune.reporting.sections import figures as figures_of
 
 TITLE = "kdprune: pruning after knowledge distillation"
 
@@ -25,7 +34,7 @@ def write(
     efficiency: pd.DataFrame,
     significance: pd.DataFrame,
     trained: pd.DataFrame,
-    figures: Mapping[str, str | Path],
+    figures: Mapping[str, str | Path | Picture],
     settings: Mapping[str, Any] | None = None,
     confidence: float = 0.95,
     interval: float = 0.95,
@@ -34,19 +43,23 @@ def write(
     """Write the report as Markdown and as one self-contained HTML file.
 
     Tables are those of kdprune.analysis, as it returns them or read from CSV; `trained` holds one
-    row per trained network (the JSON of the trainings). `figures` maps names to SVG or PNG files.
+    row per trained network (the JSON of the trainings). `figures` maps names to SVG or PNG files,
+    or to pictures with further forms (kdprune.reporting.figures.pictures).
     `settings` are shown as they are. `confidence` is that of the tests, `interval` that of the
     breakpoints, `count` says which parameters are scored (kdprune.analysis.efficiency). The same
     input gives the same bytes. Raises KdpruneError where a figure is missing or neither SVG nor
     PNG.
     """
-    paths = {name: _picture(name, Path(path)) for name, path in figures.items()}
+    paths = {name: _picture(name, item) for name, item in figures.items()}
+    given = {
+        "sweeps": sweeps,
+        "breakpoints": breakpoints,
+        "efficiency": efficiency,
+        "significance": significance,
+        "trained": trained,
+    }
     sections = compose(
-        sweeps=sweeps,
-        breakpoints=breakpoints,
-        efficiency=efficiency,
-        significance=significance,
-        trained=trained,
+        **given,
         figures=paths,
         settings=settings,
         confidence=confidence,
@@ -55,7 +68,7 @@ def write(
     )
     texts = {
         Path(markdown_path): markdown.render(TITLE, sections, Path(markdown_path).parent),
-        Path(html_path): html.render(TITLE, sections),
+        Path(html_path): html.render(TITLE, sections, provenance.footer(given)),
     }
     for path, text in texts.items():
         with replacing(path) as temporary:
@@ -69,33 +82,47 @@ def compose(
     efficiency: pd.DataFrame,
     significance: pd.DataFrame,
     trained: pd.DataFrame,
-    figures: Mapping[str, Path],
+    figures: Mapping[str, Picture],
     settings: Mapping[str, Any] | None = None,
     confidence: float = 0.95,
     interval: float = 0.95,
     count: str = "composite",
 ) -> list[Section]:
     """Return the report's sections, in the order in which they are read; see `write`."""
+    first = figures_of.first(figures, efficiency, significance, confidence)
     sections = [
         answer.section(
-            efficiency, significance, breakpoints, confidence=confidence, settings=settings or {}
+            efficiency,
+            significance,
+            breakpoints,
+            first,
+            confidence=confidence,
+            settings=settings or {},
         ),
+        *figures_of.sections(figures, sweeps, breakpoints, efficiency),
+        comparisons.section(
+            efficiency,
+            significance,
+            figures_of.comparisons(figures, significance, confidence),
+            confidence=confidence,
+        ),
+        networks.breakpoints(breakpoints, confidence=interval),
+        networks.trained(trained),
+        distillers.section(trained, confidence=confidence),
         tables.breakpoint_tables(efficiency, count=count),
         tables.compression_tables(efficiency),
-        comparisons.section(efficiency, significance, confidence=confidence),
-        networks.figures(figures, sweeps, breakpoints, efficiency),
-        networks.trained(trained),
-        networks.breakpoints(breakpoints, confidence=interval),
-        distillers.section(trained, confidence=confidence),
         contradictions.section(),
         missing.section(efficiency, significance, breakpoints, trained, figures),
+        glossary.section(),
     ]
     return [section for section in sections if section is not None]
 
 
-def _picture(name: str, path: Path) -> Path:
+def _picture(name: str, item: str | Path | Picture) -> Picture:
+    picture = item if isinstance(item, Picture) else Picture(Path(item))
+    path = picture.path
     if path.suffix.lower() not in html.KINDS:
         raise KdpruneError(f"figures.{name}: {path} is no picture; allowed: SVG and PNG")
     if not path.is_file():
         raise KdpruneError(f"figures.{name}: {path} is not there; draw it before the report")
-    return path
+    return picture

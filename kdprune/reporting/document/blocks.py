@@ -1,6 +1,6 @@
 """What a report is made of, before it is Markdown or HTML: sections of text, tables and figures."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,12 +46,24 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A figure's files, SVG or PNG: as a whole, for narrow screens, and in parts with a title."""
+
+    path: Path
+    narrow: Path | None = None
+    parts: Sequence[tuple[str, "Picture"]] = ()
+
+
+@dataclass(frozen=True)
 class Figure:
-    """A picture in a file, SVG or PNG."""
+    """A picture with its caption; `alt` states the finding to who can't see it."""
 
     path: Path
     title: str
     caption: str
+    alt: str = ""
+    narrow: Path | None = None
+    parts: Sequence[tuple[str, Picture]] = ()
 
 
 @dataclass(frozen=True)
@@ -66,7 +78,43 @@ class Link:
     document: str
 
 
-Block = Text | Bullets | Table | Figure | Link
+@dataclass(frozen=True)
+class Links:
+    """A line of links to files, by name; their addresses are relative to the document."""
+
+    text: str
+    links: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Stat:
+    """A figure in large type: the value, what it is, and what that means in plain words."""
+
+    value: str
+    label: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What stands behind a line that opens it."""
+
+    title: str
+    blocks: Sequence["Block"]
+
+
+@dataclass(frozen=True)
+class Hero:
+    """A report's first screen: sentences, a figure beside them, and groups of stats by title."""
+
+    sentences: Sequence[str]
+    figure: Figure | None
+    stats: Sequence[tuple[str, Sequence[Stat]]]
+    limits: str
+    fold: Fold
+
+
+Block = Text | Bullets | Table | Figure | Link | Links | Fold | Hero
 
 
 @dataclass(frozen=True)

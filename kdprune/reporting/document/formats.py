@@ -1,10 +1,13 @@
 """How names and numbers are written. What is missing is a dash, never a NaN."""
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
+
+from kdprune.methods import parts
 
 MISSING = "–"
 MINUS = "−"
@@ -23,6 +26,19 @@ DISTILLERS = {
     "vid": "VID",
 }
 CONDITIONS = {"distilled": "distilled, unpruned", "teacher": "teacher, unpruned"}
+PRUNINGS = {
+    "global_weight": "global weight pruning",
+    "lamp": "LAMP pruning",
+    "random": "random weight pruning",
+    "random_channel": "random channel pruning",
+    "taylor": "Taylor pruning",
+}
+FAMILIES = {
+    "densenet": "DenseNet",
+    "efficientnet": "EfficientNet",
+    "mobilenetv": "MobileNet",
+    "resnet": "ResNet",
+}
 
 
 def is_missing(value: Any) -> bool:
@@ -45,6 +61,28 @@ def fixed(digits: int, least: int | None = None) -> Callable[[float], str]:
         return minus(text)
 
     return write
+
+
+def short(value: float) -> str:
+    """Write three significant digits: 0.654, 1.14, 12.3, 1,490."""
+    if is_missing(value):
+        return MISSING
+    if value == 0:
+        return "0"
+    whole = math.floor(math.log10(abs(float(f"{value:.2e}"))))
+    return minus(f"{float(f'{value:.2e}'):,.{max(0, 2 - whole)}f}")
+
+
+def size(value: float) -> str:
+    """Write a count of parameters as people say it: 0.43 M, 12.3 M; below 10,000 in thousands."""
+    if is_missing(value):
+        return MISSING
+    return f"{short(value / 1e3)} k" if value < 1e4 else f"{short(value / 1e6)} M"
+
+
+def points(value: float) -> str:
+    """Write a difference of accuracies in points, with its sign: −0.33, +1.2."""
+    return signed(fixed(2)(value))
 
 
 def share(value: float) -> str:
@@ -104,9 +142,26 @@ def distiller(name: str) -> str:
     return DISTILLERS.get(name, name)
 
 
+def taught(name: str) -> str:
+    """Return how students were trained: "by SimKD", "without a teacher"."""
+    return "without a teacher" if name in ("", "none") else f"by {distiller(name)}"
+
+
 def condition(name: str) -> str:
-    """Return what a condition is called in sentences: "weight pruning", "distilled, unpruned"."""
-    return CONDITIONS.get(name, f"{name} pruning")
+    """Return what a condition is called in sentences: "weight pruning", "distilled, unpruned".
+
+    A sweep that is tuned by a distillation method says so: "weight pruning, tuned by KD".
+    """
+    pruning, tuned = parts(name)
+    told = PRUNINGS.get(pruning, f"{pruning} pruning".replace("_", " "))
+    told += f", tuned by {distiller(tuned)}" if tuned else ""
+    return CONDITIONS.get(name, told)
+
+
+def family(name: str) -> str:
+    """Return the family of an architecture by its name: "ResNet" of resnet10_24."""
+    letters = re.match(r"[A-Za-z]+", name)
+    return FAMILIES.get(letters[0].lower(), letters[0]) if letters else name
 
 
 def network(row: Any) -> str:

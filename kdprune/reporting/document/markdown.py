@@ -6,7 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from kdprune.reporting.document.blocks import Block, Bullets, Figure, Link, Section, Table, Text
+from kdprune.reporting.document.blocks import (
+    Block,
+    Bullets,
+    Figure,
+    Fold,
+    Hero,
+    Link,
+    Links,
+    Section,
+    Table,
+    Text,
+)
 
 SPECIAL = re.compile(r"([\\`*<>|\[\]~$]|(?<!\w)_|_(?!\w))")
 
@@ -34,14 +45,36 @@ def _block(block: Block, folder: Path) -> str:
             return "\n".join(f"- {escape(item)}" for item in block.items)
         case Figure():
             link = quote(Path(os.path.relpath(block.path, folder)).as_posix())
-            return f"![{escape(block.title)}]({link})\n\n*{escape(block.title)}.* " + escape(
-                block.caption
+            alt = escape(block.alt or block.title)
+            return f"![{alt}]({link})\n\n*{escape(block.title)}.* " + escape(block.caption)
+        case Fold():
+            return "\n\n".join(
+                [f"**{escape(block.title)}**", *(_block(item, folder) for item in block.blocks)]
             )
+        case Hero():
+            return _hero(block, folder)
         case Link():
             target = f"{quote(block.document)}.md"
             return f"{escape(block.text)} [{escape(block.label)}]({target})."
+        case Links():
+            links = [f"[{escape(name)}]({quote(path)})" for name, path in block.links.items()]
+            return f"{escape(block.text)}: {', '.join(links)}."
         case Table():
             return _table(block)
+
+
+def _hero(hero: Hero, folder: Path) -> str:
+    parts = [f"**{escape(sentence)}**" for sentence in hero.sentences]
+    parts += [_block(hero.figure, folder)] if hero.figure else []
+    for title, stats in hero.stats:
+        lines = [
+            f"- **{escape(stat.value)}**, {escape(stat.label)}. {escape(stat.meaning)}"
+            for stat in stats
+        ]
+        parts += [f"*{escape(title)}*"] if len(hero.stats) > 1 else []
+        parts.append("\n".join(lines))
+    parts += [escape(hero.limits)] if hero.limits else []
+    return "\n\n".join([*parts, _block(hero.fold, folder)])
 
 
 def _table(table: Table) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from kdprune.records import IDENTITY
-from kdprune.reporting.figures.drawing import removed_at_breakpoints, with_network_names
+from kdprune.reporting.figures.frames import removed_at_breakpoints, with_network_names
 
 
 def tables(

@@ -1,80 +1,64 @@
-"""How all figures look, and how they are saved."""
+"""How all figures look, and how they are saved: one SVG that suits light and dark pages."""
 
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kdprune.files import replacing
+from kdprune.reporting.figures.svg import compact
 
-# Okabe & Ito's colours, told apart with any colour vision; the same meaning in every figure
-COLOURS = {
-    "weight": "#0072B2",
-    "channel": "#D55E00",
-    "distilled": "#009E73",
-    "teacher": "#7F7F7F",
-}
-NAMES = {
-    "weight": "weight pruning",
-    "channel": "channel pruning",
-    "distilled": "distilled, unpruned",
-    "teacher": "teacher, unpruned",
+INK, SOFT, LINE, PAPER, WASH = "#1c1e21", "#5a6068", "#c9cdd3", "#fefefe", "#eef1f4"
+# What each colour becomes on a dark page. Keys are those of `looks` and of this file.
+DARK = {
+    INK: "#e4e6e9",
+    SOFT: "#a0a7b0",
+    LINE: "#444a52",
+    PAPER: "#15171a",
+    WASH: "#22272d",
+    "#0072b2": "#5fb8f0",
+    "#d55e00": "#ff9a56",
+    "#00805b": "#3fd0a0",
+    "#a03d83": "#e58fca",
+    "#7a6a00": "#dcc64a",
+    "#b3243f": "#ff8a98",
+    "#4a4fb8": "#a9adff",
+    "#6a7078": "#a6acb5",
 }
 STYLE = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": LINE,
+    "axes.facecolor": "none",
     "axes.grid": True,
+    "axes.labelcolor": SOFT,
+    "axes.labelsize": 8.5,
+    "axes.linewidth": 0.8,
     "axes.spines.right": False,
     "axes.spines.top": False,
-    "figure.dpi": 100,
+    "axes.titlesize": 9,
+    "figure.dpi": 96,
+    "figure.facecolor": "none",
     "font.size": 9,
-    "grid.alpha": 0.3,
-    "legend.frameon": False,
+    "grid.color": LINE,
+    "grid.alpha": 0.55,
+    "grid.linewidth": 0.6,
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "kdprune",  # the same figure, the same bytes
+    "text.color": INK,
+    "xtick.color": LINE,
+    "xtick.labelcolor": SOFT,
+    "xtick.labelsize": 8,
+    "ytick.color": LINE,
+    "ytick.labelcolor": SOFT,
+    "ytick.labelsize": 8,
 }
 
 
 def save(figure: Figure, path: str | Path) -> None:
     """Save as SVG, or what the suffix says; the same figure gives the same bytes."""
+    kind = Path(path).suffix.lstrip(".")
     with mpl.rc_context(STYLE), replacing(path) as temporary:
-        kind = Path(path).suffix.lstrip(".")
-        figure.savefig(temporary, format=kind, metadata={"Date": None}, bbox_inches="tight")
-
-
-def panels(
-    count: int,
-    note: str = "",
-    *,
-    columns: int = 3,
-    width: float | None = None,
-    height: float = 2.8,
-) -> tuple[Figure, list[Axes]]:
-    """Return a figure with `count` panels, at most `columns` in a row; surplus ones are removed."""
-    across = min(columns, count)
-    down = -(-count // across)
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width or 3.7 * across, height * down), layout="constrained")
-        grid = figure.subplots(down, across, squeeze=False)
-    axes = list(grid.flat)
-    for surplus in axes[count:]:
-        surplus.remove()
-    if note:
-        figure.supxlabel(note, fontsize=8)
-    return figure, axes[:count]
-
-
-def legend(figure: Figure, axes: list[Axes], extra: str = "") -> None:
-    """Put one legend for all `axes` above the figure, each entry once."""
-    entries: dict[str, Any] = {}
-    for axis in axes:
-        handles, labels = axis.get_legend_handles_labels()
-        entries |= dict(zip(labels, handles, strict=True))
-    with mpl.rc_context(STYLE):
-        figure.legend(
-            entries.values(),
-            entries.keys(),
-            loc="outside upper center",
-            ncols=len(entries) or 1,
-            title=extra or None,
-        )
+        figure.savefig(temporary, format=kind, metadata={"Date": None})
+        if kind == "svg":
+            text = temporary.read_text(encoding="utf-8")
+            temporary.write_text(compact(text, DARK), encoding="utf-8", newline="\n")

@@ -1,180 +1,149 @@
-"""The study's question, answered in words that are computed from the tables."""
+"""The report's first screen: the question, the verdict, what shows it, and how sure it is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from kdprune.analysis.efficiency import BEFORE
-from kdprune.reporting.document.blocks import Bullets, Section, Text
+from kdprune.reporting.document.blocks import (
+    Block,
+    Bullets,
+    Figure,
+    Fold,
+    Hero,
+    Section,
+    Stat,
+    Text,
+)
 from kdprune.reporting.document.formats import (
     condition,
     counted,
     dataset,
-    fixed,
     is_missing,
     listed,
-    share,
-    signed,
+    points,
+    probability,
+    short,
 )
-from kdprune.reporting.paper import published
-from kdprune.reporting.paper.beside import PAIR, PAPERS
-from kdprune.reporting.paper.ttests import recomputed
-from kdprune.reporting.sections.verdict import brief, robust, students, verdict
+from kdprune.reporting.headline import Headline, contrasts, headline_of, headlines
+from kdprune.reporting.sections.sure import basis, keeping, of, sure
+from kdprune.reporting.sections.verdict import brief, robust, sentence, students
 
-TITLE = "Which pruning matches the distilled students best?"
-figure = fixed(2)
+QUESTION = "Which pruning keeps more accuracy per parameter after distillation?"
+SURE = "How sure is that?"
 
 
 def section(
     scored: pd.DataFrame,
     tested: pd.DataFrame,
     breakpoints: pd.DataFrame,
+    figure: Figure | None,
     *,
     confidence: float,
     settings: Mapping[str, Any],
 ) -> Section:
-    """Answer for each data set: the paper's comparison in full, others in a sentence each.
+    """Answer for each data set: the paper's comparison where it is there, others in the fold.
 
     `scored`, `tested` and `breakpoints` are the tables of kdprune.analysis: efficiency,
-    significance, breakpoints.
+    significance, breakpoints. `figure` shows the answer.
     """
-    blocks: list[Any] = []
-    others = []
-    contrasts = _contrasts(tested)
-    for name in dict.fromkeys(scored.dataset):
-        rows = contrasts[contrasts.dataset == name].to_dict("records") if len(contrasts) else []
-        if not rows:
-            blocks.append(Text(_without(scored, name), lead=f"{dataset(name)}: no answer yet."))
+    found = {item.dataset: item for item in headlines(scored, tested)}
+    names = list(dict.fromkeys(scored.dataset))
+    sentences: list[str] = []
+    stats: list[tuple[str, list[Stat]]] = []
+    blocks: list[Block] = []
+    for name in names:
+        where = dataset(name) if len(names) > 1 else ""
+        if name not in found:
+            sentences.append(f"{dataset(name)}: no answer yet. {_without(scored, name)}")
             continue
-        main = _main(rows)
-        lead, text = verdict(main, confidence=confidence)
-        blocks.append(Text(text, lead=f"{students(main)}: {lead}"))
-        kept = [*_kept(scored, breakpoints, main), _censored(breakpoints, main)]
-        views = [_papers(main), robust(main, confidence=confidence)]
-        blocks += [Text(" ".join(filter(None, said))) for said in (kept, views) if any(said)]
-        others += [brief(row, confidence=confidence) for row in rows if row is not main]
+        headline = found[name]
+        sentences.append(sentence(headline, confidence=confidence, where=where))
+        kept = keeping(breakpoints, headline)
+        stats.append((students(headline.row), figures(headline, kept, confidence)))
+        blocks += sure(headline, scored, breakpoints, kept, confidence)
+    chosen = {_named(item.row) for item in found.values()}
+    every = contrasts(tested).to_dict("records")
+    others = [row for row in every if _named(row) not in chosen]
     if others:
-        blocks += [Text("Further comparisons:"), Bullets(others)]
-    blocks.append(Text(" ".join([_basis(scored), _settings(settings)]).strip()))
-    return Section(TITLE, blocks)
+        said = [brief(headline_of(row, scored), confidence=confidence) for row in others]
+        blocks += [Text("Further comparisons:"), Bullets(said)]
+    blocks.append(Text(" ".join([basis(scored), _settings(settings)]).strip()))
+    limits = _limits(list(found.values()), breakpoints, confidence)
+    return Section(QUESTION, [Hero(sentences, figure, stats, limits, Fold(SURE, blocks))])
 
 
-def _kept(scored: pd.DataFrame, breakpoints: pd.DataFrame, row: dict[str, Any]) -> list[str]:
-    """Say per pruning what its students keep, against level 0, and level 0 against as distilled."""
-    students, curves = _of(scored, row), _of(breakpoints, row)
-    distilled = students[students.condition == "distilled"].set_index(PAIR).accuracy
-    said: list[str] = []
-    tuned: dict[Any, float] = {}
-    for name in (row["first"], row["second"]):
-        at = curves[curves.method == name].set_index(PAIR)
-        if at.empty:
-            continue
-        tuned |= (at.dense_test_accuracy - distilled).dropna().to_dict()
-        left = share((at.nonzero_params / at.dense_params).mean())
-        points = signed(figure((at.test_accuracy - at.dense_test_accuracy).mean()))
-        said.append(
-            f"At its breakpoint, {condition(name)} leaves these students {left} % of their "
-            f"parameters, and {points} points of test accuracy against level 0, where nothing is "
-            f"pruned and all else is done alike (means, n = {len(at)})."
-        )
-    if tuned:
-        points = signed(figure(sum(tuned.values()) / len(tuned)))
-        said.append(
-            f"Level 0 itself stands {points} points from the students as distilled (n = "
-            f"{len(tuned)})."
-        )
-    return said
-
-
-def _papers(row: dict[str, Any]) -> str:
-    """Say what the paper finds on this data set, and whether the direction is the same."""
-    if (row["first"], row["second"]) != ("channel", "weight") or is_missing(row["mean_difference"]):
-        return ""
-    theirs = recomputed(published.efficiencies()).set_index("dataset")
-    if row["dataset"] not in theirs.index:
-        return ""
-    t, n = theirs.t[row["dataset"]], int(theirs.n[row["dataset"]])
-    same = "same" if (t > 0) == (row["mean_difference"] > 0) else "opposite"
-    return (
-        f"From the paper's tables, {condition('channel' if t > 0 else 'weight')} is ahead (channel "
-        f"− weight, t = {figure(t)}, n = {counted(n, 'pair')}); the mean difference here has the "
-        f"{same} sign."
+def figures(
+    headline: Headline, kept: Mapping[str, Mapping[str, float]], confidence: float
+) -> list[Stat]:
+    """Return the four figures in large type: ratio, pairs, p and accuracy lost."""
+    ahead, behind = headline.ahead, headline.behind
+    words = {name: condition(name).removesuffix(" pruning") for name in (ahead, behind)}
+    interval = (
+        f"{short(headline.low)} to {short(headline.high)} with {100 * confidence:g} % confidence"
+        if not is_missing(headline.low)
+        else "no interval"
     )
+    lost = {name: kept[name]["lost"] for name in (ahead, behind) if name in kept}
+    return [
+        Stat(
+            f"{short(headline.ratio)}×",
+            interval,
+            f"Accuracy per parameter, {words[ahead]} against {words[behind]} pruning. "
+            "1 would mean equal.",
+        ),
+        Stat(
+            counted(headline.n, "pair"),
+            f"{headline.wins} with {words[ahead]} pruning ahead",
+            "A pair is a student and its teacher. Repeats of the fine-tuning are not counted.",
+        ),
+        Stat(
+            f"p = {probability(headline.p)}",
+            f"below {1 - confidence:.2g} counts as evidence",
+            "How often chance alone gives such a gap where both are equal, by a paired t-test "
+            "after Holm.",
+        ),
+        Stat(
+            " | ".join(points(value) for value in lost.values()) or "–",
+            f"points of accuracy, {' | '.join(words[name] for name in lost)}",
+            "What pruning to the breakpoint changes, against the same fine-tuning without pruning.",
+        ),
+    ]
 
 
-def _censored(breakpoints: pd.DataFrame, row: dict[str, Any]) -> str:
-    part = _of(breakpoints, row)
-    part = part[part.method.isin([row["first"], row["second"]])]
-    said = ""
-    censored = int(part.censored.astype(bool).sum())
+def _limits(found: Sequence[Headline], breakpoints: pd.DataFrame, confidence: float) -> str:
+    """Return one line that says what limits the answer."""
+    told = []
+    fewest = min((item.n for item in found), default=0)
+    if found and 2 / 2**fewest > 1 - confidence:
+        told.append(f"only {counted(fewest, 'pair')}")
+    told.append("each network was trained once")
+    curves = pd.concat([of(breakpoints, item) for item in found]) if found else breakpoints
+    censored = int(curves.censored.astype(bool).sum())
     if censored:
-        said += (
-            f"{censored} of these {counted(len(part), 'breakpoint')} "
-            f"{'is' if censored == 1 else 'are'} censored: the curve never broke on the levels "
-            "swept, so that more could have been pruned and the efficiency is too low. "
-        )
-    elif len(part):
-        said += f"None of these {counted(len(part), 'breakpoint')} is censored. "
-    nothing = int(((part.level == 0) & ~part.censored.astype(bool)).sum())
-    if nothing:
-        said += (
-            f"{nothing} {'lies' if nothing == 1 else 'lie'} at level 0: the first step already "
-            "broke the curve, and nothing is pruned there."
-        )
-    return said.strip()
+        told.append(f"{censored} of {counted(len(curves), 'curve')} never broke")
+    torn = [item for item in found if robust(item, confidence=confidence).endswith("uncertain.")]
+    if torn:
+        told.append("raw differences and ratios disagree about significance")
+    return f"What limits this: {listed(told)}."
+
+
+def _named(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(row[name] for name in ("dataset", "distill", "first", "second"))
 
 
 def _without(scored: pd.DataFrame, name: str) -> str:
     part = scored[(scored.dataset == name) & (scored.role == "student")]
     swept = [item for item in dict.fromkeys(part.condition) if item not in BEFORE.values()]
     if not len(part):
-        return "This grid holds no distilled students here."
+        return "This study holds no distilled students here."
     if not swept:
         return "None of its students was pruned."
-    return f"Its students were pruned by {listed(swept)} only: there is nothing to compare it with."
-
-
-def _basis(scored: pd.DataFrame) -> str:
-    """Say how far the grid is the paper's."""
-    pairs = scored.loc[scored.role == "student", PAIR].drop_duplicates()
-    printed = published.breakpoints()[PAIR].drop_duplicates()
-    shared = len(pairs.merge(printed, on=PAIR))
-    if not shared:
-        return (
-            "None of these pairs is among the paper's: the direction can be compared with it, the "
-            "figures cannot."
-        )
-    return f"{shared} of the paper's {len(printed)} pairs (both data sets) are in this grid."
+    return f"Its students were pruned in one way only, by {condition(swept[0])}."
 
 
 def _settings(settings: Mapping[str, Any]) -> str:
     if not settings:
         return ""
     return "Run with: " + "; ".join(f"{key} {value}" for key, value in settings.items()) + "."
-
-
-def _contrasts(tested: pd.DataFrame) -> pd.DataFrame:
-    if tested.empty:
-        return tested
-    unpruned = list(BEFORE.values())
-    return tested[
-        (tested.role == "student")
-        & ~tested["first"].isin(unpruned)
-        & ~tested["second"].isin(unpruned)
-    ]
-
-
-def _main(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    def rank(row: dict[str, Any]) -> tuple[bool, bool]:
-        return row["distill"] != PAPERS, (row["first"], row["second"]) != ("channel", "weight")
-
-    return min(rows, key=rank)
-
-
-def _of(table: pd.DataFrame, row: dict[str, Any]) -> pd.DataFrame:
-    return table[
-        (table.dataset == row["dataset"])
-        & (table.role == "student")
-        & (table.distill == row["distill"])
-    ]

@@ -1,79 +1,96 @@
 """The section of all paired comparisons with all their statistics."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
-from kdprune.reporting.document.blocks import Bullets, Section, Text, table
-from kdprune.reporting.document.formats import dataset, distiller, fixed, probability, whole
+from kdprune.reporting.document.blocks import Block, Bullets, Fold, Section, Text, table
+from kdprune.reporting.document.formats import (
+    condition,
+    dataset,
+    distiller,
+    fixed,
+    probability,
+    short,
+    whole,
+)
 from kdprune.reporting.paper.tables import paired_tables
 
 figure = fixed(2)
+TITLE = "Every comparison"
+MEANS = "What the columns mean"
 NAMES = [
     ("dataset", "Data set", None),
     ("role", "Networks", None),
     ("distill", "Distilled by", None),
-    ("contrast", "Contrast", None),
+    ("contrast", "Compared", None),
     ("n", "n pairs", whole),
 ]
 MAIN = [
-    ("mean_difference", "Mean difference", figure),
-    ("ci_low", "CI low", figure),
-    ("ci_high", "CI high", figure),
+    ("ratio", "Ratio", short),
+    ("ratio_low", "Ratio low", short),
+    ("ratio_high", "Ratio high", short),
+    ("holm_p", "p Holm", probability),
+    ("p", "p", probability),
+    ("mean_difference", "Mean difference", short),
+    ("ci_low", "Difference low", short),
+    ("ci_high", "Difference high", short),
     ("t", "t", fixed(4)),
     ("df", "df", whole),
-    ("p", "p", probability),
-    ("holm_p", "p Holm", probability),
-    ("d_z", "d_z", figure),
-    ("g_z", "g_z", figure),
 ]
 ROBUST = [
+    ("log_p", "p of the ratio", probability),
+    ("log_t", "t of the ratio", fixed(4)),
     ("wilcoxon_p", "p Wilcoxon", probability),
     ("sign_flip_p", "p sign flip", probability),
     ("cluster_p", "p by teacher", probability),
     ("p_without_teacher", "p without a teacher", probability),
     ("shapiro_p", "p Shapiro", probability),
-    ("ratio", "Ratio", fixed(3)),
-    ("ratio_low", "Ratio low", fixed(3)),
-    ("ratio_high", "Ratio high", fixed(3)),
-    ("log_t", "t of logarithms", fixed(4)),
-    ("log_p", "p of logarithms", probability),
+    ("d_z", "d_z", figure),
+    ("g_z", "g_z", figure),
     ("reason", "Why figures are missing", None),
 ]
 LEGEND = [
-    "n counts pairs of teacher and student (for teachers: teachers). Seeds are repeated "
-    "measurements of one pair, and are averaged before.",
-    "p Holm: adjusted over all comparisons of the same networks and distillation method "
-    "(Holm 1979). It decides what is called significant above.",
-    "d_z, g_z: mean difference over the standard deviation of the differences (Cohen), and the "
-    "same with Hedges' correction for few pairs, which leaves nothing of two.",
-    "p Wilcoxon, p sign flip: tests that need no normal distribution; neither can fall below "
-    "2 / 2^n. Sign flips are all enumerated up to n = 14, and drawn beyond.",
-    "p by teacher: sign flip of all pairs of a teacher together, as these are not independent. "
-    "p without a teacher: the largest p of the t-test when one teacher's pairs are left out.",
-    "p Shapiro: small where the differences are not normally distributed; needs three pairs.",
-    "Ratio: geometric mean of first over second with its confidence interval, tested on "
-    "logarithms. Efficiencies span orders of magnitude, and so raw means rest on few pairs.",
+    "n counts pairs of teacher and student; for teachers it counts teachers. Seeds repeat the "
+    "fine-tuning of one pair. They are averaged first and do not count.",
+    "Ratio is the accuracy per parameter of the first over that of the second: a geometric mean "
+    "over the pairs. It is tested on logarithms, because efficiencies span orders of magnitude.",
+    "p Holm decides what this report calls significant. It is p, adjusted for all comparisons of "
+    "the same networks and distillation method (Holm 1979).",
+    "Mean difference is that of efficiencies, first minus second, in the paper's unit: percent per "
+    "ten million parameters. p, t and df belong to it.",
+    "d_z and g_z are the mean difference over the standard deviation of the differences: Cohen's, "
+    "and with Hedges' correction for few pairs, which needs three.",
+    "p Wilcoxon and p sign flip need no normal distribution. Neither can fall below 2 / 2^n. Up to "
+    "n = 14 all sign flips are counted; beyond, they are drawn.",
+    "p by teacher flips all pairs of a teacher together, because these pairs are not independent. "
+    "p without a teacher is the largest p of the t-test when one teacher's pairs are left out.",
+    "p Shapiro is small where the differences are not normally distributed. It needs three pairs.",
 ]
+PAPERS = Text(
+    "The paper prints tests that do not follow from its own tables. Both are shown here, and "
+    "nothing is tuned to match either."
+)
 
 
-def section(scored: pd.DataFrame, tested: pd.DataFrame, *, confidence: float) -> Section:
-    """Set the paper's test beside ours, then list every comparison with all its statistics."""
-    blocks = [*paired_tables(scored, tested)]
-    lead = Text(
-        "The values that the paper prints do not follow from its own tables; both are shown, and "
-        "nothing here is tuned to match either. Differences are drawn for mean and t alone."
-    )
+def section(
+    scored: pd.DataFrame, tested: pd.DataFrame, figure: Sequence[Block], *, confidence: float
+) -> Section:
+    """Show every comparison, list it with all its statistics, and set the paper's test beside."""
+    papers: list[Block] = [PAPERS, *paired_tables(scored, tested)]
     if tested.empty:
         none = Text("No two conditions of the same networks are present: nothing to test.")
-        return Section("Paired tests", [lead, *blocks, none])
+        return Section(TITLE, [none, *papers])
     frame = tested.assign(
         dataset=tested.dataset.map(dataset),
         distill=tested.distill.map(distiller),
-        contrast=tested["first"] + " − " + tested["second"],
+        contrast=[
+            " ÷ ".join(condition(name).removesuffix(" pruning") for name in both)
+            for both in zip(tested["first"], tested["second"], strict=True)
+        ],
         role=tested.role + "s",
     )
     level = f"{100 * confidence:g} %"
-    main = table(
-        frame, [*NAMES, *MAIN], f"All comparisons: efficiency, first minus second; CI at {level}"
-    )
+    main = table(frame, [*NAMES, *MAIN], f"All comparisons of two conditions, intervals at {level}")
     robust = table(frame, [*NAMES, *ROBUST], "The same comparisons under other assumptions")
-    return Section("Paired tests", [lead, *blocks, main, robust, Bullets(LEGEND)])
+    return Section(TITLE, [*figure, main, robust, Fold(MEANS, [Bullets(LEGEND)]), *papers])

@@ -1,12 +1,11 @@
 """The section of what is not there: pairs, conditions, breakpoints and figures, each with why."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import pandas as pd
 
 from kdprune.analysis.efficiency import BEFORE
-from kdprune.reporting.document.blocks import Block, Bullets, Section, Text
+from kdprune.reporting.document.blocks import Block, Bullets, Picture, Section, Text
 from kdprune.reporting.document.formats import (
     condition,
     counted,
@@ -17,7 +16,7 @@ from kdprune.reporting.document.formats import (
 )
 from kdprune.reporting.paper import published
 from kdprune.reporting.paper.beside import PAIR, PAPERS, TABLES, distilled_by, table_3
-from kdprune.reporting.sections.networks import FIGURES
+from kdprune.reporting.sections.figures import FIGURES
 
 
 def section(
@@ -25,7 +24,7 @@ def section(
     tested: pd.DataFrame,
     breakpoints: pd.DataFrame,
     networks: pd.DataFrame,
-    paths: Mapping[str, Path],
+    figures: Mapping[str, Picture],
 ) -> Section:
     """Say what is censored or missing; a dash in a table has its reason here."""
     items = [
@@ -35,7 +34,7 @@ def section(
         *_curves(breakpoints),
         *_statistics(tested),
         *_compressions(scored),
-        *[f"Figure not drawn: {name}." for name in FIGURES if name not in paths],
+        *[f"Figure not drawn: {name}." for name in FIGURES if name not in figures],
     ]
     lead = Text("A dash in a table means that a figure does not exist. The reasons:")
     blocks: list[Block] = [lead, Bullets(items)] if items else [Text("Nothing is missing.")]

@@ -7,145 +7,150 @@ from kdprune.reporting.document.formats import (
     counted,
     dataset,
     distiller,
-    fixed,
     is_missing,
+    points,
     probability,
+    short,
 )
+from kdprune.reporting.headline import Headline, decided
 
-figure = fixed(2)
+
+def sentence(headline: Headline, *, confidence: float, where: str = "") -> str:
+    """Return the verdict in one sentence that needs no statistics."""
+    ahead, behind, n = condition(headline.ahead), condition(headline.behind), headline.n
+    before = f"{where}: " if where else ""
+    if n == 0:
+        return f"{before}No pair was pruned both ways, so there is no verdict."
+    if n == 1:
+        return (
+            f"{before}Undecided: in the only pair, {ahead} kept "
+            f"{short(headline.ratio)} times the accuracy per parameter of {behind}."
+        )
+    told = f"{before}{_capital(ahead)} kept more accuracy per parameter than {behind}"
+    if 2 * headline.wins > n:
+        told += f" in {headline.wins} of {n} pairs"
+    else:
+        told += f" on average, yet only in {headline.wins} of {n} pairs"
+    if is_missing(headline.p):
+        return f"{told}, which no test can weigh."
+    return f"{told}{'.' if decided(headline, confidence) else ': too little to call it better.'}"
 
 
-def verdict(row: dict[str, Any], *, confidence: float) -> tuple[str, str]:
-    """Return what one row of kdprune.analysis.significance says: in short, and with figures."""
-    alpha = 1 - confidence
-    ahead, behind = _order(row)
-    n = int(row["n"])
+def evidence(headline: Headline, *, confidence: float) -> str:
+    """Return the statistics of the comparison in words."""
+    row, alpha = headline.row, 1 - confidence
+    ahead, behind = condition(headline.ahead), condition(headline.behind)
+    pairs = counted(headline.n, "pair")
     if is_missing(row["p"]):
-        text = f"A test is not possible: {row['reason']}."
-        if is_missing(row["mean_difference"]):
-            return "undecided.", text
-        gap = figure(abs(row["mean_difference"]))
-        return "undecided.", (
-            f"{_capital(ahead)} is {gap} % per 1e7 parameters ahead of {behind} (n = "
-            f"{counted(n, 'pair')}), which shows nothing. {text}"
-            if row["mean_difference"]
-            else text
+        said = f"A test is not possible: {row['reason']}."
+        ratio = (
+            f"{_capital(ahead)} has {short(headline.ratio)} times the accuracy per parameter of "
         )
-    holm = row["p"] if is_missing(row["holm_p"]) else row["holm_p"]
-    if holm <= alpha:
-        lead = f"{ahead} matches them best"
-    elif row["p"] <= alpha:
-        lead = f"{ahead} leads, but not safely"
-    else:
-        lead = f"neither pruning is shown to match them better; {ahead} is ahead in the mean"
-    lead += f" (n = {counted(n, 'pair')}, Holm's p = {probability(holm)})."
-    return lead, f"{_difference(row, confidence)} {_certainty(row, alpha, holm)}"
-
-
-def _difference(row: dict[str, Any], confidence: float) -> str:
-    ahead, behind = _order(row)
-    sign = 1 if row["mean_difference"] > 0 else -1
-    ends = sorted(sign * row[name] for name in ("ci_low", "ci_high"))
-    return (
-        f"At their breakpoints, {ahead} scores {figure(abs(row['mean_difference']))} % per 1e7 "
-        f"parameters more than {behind} (mean of n = {counted(int(row['n']), 'pair')}; "
-        f"{100 * confidence:g} % CI {figure(ends[0])} to {figure(ends[1])}; paired "
-        f"t({int(row['df'])}) = {figure(sign * row['t'])}, p = {probability(row['p'])}, after "
-        f"Holm's correction p = {probability(row['holm_p'])})."
+        known = not is_missing(headline.ratio) and headline.n
+        return f"{ratio}{behind} (n = {pairs}). {said}" if known else said
+    said = _ratio(headline, confidence)
+    said += (
+        f" The paper tests raw differences instead: paired t({int(row['df'])}) = "
+        f"{short(abs(row['t']))}, p = {probability(row['p'])}, and p = {probability(headline.p)} "
+        "after Holm's correction for all comparisons of these students. The corrected p decides. "
     )
+    return said + _certainty(headline, alpha)
 
 
-def _ratio(row: dict[str, Any]) -> str:
-    ahead, behind = _order(row)
-    sign = 1 if row["mean_difference"] > 0 else -1
+def _ratio(headline: Headline, confidence: float) -> str:
+    ahead, behind = condition(headline.ahead), condition(headline.behind)
+    if is_missing(headline.ratio):
+        return f"{_capital(ahead)} is ahead of {behind} in the mean; a ratio does not exist."
     said = (
-        f"as a ratio, {ahead} has {figure(row['ratio'] ** sign)} times the efficiency of {behind}"
+        f"Over {counted(headline.n, 'pair')}, {ahead} has {short(headline.ratio)} times the "
+        f"accuracy per parameter of {behind}"
     )
-    if is_missing(row["log_p"]):  # all ratios are equal: no interval, no test
-        return f"{said} in every pair"
-    ends = sorted(row[name] ** sign for name in ("ratio_low", "ratio_high"))
-    return f"{said} ({figure(ends[0])} to {figure(ends[1])}; p = {probability(row['log_p'])})"
+    if is_missing(headline.low):
+        return f"{said}, the same in every pair."
+    return (
+        f"{said} ({100 * confidence:g} % interval {short(headline.low)} to {short(headline.high)}, "
+        f"p = {probability(headline.row['log_p'])})."
+    )
 
 
-def _certainty(row: dict[str, Any], alpha: float, holm: float) -> str:
-    n, level = int(row["n"]), f"{100 * alpha:.3g} %"
-    if holm <= alpha:
-        said = f"This is significant at the {level} level."
+def _certainty(headline: Headline, alpha: float) -> str:
+    row, n = headline.row, headline.n
+    if headline.p <= alpha:
+        said = f"The difference is significant at the {100 * alpha:.3g} % level."
     elif row["p"] <= alpha:
         said = (
-            f"Alone this is significant at the {level} level; among all comparisons of these "
-            "students it is not."
+            f"Alone, the difference is significant at the {100 * alpha:.3g} % level. Among all "
+            "comparisons of these students it is not."
         )
     else:
         said = (
-            "The difference is not significant: these data do not show that one pruning is better, "
-            "nor that both are equal."
+            "The difference is not significant. These data do not show that one pruning is better, "
+            "and they do not show that both are equal."
         )
-    floor = 2 / 2**n
-    if floor > alpha:
+    if 2 / 2**n > alpha:
         said += (
-            f" Be careful: with {counted(n, 'pair')} an exact test cannot give a p below "
-            f"{probability(floor)}, whatever the networks do, and the t-test rests wholly on "
+            f" With {counted(n, 'pair')}, a test that assumes nothing about the distribution "
+            f"cannot give a p below {probability(2 / 2**n)}. The t-test can, because it assumes "
             "normally distributed differences."
         )
     if not is_missing(row["shapiro_p"]) and row["shapiro_p"] <= alpha:
         said += (
             " The differences are not normally distributed (Shapiro-Wilk p = "
-            f"{probability(row['shapiro_p'])}): do not lean on the t-test."
+            f"{probability(row['shapiro_p'])}). Do not rely on the t-test here."
         )
     return said
 
 
-def robust(row: dict[str, Any], *, confidence: float) -> str:
+def robust(headline: Headline, *, confidence: float) -> str:
     """Return what the same comparison says under other assumptions."""
-    alpha = 1 - confidence
+    row, alpha = headline.row, 1 - confidence
     if is_missing(row["p"]):
         return ""
-    parts = [] if is_missing(row["ratio"]) else [_ratio(row)]
     named = {
-        "sign_flip_p": "sign-flip test p = {}",
-        "cluster_p": "flipping all pairs of a teacher together p = {}",
-        "p_without_teacher": "leaving out any one teacher's pairs p ≤ {}",
+        "sign_flip_p": "a sign-flip test gives p = {}",
+        "cluster_p": "flipping all pairs of a teacher together gives p = {}",
+        "p_without_teacher": "leaving out any one teacher gives p = {} at most",
     }
-    parts += [
+    parts = [
         text.format(probability(row[name]))
         for name, text in named.items()
         if not is_missing(row[name])
     ]
-    if not parts:
-        return ""
-    said = f"Other views: {'; '.join(parts)}."
-    if not is_missing(row["log_p"]) and (row["log_p"] <= alpha) != (row["p"] <= alpha):
-        said += " Raw differences and ratios disagree about significance: weigh the verdict so."
-    return said
-
-
-def brief(row: dict[str, Any], *, confidence: float) -> str:
-    """Return the same in one sentence or two, for a list."""
-    lead, _ = verdict(row, confidence=confidence)
-    text = f"{students(row)}, {condition(row['first'])} − {condition(row['second'])}: {lead}"
-    if is_missing(row["p"]):
-        return f"{text} {_capital(str(row['reason']))}."
+    said = f"Under other assumptions, {'; '.join(parts)}." if parts else ""
+    if is_missing(row["log_p"]) or (row["log_p"] <= alpha) == (row["p"] <= alpha):
+        return said
+    raw, log = ("not ", "") if row["log_p"] <= alpha else ("", "not ")
+    verb = "the ratio is" if not log else "the ratio is not"
     return (
-        f"{text} Mean difference {figure(row['mean_difference'])} % per 1e7 parameters "
-        f"({100 * confidence:g} % CI {figure(row['ci_low'])} to {figure(row['ci_high'])}), "
-        f"n = {counted(int(row['n']), 'pair')}, p = {probability(row['p'])}, after Holm's "
-        f"correction p = {probability(row['holm_p'])}."
+        f"{said} The raw difference is {raw}significant, {verb}; treat the result as uncertain."
+    ).strip()
+
+
+def brief(headline: Headline, *, confidence: float) -> str:
+    """Return the same in two sentences, for a list."""
+    row = headline.row
+    said = sentence(headline, confidence=confidence, where=students(row))
+    if is_missing(row["p"]):
+        return f"{said} {_capital(str(row['reason']))}."
+    return (
+        f"{said} Ratio {short(headline.ratio)} ({short(headline.low)} to {short(headline.high)}), "
+        f"n = {counted(headline.n, 'pair')}, p = {probability(headline.p)} after Holm's correction."
     )
 
 
-def students(row: dict[str, Any]) -> str:
+def students(row: Any) -> str:
     """Return who is compared: "CIFAR-10, students distilled by SimKD"."""
     alone = row["distill"] in ("", "none")
     how = "trained without a teacher" if alone else f"distilled by {distiller(row['distill'])}"
     return f"{dataset(row['dataset'])}, students {how}"
 
 
-def _order(row: dict[str, Any]) -> tuple[str, str]:
-    """Return the condition with the higher mean first."""
-    first, second = condition(row["first"]), condition(row["second"])
-    gap = row["mean_difference"]
-    return (first, second) if not is_missing(gap) and gap > 0 else (second, first)
+def cost(gap: float) -> str:
+    """Say what pruning does to test accuracy: "costs 0.33 points of test accuracy"."""
+    text = points(gap).lstrip("+−")
+    if not any(digit in text for digit in "123456789"):
+        return "leaves test accuracy as it is"
+    return f"{'costs' if gap < 0 else 'adds'} {text} points of test accuracy"
 
 
 def _capital(text: str) -> str:

@@ -1,0 +1,170 @@
+"""Accuracy against what is left: small multiples on shared axes, a row a teacher."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from kdprune.records import IDENTITY
+from kdprune.reporting.document.formats import dataset, size, taught
+from kdprune.reporting.figures import canvas, frames
+from kdprune.reporting.figures.canvas import Scale
+from kdprune.reporting.figures.looks import Look
+from kdprune.reporting.figures.style import PAPER
+
+NARROW = 560  # pixels
+WIDE, TALL, TITLE, LEFT, BELOW = 250, 118, 34, 40, 42  # pixels: a panel, and what is around it
+NORMAL = 1.96  # 95 % of a normal distribution lie within so many standard errors
+NOTES = (
+    "band: 95 % of what other test images and seeds would give",
+    "large mark: breakpoint; bar at the bottom: its interval",
+)
+
+
+def curves(
+    sweeps: pd.DataFrame, breakpoints: pd.DataFrame, looks: Mapping[str, Look], width: int = 1080
+) -> Figure:
+    """Draw mean test accuracy (percent) against the share of parameters left, for each network.
+
+    Rows are teachers of a data set, by distillation method where there are several; a teacher's
+    students stand beside it. All panels have the same axes. The paper's figures 1 and 2.
+    """
+    shelves = _shelves(sweeps)
+    narrow = width < NARROW
+    columns = max(map(len, shelves.values()))
+    columns = min(columns, 2 if narrow else max(3, int((width - LEFT) // 190)))
+    lines = [
+        networks[at : at + columns]
+        for networks in shelves.values()
+        for at in range(0, len(networks), columns)
+    ]
+    each = min(330.0, (width - LEFT) / columns)
+    shown = [look for name, look in looks.items() if name in set(sweeps.method)]
+    key = 18 * (2 + sum(canvas.length(item.name) + 46 for item in shown) // width + 2 * narrow)
+    figure, page = canvas.sheet(width, key + len(lines) * (TITLE + TALL) + BELOW)
+    canvas.legend(page, 4, 12, width - 8, shown, *NOTES)
+    images = frames.images_of(sweeps)
+    tables = _summarised(sweeps, images), frames.at_ends(breakpoints, sweeps)
+    low, high = _span(tables[0])
+    for number, networks in enumerate(lines):
+        top = key + number * (TITLE + TALL) + TITLE
+        last = number == len(lines) - 1
+        for place, network in enumerate(networks):
+            left = LEFT + each * place
+            x = Scale(0, 100, left + each - 22, left + 4)  # pruning goes to the right
+            y = Scale(low, high, top + TALL - 4, top + 4)
+            beside = last or len(lines[number + 1]) <= place
+            _panel(page, network, tables, looks, x, y, first=place == 0, last=beside)
+    return figure
+
+
+Network = tuple[str, ...]  # the values of IDENTITY
+
+
+def _shelves(sweeps: pd.DataFrame) -> dict[tuple[str, ...], list[Network]]:
+    """Return the networks of each row: a teacher, where it was swept, and its students."""
+    every = list(sweeps[IDENTITY].drop_duplicates().itertuples(index=False, name=None))
+    shelves: dict[tuple[str, ...], list[Network]] = {}
+    for network in every:
+        name, role, teacher, _, by = network
+        if role == "student":
+            shelves.setdefault((name, teacher, by), []).append(network)
+    teachers = [network for network in every if network[1] == "teacher"]
+    seen = set()
+    for key in list(shelves):
+        own = [item for item in teachers if (item[0], item[2]) == key[:2] and item not in seen]
+        shelves[key] = [*own, *shelves[key]]
+        seen |= set(own)
+    alone = [item for item in teachers if item not in seen]
+    return shelves | {(item[0], item[2], ""): [item] for item in alone}
+
+
+def _summarised(sweeps: pd.DataFrame, images: Mapping[str, int]) -> pd.DataFrame:
+    """Return means per network, method and level, with `left` (percent) and a standard error."""
+    keys = [*IDENTITY, "method", "level"]
+    grouped = sweeps.groupby(keys, sort=False)
+    table = grouped[["nonzero_params", "test_accuracy"]].mean()
+    table["spread"] = grouped.test_accuracy.std().fillna(0)
+    table = table.reset_index()
+    curve = [*IDENTITY, "method"]
+    table["dense"] = table.groupby(curve).nonzero_params.transform("max")
+    table["left"] = 100 * table.nonzero_params / table.dense
+    drawn = table.dataset.map(images).to_numpy(float)
+    accuracy, spread = table.test_accuracy.to_numpy(float), table.spread.to_numpy(float)
+    return table.assign(error=NORMAL * frames.sampled(accuracy, spread, drawn))
+
+
+def _span(table: pd.DataFrame) -> tuple[float, float]:
+    low = float((table.test_accuracy - table.error).min())
+    high = float((table.test_accuracy + table.error).max())
+    room = 0.12 * (high - low)  # for the intervals at the bottom
+    return max(0.0, low - room), min(100.0, high + 1)
+
+
+def _panel(
+    page: Axes,
+    network: Network,
+    tables: tuple[pd.DataFrame, pd.DataFrame],
+    looks: Mapping[str, Look],
+    x: Scale,
+    y: Scale,
+    *,
+    first: bool,
+    last: bool,
+) -> None:
+    own, found = (table[(table[IDENTITY] == network).all(axis=1)] for table in tables)
+    _title(page, network, x, y, float(own.dense.max()))
+    canvas.up(
+        page, y, x.end - 4, x.start, (lambda value: f"{value:g}") if first else (lambda _: "")
+    )
+    canvas.across(
+        page,
+        x,
+        y.end,
+        y.start + 4,
+        (lambda value: f"{value:g}") if last else (lambda _: ""),
+        "parameters left (%)" if last else "",
+        45,
+    )
+    drawn = [name for name in looks if name in set(own.method)]
+    for name in drawn:
+        _curve(page, own[own.method == name].sort_values("left"), looks[name], x, y)
+    for place, name in enumerate(drawn):
+        floor = y.start - 3 - 5 * (len(drawn) - 1 - place)
+        _breakpoint(page, found[found.method == name], looks[name], x, y, floor)
+
+
+def _title(page: Axes, network: Network, x: Scale, y: Scale, params: float) -> None:
+    name, role, teacher, student, by = network
+    bold = teacher if role == "teacher" else f"→ {student}"
+    how = "teacher" if role == "teacher" else f"student {taught(by)}"
+    canvas.words(page, x.end - 4, y.end - 22, bold, size=8.5, bold=True)
+    text = f"{how}, {size(params)}"
+    whole = f"{dataset(name)}, {text}"
+    room = x.start - x.end + 20
+    said = whole if canvas.length(whole, 8) <= room else text
+    canvas.words(page, x.end - 4, y.end - 8, said, size=8, soft=True)
+
+
+def _curve(page: Axes, curve: pd.DataFrame, look: Look, x: Scale, y: Scale) -> None:
+    xs = [x(value) for value in curve.left]
+    low = [y(value) for value in curve.test_accuracy - curve.error]
+    high = [y(value) for value in curve.test_accuracy + curve.error]
+    page.fill_between(xs, low, high, color=look.colour, alpha=0.16, linewidth=0)
+    means = [y(value) for value in curve.test_accuracy]
+    canvas.line(page, xs, means, look.colour, 1.5, look.dash)
+
+
+def _breakpoint(
+    page: Axes, found: pd.DataFrame, look: Look, x: Scale, y: Scale, floor: float
+) -> None:
+    """Ring the breakpoint on its curve, and draw its interval at the bottom of the panel."""
+    for row in found.itertuples():
+        at = x(100 * row.nonzero_params / row.dense_params), y(row.test_accuracy)
+        ends = [100 * params / row.dense_params for params in (row.params_low, row.params_high)]
+        if not np.isnan(ends).any():
+            canvas.line(page, [x(end) for end in ends], [floor] * 2, look.colour, 2.4, alpha=0.75)
+        page.plot(*[[value] for value in at], look.marker, color=PAPER, markersize=7,
+                  markeredgecolor=look.colour, markeredgewidth=1.6)  # fmt: skip

@@ -1,0 +1,88 @@
+"""All figures of a study, drawn and saved: as a whole, for narrow screens, and in parts."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from kdprune.reporting.document.blocks import Picture
+from kdprune.reporting.document.formats import dataset, taught
+from kdprune.reporting.figures import contrasts, curves, dots, forest, frames, heat, style
+from kdprune.reporting.figures.looks import looks
+from kdprune.reporting.headline import averages, headlines
+from kdprune.reporting.paper.beside import distilled_by
+
+BESIDE, WHOLE, NARROW = 700, 1060, 380  # pixels: beside text, a page, a telephone
+Draw = Callable[..., Figure]  # of a width in pixels
+
+
+def save(
+    results: Mapping[str, pd.DataFrame],
+    layers: pd.DataFrame,
+    folder: Path,
+    scratch: Path,
+    *,
+    confidence: float,
+) -> dict[str, Picture]:
+    """Draw NAME.svg in `folder` for each figure, what only the HTML shows in `scratch`.
+
+    `results` are the tables that kdprune.reporting.report takes, `layers` those of the sweeps.
+    """
+    known = looks([*results["efficiency"].condition, *results["breakpoints"].method])
+    drawings: dict[str, Draw] = {
+        "pairs": _pairs(results, known),
+        "accuracy": partial(curves.curves, results["sweeps"], results["breakpoints"], known),
+        "efficiency": partial(dots.dots, results["efficiency"], known),
+        "layers": partial(heat.heat, layers, results["breakpoints"], known),
+        "comparisons": partial(contrasts.contrasts, results["significance"], confidence),
+    }
+    parts: dict[str, dict[str, Draw]] = {
+        "accuracy": {
+            name: partial(curves.curves, part, results["breakpoints"], known)
+            for name, part in _parts(results["sweeps"]).items()
+        },
+        "layers": {
+            name: partial(heat.heat, part, results["breakpoints"], known)
+            for name, part in _parts(layers).items()
+        },
+    }
+    pictures = {}
+    for name, draw in drawings.items():
+        own = [
+            (title, _saved(each, f"{name}-{number}", scratch, scratch))
+            for number, (title, each) in enumerate(parts.get(name, {}).items())
+        ]
+        picture = _saved(draw, name, folder, scratch)
+        pictures[name] = Picture(picture.path, picture.narrow, own if len(own) > 1 else [])
+    return pictures
+
+
+def _saved(draw: Draw, name: str, folder: Path, scratch: Path) -> Picture:
+    whole, narrow = folder / f"{name}.svg", scratch / f"{name}-narrow.svg"
+    style.save(draw(width=BESIDE if name == "pairs" else WHOLE), whole)
+    style.save(draw(width=NARROW), narrow)
+    return Picture(whole, narrow)
+
+
+def _pairs(results: Mapping[str, pd.DataFrame], known: Mapping) -> Draw:
+    scored = results["efficiency"]
+    found = headlines(scored, results["significance"])
+    by = found[0].distill if found else distilled_by(scored)
+    rows = frames.relative(scored, results["breakpoints"], results["sweeps"], by)
+    versus = (found[0].ahead, found[0].behind) if found else ("", "")
+    return partial(forest.forest, rows, averages(found, results["significance"]), known, versus)
+
+
+def _parts(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return what is drawn apart: a data set's students by each method, teachers with the first."""
+    parts = {}
+    for name, part in table.groupby("dataset", sort=False):
+        teachers = part[part.role == "teacher"]
+        by = list(dict.fromkeys(part[part.role == "student"].distill))
+        for place, method in enumerate(by or [""]):
+            own = part[(part.role == "student") & (part.distill == method)]
+            title = f"{dataset(str(name))}, students {taught(method)}" if by else dataset(str(name))
+            parts[title] = pd.concat([teachers, own]) if place == 0 else own
+    return parts
