@@ -7,7 +7,7 @@ from kdprune.config.params import load
 from kdprune.deployment import coded
 from kdprune.models import counts
 from kdprune.records import IDENTITY, write_csv
-from kdprune.study import codings, images, paths, tables, tuning
+from kdprune.study import codings, images, networks, paths, tables, tuning
 from kdprune.sweeps.point import FineTune, prune_and_tune
 
 
@@ -17,13 +17,14 @@ def main(key: str) -> None:
     identity = {name: item[name] for name in (*IDENTITY, "method")}
     curve = tables.read(paths.swept(key) / "sweep.csv", f"prune@{key}")
     broken = breakpoints(curve, **params.breakpoints.model_dump())
-    data = images.tensors(item["dataset"], params)
-    files, place = (item["checkpoint"], item["tutor"]), data["train_images"].device
-    (model, described), (tutor, _) = (models.load(file, place) for file in files)
+    files, trajectory = networks.inputs(item)[:2], networks.trajectory(item)
+    (model, described), (tutor, _) = (models.load(file, device.choose()) for file in files)
+    data = images.tensors(item["dataset"], params, described)
     device.limit_threads(counts.macs(model))
     views = images.augmentation(item["dataset"])
     told = tuning.told(params, item["role"], item["method"])
     how = {"method": item["pruning"], "seed": 0, "seeds": prune.seeds, "tutor": tutor}
+    how |= {"trajectory": trajectory}
     how |= {"re_estimate_images": prune.batchnorm.used, "finetune": FineTune(**told, augment=views)}
     rows = []
     for level in sorted({0.0, float(broken.level[0])}):

@@ -254,7 +254,7 @@ def test_agreement_is_relative_and_numbers_are_demanded():
 
 @pytest.mark.parametrize("form", ["torch", "onnx"])
 def test_programs_take_batches_of_any_size(form, tmp_path):
-    for name in forms.NEEDS.get(form, ()):
+    for name in converting.NEEDS.get(form, ()):
         pytest.importorskip(name)
     pruned = next(METHODS["channel"](network("basic+projector"), [LEVEL])).model
     pruned.requires_grad_(False)

@@ -186,7 +186,7 @@ def test_deps_cover_what_a_stage_imports(name):
             continue
         if file not in deps and not any(file.startswith(f"{dep}/") for dep in deps):
             missing.add(file)
-    assert not missing
+    assert not missing, sorted(missing)
     for dep in deps:
         if dep.startswith(("kdprune", "stages")) and "${" not in dep:
             assert (ROOT / dep).exists(), f"{dep} is not there"

@@ -13,7 +13,7 @@ from torch import nn
 
 from kdprune import __version__
 from kdprune.compression import files
-from kdprune.deployment import certificate, coded, forms
+from kdprune.deployment import certificate, coded, converting, forms
 from kdprune.deployment.prepared import Prepared
 from kdprune.errors import KdpruneError
 from kdprune.models import counts
@@ -80,7 +80,7 @@ def _certificate(
     sweep = made.sweep
     if sweep is not None:
         sweep = {**sweep, "equal": abs(sweep["test_accuracy"] - accuracy) < 1e-9}
-    libraries = ["torch", "timm", *(forms.NEEDS["onnx"] if "onnx" in names else ())]
+    libraries = ["torch", "timm", *(converting.NEEDS["onnx"] if "onnx" in names else ())]
     return {
         "network": {name: made.metadata.get(name, "") for name in IDENTITY},
         "architecture": made.metadata["network"],

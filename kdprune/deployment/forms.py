@@ -5,12 +5,8 @@ does, `bundle` writes); `READERS[form](path)` reads it back as a function
 from float images [B, 3, H, W] to logits [B, classes], as whoever uses the file would.
 """
 
-import importlib.util
 import json
-import logging
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +15,7 @@ from torch import nn
 
 from kdprune import models
 from kdprune.deployment import coded
+from kdprune.deployment.converting import INPUT, OUTPUT, missing, quiet, session
 from kdprune.errors import KdpruneError, nearest
 from kdprune.models import checkpoints
 
@@ -26,8 +23,6 @@ Run = Callable[[torch.Tensor], torch.Tensor]
 COMPRESSED = "compressed"
 FILES = {"safetensors": "network.safetensors", "torch": "network.pt2", "onnx": "network.onnx"}
 FILES |= {COMPRESSED: f"network{coded.SUFFIX}"}
-NEEDS = {"onnx": ("onnx", "onnxscript", "onnxruntime")}
-INPUT, OUTPUT = "images", "logits"
 DESCRIBED = "kdprune.json"  # within a torch.export program, what the metadata of the others hold
 
 
@@ -40,11 +35,6 @@ def check(names: Sequence[str]) -> None:
             raise KdpruneError(
                 f"--format {name}: needs {' and '.join(absent)}; pip install {' '.join(absent)}"
             )
-
-
-def missing(name: str) -> list[str]:
-    """Return the packages that a form needs and that are not installed."""
-    return [one for one in NEEDS.get(name, ()) if importlib.util.find_spec(one) is None]
 
 
 def write_safetensors(path: Path, model: nn.Module, metadata: Mapping[str, Any]) -> None:
@@ -124,16 +114,6 @@ def read_onnx(path: Path) -> Run:
     return lambda images: torch.from_numpy(opened.run([OUTPUT], {INPUT: images.numpy()})[0])
 
 
-def session(path: Path, *, threads: int = 0) -> Any:
-    """Return a session of ONNX Runtime on the CPU; of 0 `threads`, it takes all cores."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors
-    options.intra_op_num_threads = threads
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-
-
 def read_compressed(path: Path) -> Run:
     """Rebuild the network from the compressed file alone."""
     model, _ = coded.load(path)
@@ -160,23 +140,3 @@ def _example(metadata: Mapping[str, Any]) -> torch.Tensor:
 
 def _any_batch() -> dict[int, Any]:
     return {0: torch.export.Dim("batch")}
-
-
-@contextmanager
-def quiet(form: str) -> Iterator[None]:
-    """Silence the exporters' notes; turn what they raise, of many classes, into one line."""
-    level = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    except (KdpruneError, OSError, KeyboardInterrupt):
-        raise
-    except Exception as error:
-        reason = (str(error).strip().splitlines() or [""])[0]
-        raise KdpruneError(
-            f"--format {form}: the network cannot be converted ({type(error).__name__}: {reason})"
-        ) from error
-    finally:
-        logging.disable(level)

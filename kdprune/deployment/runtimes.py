@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from kdprune.deployment import forms
+from kdprune.deployment import converting
 from kdprune.device import device_name
 from kdprune.models.building import side_of
 
@@ -33,7 +33,7 @@ class Opened:
 
 def at_hand() -> list[str]:
     """Return the runtimes that are installed here: what exports are for first."""
-    return [name for name in RUNTIMES if not forms.missing(name)]
+    return [name for name in RUNTIMES if not converting.missing(name)]
 
 
 def open_torch(models: Sequence[nn.Module]) -> Opened:
@@ -92,21 +92,21 @@ def _images(model: nn.Module, batch: int) -> torch.Tensor:
 
 def _session(model: nn.Module) -> Callable[[Any], Any]:
     buffer = io.BytesIO()
-    with forms.quiet("onnx"):
+    with converting.quiet("onnx"):
         torch.onnx.export(
             model,
             (_images(model, 2),),
             buffer,
-            input_names=[forms.INPUT],
-            output_names=[forms.OUTPUT],
-            dynamic_axes={forms.INPUT: {0: "batch"}, forms.OUTPUT: {0: "batch"}},
+            input_names=[converting.INPUT],
+            output_names=[converting.OUTPUT],
+            dynamic_axes={converting.INPUT: {0: "batch"}, converting.OUTPUT: {0: "batch"}},
             dynamo=False,
             verbose=False,
         )
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / forms.FILES["onnx"]
+            path = Path(folder) / "network.onnx"
             path.write_bytes(buffer.getvalue())
-            session = forms.session(path, threads=torch.get_num_threads())
+            session = converting.session(path, threads=torch.get_num_threads())
         for batch in (1, 3):  # of what was traced with two
-            session.run([forms.OUTPUT], {forms.INPUT: _images(model, batch).numpy()})
-    return lambda images: session.run([forms.OUTPUT], {forms.INPUT: images})
+            session.run([converting.OUTPUT], {converting.INPUT: _images(model, batch).numpy()})
+    return lambda images: session.run([converting.OUTPUT], {converting.INPUT: images})

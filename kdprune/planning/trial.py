@@ -172,9 +172,8 @@ def _cut(network: nn.Module, method: str, params: Params, classes: int) -> None:
     noise = torch.randint(256, (STEP, 3, *2 * [side_of(network)]), dtype=torch.uint8)
     data = {"train_images": noise, "train_labels": torch.arange(STEP) % classes}
     data |= {"mean": torch.full((3,), 0.5), "std": torch.full((3,), 0.25)}
-    cut = application.prune
-    if application.trains(method):  # what it would train, it takes as it is
-        cut = partial(application.sparsify, train=Idle())
+    idle = partial(application.sparsify, train=Idle())  # what it would train stays as it is
+    cut = idle if application.trains(method) else application.prune
     for pruned in cut(method, network, levels, given, lambda: data):
         counts.macs(pruned.model)
 
