@@ -105,9 +105,7 @@ def in_order(lock: Path, before: Sequence[str]) -> None:
         if told.returncode == 0:
             break
     else:
-        print(
-            f"kdprune: dvc.lock is in another order: {told.stderr[-200:]}", file=sys.stderr
-        )
+        print(f"kdprune: dvc.lock is in another order: {told.stderr[-200:]}", file=sys.stderr)
     known = [name for name in dict.fromkeys([*before, *serial]) if name in entries]
     order = dict.fromkeys([*known, *entries])
     whole = head + "".join(f"  {name}:{entries[name]}" for name in order)
