@@ -300,10 +300,12 @@ def interrupted(folder, *arguments):
 
 def test_experiments_fit_a_terminal(folder):
     """`make experiments` and `make differences`, as docs/how-to/compare.md has them."""
-    (name, *_) = python(folder, "-m", "dvc", "exp", "list", "--name-only").stdout.split()
+    listed = python(folder, "-m", "dvc", "exp", "list", "--name-only").stdout.split()
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     settled = ["make", "-s", "-o", "setup"]  # the environment is this one
-    for target in (["experiments"], ["differences", "A=HEAD", f"B={name}"]):
+    targets = [["differences", "A=HEAD", f"B={name}"] for name in some(listed)]
+    told = []
+    for target in (["experiments"], *targets):
         done = subprocess.run(
             [*settled, *target],
             cwd=folder,
@@ -314,7 +316,12 @@ def test_experiments_fit_a_terminal(folder):
         assert done.returncode == 0, done.stderr
         assert max(map(len, some(done.stdout.splitlines()))) <= 120
         assert "grid." not in done.stdout
-        assert "cifar10" in done.stdout
+        told.append(done.stdout)
+    experiments, *differences = told
+    assert "cifar10" in experiments
+    assert all("params.yaml" in text for text in differences)
+    assert any("cifar10" in text for text in differences)  # one changed what the summary holds
+    name = listed[0]
     assert "WARNING" not in python(folder, "-m", "dvc", "plots", "diff", "HEAD", name).stderr
 
 

@@ -20,6 +20,7 @@ from kdprune.running.scheduler import Done
 
 LOGS = Path(".run/log")
 NO_ROOM = "has no memory left"  # kdprune.errors says so of a machine and of a device
+TRIES = 3
 LAST = 20  # lines of a failed instance that are shown
 ENTRY = re.compile(r"^  (\S.*):$", flags=re.MULTILINE)  # an instance in dvc.lock
 ENDED = re.compile(rb"exited with (-?\d+)")  # DVC's own status says only that a stage failed
@@ -98,8 +99,13 @@ def in_order(lock: Path, before: Sequence[str]) -> None:
     head, *parts = ENTRY.split(text)
     entries = dict(zip(parts[::2], parts[1::2], strict=True))
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--dry", "--force"]
-    told = subprocess.run(command, cwd=lock.parent, capture_output=True, text=True).stdout
-    serial = re.findall(r"^Running stage '([^']+)'", told, flags=re.MULTILINE)
+    for _ in range(TRIES):  # on a busy machine DVC may find one of its own files in use
+        told = subprocess.run(command, cwd=lock.parent, capture_output=True, text=True)
+        serial = re.findall(r"^Running stage '([^']+)'", told.stdout, flags=re.MULTILINE)
+        if told.returncode == 0:
+            break
+    else:
+        print(f"kdprune: dvc.lock is in another order: {told.stderr[-200:]}", file=sys.stderr)
     known = [name for name in dict.fromkeys([*before, *serial]) if name in entries]
     order = dict.fromkeys([*known, *entries])
     whole = head + "".join(f"  {name}:{entries[name]}" for name in order)
