@@ -244,7 +244,7 @@ def test_train_and_val_alone_are_to_train_and_to_test_on(tmp_path, capsys):
     root = thirds(tmp_path / "mine")
     shutil.rmtree(root / "test")
     data = prepared(root, tmp_path / "out")
-    assert "val/ is tested on, as there is no test/" in capsys.readouterr().err
+    assert "val/ is tested on, as there is no test;" in capsys.readouterr().err
     assert (len(data.train_labels), len(data.test_labels), data.val_images) == (18, 6, None)
     (root / "val").rename(root / "test")
     folder.prepare("mine", root, tmp_path / "again", show=False)

@@ -8,7 +8,7 @@ help, --version and recommend answer at once.
 import argparse
 
 from kdprune import __version__
-from kdprune.cli import compare, export, init, inspect, plan, predict, recommend, run
+from kdprune.cli import compare, evaluate, export, init, inspect, plan, predict, recommend, run
 
 EPILOG = """\
 The study itself is run by DVC (`dvc repro`, or `kdprune run` for several
@@ -38,6 +38,6 @@ def parser() -> argparse.ArgumentParser:
     )
     whole.add_argument("--version", action="version", version=f"kdprune {__version__}")
     commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (init, plan, run, recommend, compare, export, inspect, predict):
+    for command in (init, plan, run, recommend, compare, export, evaluate, inspect, predict):
         command.add(commands)
     return whole

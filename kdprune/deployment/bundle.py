@@ -20,6 +20,8 @@ from kdprune.models import counts
 from kdprune.records import IDENTITY, write_json
 
 CERTIFICATE = "certificate.json"
+# What `kdprune evaluate` adds; of an export that is written anew it holds no longer
+EVALUATED = {"numbers": "evaluation.json", "text": "evaluation.md", "sheet": "disagreements.png"}
 
 
 def check_target(out: Path) -> None:
@@ -29,6 +31,7 @@ def check_target(out: Path) -> None:
     foreign = not out.is_dir() or {item.name for item in out.iterdir()} - {
         CERTIFICATE,
         *forms.FILES.values(),
+        *EVALUATED.values(),
     }
     if foreign:
         raise KdpruneError(

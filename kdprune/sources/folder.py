@@ -1,21 +1,17 @@
 """A data set of one's own: a folder of images per class, as torchvision's ImageFolder reads it."""
 
-import os
 import re
 import sys
 import unicodedata
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from itertools import permutations
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from kdprune.data.canonical import Spec, Split, stratified_split
 from kdprune.errors import KdpruneError
-from kdprune.sources import halves, overlap, pictures
+from kdprune.sources import halves, overlap, pictures, reading, tables
 from kdprune.sources.walking import SUFFIXES, Passed, listing
 from kdprune.sources.writing import canonical, digest, write
 
@@ -23,7 +19,7 @@ TEST, SEED = 0.2, 0  # the share of each class that is tested on, where the fold
 WHOLE = "all"
 LEAST = {"train": 2, "val": 1, "test": 1, WHOLE: 3}  # of every class; one is validated on
 MOST = 256  # classes: a label is a byte
-NAMED = 3  # of many bad files
+NAMED = 3  # of many classes
 DIGITS = re.compile(r"(\d+)")
 
 Files = dict[str, list[Path]]  # by class
@@ -42,20 +38,15 @@ def prepare(
     """Write the images under `root` in canonical form to `folder`, as the data set `name`.
 
     `root` holds train/CLASS and test/CLASS, with val/CLASS or without, or CLASS alone: then a fifth
-    of each class, drawn with seed 0, becomes the test set. Images are stored with the side `size` /
-    `crop`, of which networks see `size`; `views` says how training images are augmented
-    (data.augment). Labels follow the class names in the order of their characters.
+    of each class, drawn with seed 0, becomes the test set; or parquet files (`tables`). Images are
+    stored with the side `size` / `crop`, of which networks see `size`; `views` says how training
+    images are augmented (data.augment). Labels follow the class names in the order of their
+    characters.
     The same pixels give the same bytes, whatever the files are called. What was passed over is
     said on stderr. Raises KdpruneError for what cannot be used.
     """
     root = Path(root)
-    passed = Passed()
-    halves = files(root, passed)
-    classes = tuple(next(iter(halves.values())))
-    for line in (*passed.said(), *_order(classes)):
-        print(f"kdprune: {pictures.shown(root)}: {line}", file=sys.stderr)
-    _check(halves, classes, root)
-    read = _read(halves, root, show, round(size / crop))
+    read, classes = _found(root, show, round(size / crop))
     splits = {half: canonical(*split, str(root)) for half, split in read.items()}
     if WHOLE in splits:
         splits = _divided(*splits[WHOLE])
@@ -67,6 +58,30 @@ def prepare(
         write(Path(folder), spec, splits, where=str(root), size=size, crop=crop, views=views)
     except OSError as error:
         raise KdpruneError(f"{folder}: cannot be written ({error.strerror or error})") from None
+
+
+def _found(root: Path, show: bool, side: int) -> tuple[dict[str, Split], tuple[str, ...]]:
+    """Return what `root` holds by half, from parquet files or from folders of images."""
+    passed = Passed()
+    if root.is_dir() and (parquet := tables.files(root, passed)):
+        read, classes = tables.read(parquet, side)
+        held = {
+            half: {name: [root] * int((labels == at).sum()) for at, name in enumerate(classes)}
+            for half, (_, labels) in read.items()
+        }
+        _tell(passed.said(), root)
+        _check(held, classes, root)
+        return read, classes
+    named = files(root, passed)
+    classes = tuple(next(iter(named.values())))
+    _tell([*passed.said(), *_order(classes)], root)
+    _check(named, classes, root)
+    return reading.read(named, root, show, side), classes
+
+
+def _tell(lines: list[str], root: Path) -> None:
+    for line in lines:
+        print(f"kdprune: {pictures.shown(root)}: {line}", file=sys.stderr)
 
 
 def files(root: Path, passed: Passed | None = None) -> dict[str, Files]:
@@ -146,41 +161,6 @@ def _check(halves: Mapping[str, Files], classes: tuple[str, ...], root: Path) ->
                     f"{place}: holds {len(held)} images; a class needs {least} or more here "
                     f"({', '.join(SUFFIXES)})"
                 )
-
-
-def _read(halves: dict[str, Files], root: Path, show: bool, side: int) -> dict[str, Split]:
-    """Return the images of all halves, read by several threads: Pillow decodes without the GIL.
-
-    Raises KdpruneError that counts all files that cannot be read, and names the first few.
-    """
-    paths = [path for named in halves.values() for held in named.values() for path in held]
-    with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
-        read = pool.map(partial(_attempt, side=side), paths)
-        bar = tqdm(read, total=len(paths), unit="img", disable=not (show and sys.stderr.isatty()))
-        images = list(bar)
-    if bad := [str(image) for image in images if isinstance(image, KdpruneError)]:
-        if len(bad) == 1:
-            raise KdpruneError(bad[0])
-        more = "; …" if len(bad) > NAMED else ""
-        raise KdpruneError(
-            f"{root}: {len(bad)} of {len(paths)} images cannot be used; mend or remove them: "
-            + "; ".join(bad[:NAMED])
-            + more
-        )
-    splits, begin = {}, 0
-    for half, named in halves.items():
-        counts = [len(held) for held in named.values()]
-        end = begin + sum(counts)
-        splits[half] = (np.stack(images[begin:end]), np.repeat(np.arange(len(named)), counts))
-        begin = end
-    return splits
-
-
-def _attempt(path: Path, side: int) -> np.ndarray | KdpruneError:
-    try:
-        return pictures.read(path, side)
-    except KdpruneError as error:
-        return error
 
 
 def _divided(images: np.ndarray, labels: np.ndarray) -> dict[str, Split]:

@@ -29,7 +29,7 @@ def of(root: Path, inside: list[Path], passed: Passed) -> dict[str, list[Path]] 
             halves[role].append((rest, folder))
     train, test, val = halves["train"], halves["test"], halves["val"]
     if _alike(train, val) and not test:
-        passed.instead.append(val[0][1].name)
+        passed.instead.append(f"{val[0][1].name}/")
         test, val = val, []
     if not _alike(train, test):
         _ask_for_other(root, train, test)

@@ -1,12 +1,14 @@
 """An image file as the networks see it: upright, RGB, square."""
 
 import functools
+import io
 import os
 import re
 import stat
 import threading
 import warnings
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
@@ -54,16 +56,28 @@ def read(path: str | Path, side: int = SIZE) -> np.ndarray:
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for without end
             raise Unusable("it is no regular file")
-        with Image.open(path, formats=_formats()) as image:
-            if image.width * image.height <= MANY:
-                return _small(image, side)
-            if image.width * image.height > MOST:
-                size = f"{image.width:,} x {image.height:,}"
-                raise Unusable(f"it is huge, {size} pixels; shrink it to {MOST // 10**6} million")
-            with ALONE:  # of many threads, else each would hold as much
-                return _small(image, side)
+        return _opened(path, side)
     except Exception as error:  # damage makes Pillow's readers raise anything, even AttributeError
         raise KdpruneError(f"{shown(path)}: cannot be read ({_reason(error)})") from None
+
+
+def decode(content: bytes, where: str, side: int = SIZE) -> np.ndarray:
+    """Return what `read` does, of a file's bytes; `where` names them in a KdpruneError."""
+    try:
+        return _opened(io.BytesIO(content), side)
+    except Exception as error:
+        raise KdpruneError(f"{shown(where)}: cannot be read ({_reason(error)})") from None
+
+
+def _opened(file: str | Path | IO[bytes], side: int) -> np.ndarray:
+    with Image.open(file, formats=_formats()) as image:
+        if image.width * image.height <= MANY:
+            return _small(image, side)
+        if image.width * image.height > MOST:
+            size = f"{image.width:,} x {image.height:,}"
+            raise Unusable(f"it is huge, {size} pixels; shrink it to {MOST // 10**6} million")
+        with ALONE:  # of many threads, else each would hold as much
+            return _small(image, side)
 
 
 @functools.cache

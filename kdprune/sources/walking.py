@@ -33,7 +33,7 @@ class Passed:
     foreign: list[str] = field(default_factory=list)  # files of other endings
     loose: list[str] = field(default_factory=list)  # images outside of any class's folder
     beside: list[str] = field(default_factory=list)  # folders beside train/ and test/
-    instead: list[str] = field(default_factory=list)  # validation folders that are tested on
+    instead: list[str] = field(default_factory=list)  # what is named val and is tested on
 
     def said(self) -> list[str]:
         """Return a line for each kind of which there is any."""
@@ -46,8 +46,8 @@ class Passed:
         lines = [
             f"passed over {len(names)} {kind}: {some(names)}" for names, kind in kinds if names
         ]
-        told = "is tested on, as there is no test/; a share of train/ is validated on"
-        return lines + [f"{shown(name)}/ {told}" for name in self.instead]
+        told = "is tested on, as there is no test; a share of train is validated on"
+        return lines + [f"{shown(name)} {told}" for name in self.instead]
 
 
 def some(names: list[str]) -> str:

@@ -1,0 +1,120 @@
+"""What a network that was exported has become, against the network that it was made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from kdprune.analysis.agreement import evaluation
+from kdprune.config.schema import Params
+from kdprune.data.tensors import load_tensors
+from kdprune.deployment import certificate, forms
+from kdprune.deployment.bundle import CERTIFICATE
+from kdprune.errors import KdpruneError, tell
+from kdprune.models import checkpoints
+from kdprune.models.metadata import check_statistics
+from kdprune.records import read_json
+from kdprune.study import networks
+
+ORDER = ("onnx", "torch", "safetensors")  # the first that was written is what is shipped
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The numbers of `analysis.agreement.evaluation`, with who was compared, and the images on
+    which both differ: bytes [N, 3, side, side], each with (label, answer before, answer after),
+    what was lost first, and of that the surest first.
+    """
+
+    numbers: dict[str, Any]
+    images: np.ndarray
+    captions: list[tuple[int, int, int]]
+
+
+def evaluate(
+    export: Path,
+    *,
+    folder: Path,
+    settings: Params,
+    form: str | None = None,
+    against: Path | None = None,
+    data: Path | None = None,
+) -> Evaluated:
+    """Run the files in the folder `export`, as whoever has them would, beside the original.
+
+    That is the checkpoint that the certificate names in the study's `folder`, or `against`. Raises
+    KdpruneError for a folder that is no export, a form that was not written, and a network of other
+    classes.
+    """
+    told = _certificate(export)
+    form = form or next(name for name in ORDER if name in told["forms"])
+    if form not in told["forms"]:
+        raise KdpruneError(
+            f"--format {form}: is not in {export}; it has {', '.join(told['forms'])}"
+        )
+    forms.check([form])
+    original = against or folder / told["source"]
+    if not original.is_file():
+        raise KdpruneError(f"{original}: is not there; run `dvc pull`, or name it with --against")
+    if against is None and certificate.file_facts(original)["sha256"] != told["sha256"]:
+        tell(f"{original}: is not the file that {export} was made of any more: it was trained anew")
+    model, about = checkpoints.load(original)
+    prepared = told["input"]
+    place = data or folder / "data" / about.get("dataset", "")
+    images = _images(place, settings, len(prepared["classes"]))
+    if about["network"]["classes"] != len(prepared["classes"]):
+        raise KdpruneError(f"{original}: answers other classes than {export}; name its original")
+    given = about.get("input") or networks.preprocessing(place, classes=len(prepared["classes"]))
+    before, after = (
+        certificate.logits(run, images["test_images"], *_statistics(how))
+        for run, how in (
+            (model.requires_grad_(False).eval(), given),
+            (forms.READERS[form](export / forms.FILES[form]), prepared),
+        )
+    )
+    labels = images["test_labels"].numpy()
+    numbers = evaluation(before.numpy(), after.numpy(), labels, prepared["classes"])
+    who = {"export": export.name, "form": form, "original": original.name}
+    return Evaluated({**who, **numbers}, *_differing(before, after, images))
+
+
+def _certificate(export: Path) -> dict[str, Any]:
+    path = export / CERTIFICATE
+    try:
+        told = read_json(path)
+        written = [name for name in told["forms"] if name in forms.FILES]
+        source = {"source": str(told["source"]["file"]), "sha256": told["source"]["sha256"]}
+        facts = {"forms": written, **source, "input": told["input"]}
+        if not written:
+            raise ValueError("no form")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise KdpruneError(
+            f"{path}: is no certificate of an export ({type(error).__name__}); name a folder that "
+            "`kdprune export` wrote"
+        ) from None
+    check_statistics({name: facts["input"][name] for name in ("classes", "mean", "std")}, path)
+    return facts
+
+
+def _images(place: Path, settings: Params, classes: int) -> dict[str, torch.Tensor]:
+    networks.preprocessing(place, classes=classes)  # refuses another data set
+    split = settings.data.model_dump(include={"validation", "validation_seed"})
+    return {name: value.cpu() for name, value in load_tensors(place, **split).items()}
+
+
+def _statistics(how: Mapping[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.tensor(how["mean"]), torch.tensor(how["std"])
+
+
+def _differing(
+    before: torch.Tensor, after: torch.Tensor, images: Mapping[str, torch.Tensor]
+) -> tuple[np.ndarray, list[tuple[int, int, int]]]:
+    was, now, labels = before.argmax(1), after.argmax(1), images["test_labels"]
+    sure = after.softmax(1).amax(1)
+    chosen = (was != now).nonzero().flatten().tolist()
+    chosen.sort(key=lambda at: (bool(was[at] != labels[at]), -sure[at].item(), at))
+    captions = [(int(labels[at]), int(was[at]), int(now[at])) for at in chosen]
+    return images["test_images"][chosen].numpy(), captions
