@@ -53,7 +53,7 @@ def prepare(
     classes = tuple(next(iter(halves.values())))
     for line in (*passed.said(), *_order(classes)):
         print(f"kdprune: {pictures.shown(root)}: {line}", file=sys.stderr)
-    _check(halves, classes, root)
+    check(halves, root)
     read = _read(halves, root, show, round(size / crop))
     splits = {half: canonical(*split, str(root)) for half, split in read.items()}
     if WHOLE in splits:
@@ -123,7 +123,9 @@ def _order(classes: tuple[str, ...]) -> list[str]:
     return [f"labels follow the class names character by character, not by number: {first}"]
 
 
-def _check(halves: Mapping[str, Files], classes: tuple[str, ...], root: Path) -> None:
+def check(halves: Mapping[str, Files], root: Path) -> None:
+    """Raise KdpruneError where `files` of a folder are too few to learn from, or their classes."""
+    classes = tuple(next(iter(halves.values())))
     if not 2 <= len(classes) <= MOST:
         few = f"{len(classes)} classes" if len(classes) != 1 else f"one class only ({classes[0]})"
         raise KdpruneError(f"{root}: has {few}; 2 to {MOST} can be learnt, each in a folder")
