@@ -8,7 +8,7 @@ help, --version and recommend answer at once.
 import argparse
 
 from kdprune import __version__
-from kdprune.cli import compare, export, init, inspect, plan, predict, recommend, run
+from kdprune.cli import compare, compress, export, init, inspect, plan, predict, recommend, run
 
 EPILOG = """\
 The study itself is run by DVC (`dvc repro`, or `kdprune run` for several
@@ -17,6 +17,7 @@ that --project names (default: here): params.yaml, metrics/, models/ and data/. 
 tells beforehand what a study costs.
 
 examples:
+  kdprune compress flowers.pth photos/ --max-drop 1 --out small
   kdprune plan --profile paper --no-calibration
   kdprune recommend --max-params 200k --max-drop 10
   kdprune export cifar10-resnet10_24-channel --breakpoint --format safetensors,onnx
@@ -38,6 +39,6 @@ def parser() -> argparse.ArgumentParser:
     )
     whole.add_argument("--version", action="version", version=f"kdprune {__version__}")
     commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (init, plan, run, recommend, compare, export, inspect, predict):
+    for command in (compress, init, plan, run, recommend, compare, export, inspect, predict):
         command.add(commands)
     return whole
