@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import io
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -98,4 +99,7 @@ def _told(limits: dict[str, float]) -> str:
 
 
 def _missed(item: "Shortfall") -> str:
-    return f"--{item.limit.replace('_', '-')}, {item.excess:,.3g} {LIMITS[item.limit]} over"
+    option, unit = f"--{item.limit.replace('_', '-')}", LIMITS[item.limit]
+    if math.isinf(item.excess):
+        return f"{option}, whose latency is not known"
+    return f"{option}, {item.excess:{',.0f' if unit == 'parameters' else '.3g'}} {unit} over"

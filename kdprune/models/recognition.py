@@ -16,7 +16,7 @@ from kdprune.models.own_weights import COUNTER, differences, read, unwrapped
 from kdprune.models.torchvision_names import renamed
 
 ENDS = re.compile(r"[-.]")  # behind a network's name in a file's
-STEMS = ("imagenet", "cifar")
+FIRST = 2  # differences by which another first layer may show
 OURS = ".safetensors"
 
 
@@ -47,10 +47,9 @@ def recognise(
         return own
     state = read(path, where)
     for timm_name, kwargs in _candidates(path, known, name):
-        for stem in STEMS:
-            outputs = _fits(state, timm_name, kwargs, stem)
-            if outputs is not None:
-                return Recognised(timm_name, outputs, kwargs, stem)
+        if stem := _stem(state, timm_name, kwargs):
+            outputs, _ = _compared(state, timm_name, kwargs, stem)
+            return Recognised(timm_name, outputs, kwargs, stem)
     if name is not None:
         raise KdpruneError(f"{where}: {path} holds another network's weights than {name}'s")
     raise KdpruneError(
@@ -93,18 +92,28 @@ def _candidates(
     return [*((one, {}) for one in hinted), *known.values()]
 
 
-def _fits(
+def _stem(state: Mapping[str, torch.Tensor], timm_name: str, kwargs: Mapping[str, Any]) -> str:
+    """Return the stem with which a file is of this network, "" where it is of another."""
+    outputs, apart = _compared(state, timm_name, kwargs, "imagenet")
+    if outputs and not apart:
+        return "imagenet"
+    if outputs and len(apart) <= FIRST and not _compared(state, timm_name, kwargs, "cifar")[1]:
+        return "cifar"
+    return ""
+
+
+def _compared(
     state: Mapping[str, torch.Tensor], timm_name: str, kwargs: Mapping[str, Any], stem: str
-) -> int | None:
-    """Return how many outputs a file has, None where it is not of this network."""
+) -> tuple[int, list[str]]:
+    """Return how many outputs a file has, 0 for no head, and how it differs from a network."""
     try:
         with torch.device("meta"):
             model = build(timm_name, classes=2, stem=stem, kwargs=kwargs)
-    except KdpruneError:
-        return None
+    except KdpruneError as error:
+        return 0, [str(error)]
     wanted = model.state_dict()
     given = renamed(unwrapped(state, wanted, ""), model)
     last = given.get(f"{heads.classifier(model)}.weight")
     given = heads.fitted(given, model, told="", where="", head="new")
     given |= {name: x for name, x in wanted.items() if name.endswith(COUNTER)}
-    return None if last is None or differences(wanted, given) else len(last)
+    return 0 if last is None else len(last), differences(wanted, given)
