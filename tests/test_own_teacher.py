@@ -209,6 +209,7 @@ def test_a_frozen_teacher_at_chance_stops_the_run_before_distillation(able, tmp_
     (tmp_path / "data/mine").mkdir(parents=True)
     write_json("data/mine/manifest.json", {"size": 32, "views": "auto"})
     described = {"timm_name": "resnet18", "classes": 2, "kwargs": TINY["basic"][1]}
+    write_json("data/mine/manifest.json", {"size": 32, "views": "auto"})
     frozen = Recipe(0, 8, 0.1, 0.9, nesterov=False, weight_decay=0.0)
     said = r"^mine-one: takes weights as they are .* no better than guessing; .*train: true$"
     with contextlib.nullcontext() if able else pytest.raises(KdpruneError, match=said):
