@@ -8,7 +8,7 @@ from kdprune.distillation import METHODS
 from kdprune.models import counts
 from kdprune.study import paths
 from kdprune.study.images import seen, tensors
-from kdprune.study.trainings import network, train
+from kdprune.study.trainings import adopted, network, train
 from kdprune.training.recipe import Recipe
 
 
@@ -18,9 +18,9 @@ def main(key: str) -> None:
     teacher_file = paths.checkpoint("teacher", f"{item['dataset']}-{item['teacher']}")
     teacher, known = models.load(teacher_file, device.choose())
     images = tensors(item["dataset"], params, known)
-    recipe = Recipe(**params.distill.training.model_dump())
-    seed = recipe.seed
+    seed = (recipe := Recipe(**params.distill.training.model_dump())).seed
     student, described = network(params, item["student"], images, seed)
+    adopted(params, item["student"], student, item["dataset"])  # a start, where it has one
     arguments = params.distill.hyperparameters[item["distill"]]
     size = counts.parameters(student)
     torch.manual_seed(seed)  # for what the method draws, such as its projector
@@ -32,7 +32,7 @@ def main(key: str) -> None:
         stage="distill",
         key=key,
         recipe=recipe,
-        depends=(recipe, described, arguments, params.model, params.data),
+        depends=(recipe, metadata, params.architectures[item["student"]], arguments, params.data),
         inputs=[paths.data(item["dataset"]) / "manifest.json", teacher_file],
         identity={"role": "student", **item},
         metadata=metadata | ({"projector": task.projector} if task.projector else {}),

@@ -259,6 +259,8 @@ def check(tokens: list[str]) -> None:
     elif first == "python":
         file = ROOT / rest[1].replace(".", "/") if rest[0] == "-m" else ROOT / rest[0]
         assert file.exists() or file.with_suffix(".py").exists(), tokens
+    elif first == "kdprune":  # tests/test_compress.py and test_init.py run these
+        cli.parser().parse_args(rest)
     elif first in ("sky", "bash"):  # of a file that the page shows, or whose writing test_slurm has
         assert rest in (["launch", "study.yaml"], ["study.sh"]), tokens
     else:

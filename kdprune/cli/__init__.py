@@ -8,8 +8,20 @@ help, --version and recommend answer at once.
 import argparse
 
 from kdprune import __version__
-from kdprune.cli import compare, evaluate, export, init, inspect, plan, predict, recommend, run
+from kdprune.cli import (
+    compare,
+    compress,
+    evaluate,
+    export,
+    init,
+    inspect,
+    plan,
+    predict,
+    recommend,
+    run,
+)
 
+COMMANDS = (compress, init, plan, run, recommend, compare, export, evaluate, inspect, predict)
 EPILOG = """\
 The study itself is run by DVC (`dvc repro`, or `kdprune run` for several
 instances at once). The other commands read what it wrote, in the folder
@@ -17,6 +29,7 @@ that --project names (default: here): params.yaml, metrics/, models/ and data/. 
 tells beforehand what a study costs.
 
 examples:
+  kdprune compress flowers.pth photos/ --max-drop 1 --out small
   kdprune plan --profile paper --no-calibration
   kdprune recommend --max-params 200k --max-drop 10
   kdprune export cifar10-resnet10_24-channel --breakpoint --format safetensors,onnx
@@ -38,6 +51,6 @@ def parser() -> argparse.ArgumentParser:
     )
     whole.add_argument("--version", action="version", version=f"kdprune {__version__}")
     commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (init, plan, run, recommend, compare, export, evaluate, inspect, predict):
+    for command in COMMANDS:
         command.add(commands)
     return whole

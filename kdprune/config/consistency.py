@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kdprune.config import coding, tuning, values, weights
-from kdprune.config.grid import expand, names, split_pair
+from kdprune.config.grid import ALONE, expand, names, split_pair
 from kdprune.errors import KdpruneError, nearest
 from kdprune.untrusted import refusal
 
@@ -173,7 +173,7 @@ def _check_pair(pair: str, architectures: Mapping[str, Any]) -> None:
     if teacher == student:
         raise ValueError(f"pairs: {pair!r} distils a network into itself; name two networks")
     for name in (teacher, student):
-        if name not in architectures:
+        if name not in architectures and not (name == ALONE and name is student):
             hint = nearest(name, architectures)
             raise ValueError(f"pairs: {name!r} (in {pair}) is not among architectures; {hint}")
 

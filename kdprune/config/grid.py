@@ -10,6 +10,7 @@ from kdprune.config.signatures import trains
 from kdprune.errors import KdpruneError
 
 PRUNING_ALIASES = {"both": ("weight", "channel")}
+ALONE = "none"  # in the place of a student: the teacher is pruned, and nothing is distilled
 LABELS = "labels"  # the objective of tuning that is no distillation method
 EMBEDDED = "data/embedded"  # the images that come with the repository
 SPARSE = "models/sparse"  # what methods that train on their way left of each network
@@ -28,8 +29,9 @@ def expand(
 ) -> dict[str, dict[str, dict[str, str]]]:
     """Expand the study into instances, keyed by readable names.
 
-    `pairs` are written "teacher/student"; `distill` and `prune` are one method name or several,
-    "both" standing for weight and channel; `folders` maps a data set of one's own to its "path".
+    `pairs` are written "teacher/student", or "teacher/none" for a teacher alone; `distill` and
+    `prune` are one method name or several, "both" standing for weight and channel; `folders` maps
+    a data set of one's own to its "path".
     `objective` and `source` are prune.finetune's objective and from; None for studies from before
     there was a choice.
     Returns `teachers`, `students`, `sweeps`, `networks` (those that are swept), `trajectories`
@@ -58,6 +60,7 @@ def expand(
         }
         for dataset in datasets
         for teacher, student in split
+        if student != ALONE
         for method in names(distill)
     }
     swept = []

@@ -28,7 +28,7 @@ def fitted(
     the file has another number of outputs, or lacks a class.
     """
     state, own = dict(state), model.state_dict()
-    names = [f"{_classifier(model)}.{part}" for part in ("weight", "bias")]
+    names = [f"{classifier(model)}.{part}" for part in ("weight", "bias")]
     if head == "new":
         return state | {name: own[name] for name in names}
     held = [state[name] for name in names if name in state]
@@ -56,7 +56,7 @@ def fitted(
     return state | {name: value[rows] for name, value in zip(names, held, strict=True)}
 
 
-def _classifier(model: nn.Module) -> str:
+def classifier(model: nn.Module) -> str:
     """Return the name of a network's last linear layer."""
     last = model.get_classifier()
     return next(name for name, layer in model.named_modules() if layer is last)

@@ -56,16 +56,16 @@ def adopt(
         raise KdpruneError(f"{where}.sha256: {path} has {digest}; write that, if the file is right")
     wanted = model.state_dict()
     told = f"{where}.path: {path}"
-    state = renamed(_unwrapped(_state(path, where), wanted, told), model)
+    state = renamed(unwrapped(read(path, where), wanted, told), model)
     state = heads.fitted(
         state, model, told=told, where=where, head=head, outputs=outputs, classes=classes
     )
     missing = {name: value for name, value in wanted.items() if name not in state}
     if all(name.endswith(COUNTER) for name in missing):
         state |= missing
-    if differences := _differences(wanted, state):
-        first = "; ".join(differences[:SHOWN])
-        more = f"; and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
+    if told_apart := differences(wanted, state):
+        first = "; ".join(told_apart[:SHOWN])
+        more = f"; and {len(told_apart) - SHOWN} more" if len(told_apart) > SHOWN else ""
         raise KdpruneError(
             f"{told} does not fit the network of architectures and model.stem: "
             f"{first}{more}{_prefix(wanted, state)}"
@@ -103,7 +103,7 @@ def _kind(value: torch.Tensor) -> str:
     return "complex" if value.is_complex() else "real" if value.is_floating_point() else "whole"
 
 
-def _unwrapped(
+def unwrapped(
     state: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor], told: str
 ) -> dict[str, torch.Tensor]:
     """Take off what wrappers put before every name, as long as the network's own has it not."""
@@ -135,7 +135,7 @@ def _prefix(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor
     return ""
 
 
-def _state(path: Path, where: str) -> dict[str, torch.Tensor]:
+def read(path: Path, where: str) -> dict[str, torch.Tensor]:
     """Return the tensors of a file by name."""
     try:
         if path.suffix == ".safetensors":
@@ -160,9 +160,7 @@ def _state(path: Path, where: str) -> dict[str, torch.Tensor]:
     return {str(name): value for name, value in held.items()}
 
 
-def _differences(
-    wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]
-) -> list[str]:
+def differences(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -> list[str]:
     """Say which names are missing, of other shape or unknown, in this order."""
     missing = [f"{name} is missing" for name in wanted if name not in given]
     shapes = [

@@ -70,12 +70,12 @@ def _found(root: Path, show: bool, side: int) -> tuple[dict[str, Split], tuple[s
             for half, (_, labels) in read.items()
         }
         _tell(passed.said(), root)
-        _check(held, classes, root)
+        check(held, root)
         return read, classes
     named = files(root, passed)
     classes = tuple(next(iter(named.values())))
     _tell([*passed.said(), *_order(classes)], root)
-    _check(named, classes, root)
+    check(named, root)
     return reading.read(named, root, show, side), classes
 
 
@@ -137,7 +137,9 @@ def _order(classes: tuple[str, ...]) -> list[str]:
     return [f"labels follow the class names character by character, not by number: {first}"]
 
 
-def _check(halves: Mapping[str, Files], classes: tuple[str, ...], root: Path) -> None:
+def check(halves: Mapping[str, Files], root: Path) -> None:
+    """Raise KdpruneError where `files` of a folder are too few to learn from, or their classes."""
+    classes = tuple(next(iter(halves.values())))
     if not 2 <= len(classes) <= MOST:
         few = f"{len(classes)} classes" if len(classes) != 1 else f"one class only ({classes[0]})"
         inner = root / classes[0] if WHOLE in halves and len(classes) == 1 else None

@@ -1,12 +1,15 @@
 """An image file as the networks see it: upright, RGB, square."""
 
+import contextlib
 import functools
 import io
 import os
 import re
 import stat
+import statistics
 import threading
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
@@ -16,6 +19,7 @@ from PIL import ExifTags, Image, ImageOps
 from kdprune.errors import KdpruneError
 
 SIZE = 32
+LOOKED = 100  # images whose size is asked for
 BACKGROUND = (255, 255, 255)  # what shows through transparency: white, as paper and most pages
 MOST = 50_000_000  # pixels of a file; Pillow takes four bytes for each, and some copies are made
 MANY = 2**24  # pixels beyond which a file is read alone
@@ -78,6 +82,20 @@ def _opened(file: str | Path | IO[bytes], side: int) -> np.ndarray:
             raise Unusable(f"it is huge, {size} pixels; shrink it to {MOST // 10**6} million")
         with ALONE:  # of many threads, else each would hold as much
             return _small(image, side)
+
+
+def usual_size(paths: Iterable[str | Path]) -> int:
+    """Return the side at which images are best looked at: a multiple of 32, from 32 to 224 pixels.
+
+    That is the median of the shorter sides of some of them, or the next below.
+    """
+    some = sorted(paths, key=str)
+    sides = []
+    for path in some[:: max(1, len(some) // LOOKED)]:
+        with contextlib.suppress(Exception), Image.open(path, formats=_formats()) as image:
+            sides.append(min(image.size))
+    middle = int(statistics.median(sides)) if sides else SIZE
+    return min(224, max(32, middle // 32 * 32))
 
 
 @functools.cache

@@ -1,0 +1,160 @@
+"""kdprune compress: from a trained network and a folder of images to a smaller network."""
+
+import argparse
+import subprocess
+import sys
+import time
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kdprune.cli.recommend import milliseconds, params, points
+from kdprune.errors import KdpruneError
+
+if TYPE_CHECKING:
+    from kdprune.study.commission import Order
+
+DESCRIPTION = """\
+Make a trained network smaller on your images, and write it as files to ship, with a certificate.
+
+NETWORK is a file of weights (a state dict, .pt, .pth or .safetensors, or a checkpoint of kdprune),
+whose network is recognised, or the name of a network that is to be trained first. IMAGES is a
+folder with a folder of images per class, divided in train/ and test/ or not. A study of its own is
+composed in --out, in the form of this project, and run; it can be gone on with there.
+
+Without --teacher and --student the network itself is pruned to several levels, and tuned by what it
+knew before. With --student, that network learns from NETWORK first (SimKD), and is pruned. With
+--teacher, NETWORK learns from that one first, and is pruned.
+
+Of what is within the limits, the smallest is taken; where --max-params or --max-latency name a
+budget, the most accurate on validation images. Test images are only reported on.
+"""
+EXAMPLE = """\
+examples:
+  kdprune compress flowers.pth photos/ --out small
+  kdprune compress flowers.pth photos/ --max-drop 2 --max-params 3M --prune both --out small
+  kdprune compress flowers.pth photos/ --student mobilenetv2_100 --out smaller
+
+The same command goes on after Ctrl-C; asked with other limits, it answers from what it has.
+Exit status 1: nothing is within the limits; told is what comes nearest.
+"""
+
+
+def add(commands: Any) -> None:
+    """Describe the command."""
+    parser = commands.add_parser(
+        "compress",
+        help="make a trained network smaller, on your images",
+        description=DESCRIPTION,
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("network", metavar="NETWORK", help="a file of weights, or a name")
+    parser.add_argument("images", metavar="IMAGES", type=Path, help="a folder of images by class")
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True)
+    parser.add_argument("--max-drop", type=points, default=1.0, metavar="POINTS", help="(1.0)")
+    parser.add_argument("--max-params", type=params, metavar="N", help="such as 200k or 2M")
+    parser.add_argument("--max-latency", type=milliseconds, metavar="TIME", help="such as 5ms")
+    parser.add_argument("--prune", choices=("channel", "weight", "both"), default="channel")
+    other = parser.add_mutually_exclusive_group()
+    other.add_argument("--teacher", metavar="NETWORK", help="whom it learns from first")
+    other.add_argument("--student", metavar="NETWORK", help="who takes its place")
+    told = parser.add_argument_group("what is known of NETWORK's file")
+    told.add_argument("--architecture", metavar="NAME", help="its network, by timm's name")
+    told.add_argument("--classes", type=_words, metavar="A,B,…", help="its outputs, in order")
+    told.add_argument("--new-head", action="store_true", help="train a new last layer")
+    told.add_argument("--mean", type=_three, metavar="R,G,B", help="(the network's, by timm)")
+    told.add_argument("--std", type=_three, metavar="R,G,B")
+    parser.add_argument("--size", type=int, metavar="PIXELS", help="of the images (their own)")
+    parser.add_argument(
+        "--epochs", type=int, default=20, help="of training; a quarter to tune (20)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Compose, run and answer; return 1 where nothing is within the limits."""
+    from kdprune.deployment import forms
+    from kdprune.study import commission
+
+    order = _order(given)
+    formats = ["safetensors"]
+    try:
+        forms.check(["onnx"])
+        formats.append("onnx")
+    except KdpruneError as error:
+        print(f"kdprune: no ONNX file will be written: {error}", file=sys.stderr)
+    told = "goes on" if commission.write(given.out, order) else "composed"
+    print(f"kdprune: {given.out}: {told}; {order.network.told or given.network}", file=sys.stderr)
+    begun = time.monotonic()
+    if status := _study(given.out):
+        return status
+    from kdprune.cli import answering
+
+    return answering.answer(given, formats, time.monotonic() - begun)
+
+
+def _order(given: argparse.Namespace) -> "Order":
+    """Check all that was given, and return it. Raises KdpruneError before any work."""
+    from kdprune.sources import folder, pictures
+    from kdprune.study import commission
+    from kdprune.study.given import source
+
+    if (given.mean is None) != (given.std is None):
+        raise KdpruneError("--mean and --std: go together, three numbers each, for values in 0..1")
+    if given.epochs < 1 or not 8 <= (given.size or 8) <= 512:
+        raise KdpruneError("--epochs: from 1; --size: from 8 to 512 pixels")
+    images = given.images.expanduser().resolve()
+    files = folder.files(images)
+    folder.check(files, images)
+    classes = list(next(iter(files.values())))
+    train = next(iter(files.values()))
+    whole = sum(len(held) for held in train.values())
+    stated = {name: getattr(given, name) for name in ("classes", "mean", "std")}
+    stated |= {"head": "new" if given.new_head else None}
+    network = source(
+        given.network,
+        classes,
+        where="NETWORK",
+        architecture=given.architecture,
+        stated={name: value for name, value in stated.items() if value is not None},
+    )
+    role = "teacher" if given.teacher else "student" if given.student else ""
+    other = given.teacher or given.student
+    return commission.Order(
+        images,
+        given.size or network.size or pictures.usual_size(chain(*train.values())),
+        whole if len(files) > 1 else round(whole * (1 - folder.TEST)),
+        network,
+        given.prune,
+        given.epochs,
+        given.max_drop,
+        source(other, classes, where=f"--{role}") if other else None,
+        role,
+    )
+
+
+def _study(folder: Path) -> int:
+    """Run the study in a process of its own, its progress on stderr; Ctrl-C stops both."""
+    command = [sys.executable, "-m", "kdprune", "run"]
+    process = subprocess.Popen(command, cwd=folder, stdout=sys.stderr)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.wait()
+        print("kdprune: the same command goes on", file=sys.stderr)
+        raise
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",")]
+
+
+def _three(text: str) -> list[float]:
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        values = []
+    if len(values) != 3 or not all(0 <= value <= 1 for value in values):
+        raise argparse.ArgumentTypeError(f"{text!r} is not three numbers from 0 to 1: 0.5,0.5,0.5")
+    return values

@@ -1,0 +1,236 @@
+"""kdprune compress: from a file of weights and a folder of images to what is shipped."""
+
+import copy
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import ROOT
+from networks import TINY, tiny
+from PIL import Image
+
+from kdprune import __main__ as entrance
+from kdprune import models
+from kdprune.config.grid import expand
+from kdprune.config.params import validate
+from kdprune.deployment.answer import chosen, split, wilson
+from kdprune.deployment.recommendation import Candidate
+from kdprune.errors import KdpruneError
+from kdprune.sources.pictures import usual_size
+from kdprune.study import commission
+from kdprune.study.commission import Order
+from kdprune.study.given import Source, source
+
+CLASSES = ("dark", "light")
+
+
+def photos(folder, count=40, sides=(33, 60)):
+    """Noise of two brightnesses, in pictures of odd sizes, by class."""
+    generator = np.random.default_rng(0)
+    for name, level in zip(CLASSES, (40, 200), strict=True):
+        (folder / name).mkdir(parents=True)
+        for index in range(count):
+            shape = (*generator.integers(*sides, 2), 3)
+            pixels = np.clip(generator.normal(level, 30, shape), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{index:02}.jpg")
+    return folder
+
+
+def weights(path, classes=7):
+    torch.save(models.build("resnet10t", classes=classes, seed=0).state_dict(), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("right", "count", "low", "high"),
+    [(80, 10, 49.02, 94.33), (0, 20, 0, 16.11), (100, 20, 83.89, 100)],
+)
+def test_the_interval_of_a_share_is_wilsons(right, count, low, high):
+    assert wilson(right, count) == pytest.approx((low, high), abs=0.01)
+
+
+def candidate(**how):
+    base = Candidate(
+        "images",
+        "network",
+        "teacher",
+        "channel",
+        0.5,
+        50,
+        50,
+        5,
+        80.0,
+        79.0,
+        None,
+        None,
+        1,
+        0.0,
+        None,
+    )
+    return replace(base, **how)
+
+
+def test_a_drop_is_below_the_network_that_was_given():
+    every = [
+        candidate(method="trained", level=0.0, val_accuracy=82.0, params=100),
+        candidate(method="none", level=0.0, val_accuracy=90.0, params=100),
+        candidate(),
+        candidate(level=0.8, val_accuracy=81.5, params=20),
+        candidate(level=0.9, val_accuracy=60.0, params=10),
+        candidate(
+            network="network-student-simkd", role="student", method="none", level=0.0, params=60
+        ),
+    ]
+    before, others = split(every, "network")
+    assert before.val_accuracy == 82.0
+    assert [one.drop for one in others] == [2.0, 0.5, 22.0, 2.0]
+    assert [one.params for one in chosen(others, {"max_drop": 2.0})] == [20, 50, 60]
+    assert [one.params for one in chosen(others, {"max_drop": 1.0})] == [20]
+    budget = chosen(others, {"max_drop": 30.0, "max_params": 30})  # the most accurate within it
+    assert [one.params for one in budget] == [20, 10]
+    assert not chosen(others, {"max_drop": 0.1})
+
+
+def test_a_file_of_other_classes_gets_a_new_head_and_one_of_these_is_taken_as_it_is(tmp_path):
+    told = {"where": "NETWORK", "architecture": "resnet10t"}
+    new = source(str(weights(tmp_path / "seven.pth")), CLASSES, **told)
+    assert new.entry["timm"] == "resnet10t"
+    assert new.weights.items() >= {"head": "new", "train": True, "config": "timm"}.items()
+    same = source(str(weights(tmp_path / "two.pth", 2)), CLASSES, **told)
+    assert same.weights["train"] is False
+    assert "head" not in same.weights
+    stated = {"classes": ["light", "dark"], "mean": [0.1] * 3, "std": [0.2] * 3}
+    other = source(str(tmp_path / "two.pth"), CLASSES, stated=stated, **told)
+    assert other.weights.items() >= stated.items()
+    assert "config" not in other.weights
+    again = source(str(tmp_path / "two.pth"), CLASSES, stated={"head": "new"}, **told)
+    assert again.weights["head"] == "new"
+    with pytest.raises(KdpruneError, match=r"--classes: names 3, and .*two\.pth has 2 outputs"):
+        source(str(tmp_path / "two.pth"), CLASSES, stated={"classes": ["a", "b", "c"]}, **told)
+
+
+def test_names_of_networks_are_ours_or_timms():
+    assert source("resnet10_16", CLASSES, where="x").entry["timm"] == "resnet18"
+    assert source("resnet10t", CLASSES, where="x").entry == {"timm": "resnet10t"}
+    with pytest.raises(KdpruneError, match=r"^NETWORK resnet10x: is neither .* did you mean"):
+        source("resnet10x", CLASSES, where="NETWORK")
+
+
+FILE = {"path": "w.pth", "sha256": "0" * 64, "train": False}
+
+
+@pytest.mark.parametrize("role", ["", "teacher", "student"])
+@pytest.mark.parametrize("prune", ["channel", "both"])
+def test_what_is_composed_are_valid_parameters(values, role, prune):
+    other = Source({"timm": "resnet10t"}) if role else None
+    network = Source({"timm": "resnet18", "weights": FILE})
+    order = Order(Path("/photos"), 160, 480, network, prune, 8, 2.0, other, role)
+    values = merged(values, commission.profile(order))
+    values["architectures"] |= {"network": network.entry} | ({role: other.entry} if other else {})
+    values["folders"] = {"images": {"path": "/photos"}}
+    tuning = values["prune"]["finetune"]
+    values["grid"] = expand(
+        datasets=values["datasets"],
+        pairs=values["pairs"],
+        distill=values["distill"]["method"],
+        prune=values["prune"]["method"],
+        roles=values["prune"]["roles"],
+        folders=values["folders"],
+        objective=tuning["objective"],
+        source=tuning["from"],
+    )
+    grid = validate(values).grid
+    swept = {"": "network", "teacher": "teacher-network-kd", "student": "network-student-simkd"}
+    assert {key.rpartition("-")[0] for key in grid["sweeps"]} == {f"images-{swept[role]}"}
+    assert len(grid["sweeps"]) == (2 if prune == "both" else 1)
+    assert "images-network" in grid["teachers"]  # what is compared with
+
+
+def merged(base, more):
+    base = copy.deepcopy(base)
+    for name, value in more.items():
+        inner = isinstance(value, dict) and isinstance(base.get(name), dict)
+        base[name] = merged(base[name], value) if inner else value
+    return base
+
+
+def test_a_teacher_alone_is_pruned_and_nothing_is_distilled():
+    how = {"datasets": ["a"], "distill": "kd", "prune": "weight", "roles": ["teacher", "student"]}
+    grid = expand(pairs=["one/none"], **how)
+    assert not grid["students"]
+    assert [item["checkpoint"] for item in grid["sweeps"].values()] == [
+        "models/teachers/a-one.safetensors"
+    ]
+    assert expand(pairs=["one/two", "one/none"], **how)["students"].keys() == {"a-one-two-kd"}
+
+
+def test_images_are_seen_at_about_their_own_size(tmp_path):
+    files = [*photos(tmp_path / "p", 5, (97, 130)).rglob("*.jpg")]
+    assert usual_size(files) == 96
+    assert usual_size([]) == 32
+    Image.new("RGB", (900, 700)).save(tmp_path / "large.png")
+    assert usual_size([tmp_path / "large.png"]) == 224
+
+
+def ask(*arguments, capsys):
+    status = entrance.main(["compress", *map(str, arguments)])
+    return status, capsys.readouterr().err.strip()
+
+
+def test_what_cannot_be_is_one_line_before_any_work(tmp_path, capsys):
+    name, _ = TINY["basic"]
+    torch.save(tiny("dense").state_dict(), tmp_path / "dense.pth")
+    photos(tmp_path / "photos", 4)
+    photos(tmp_path / "one", 4).joinpath("dark").rename(tmp_path / "dark")
+    rows = [
+        (("dense.pth", "one"), "has one class only (light)"),
+        (("dense.pth", "photos", "--architecture", name), "holds another network's weights than"),
+        (("gone.pth", "photos"), "gone.pth: is neither a file nor the name of a network"),
+        (("dense.pth", "photos", "--mean", "0,0,0"), "--mean and --std: go together"),
+        (("dense.pth", "photos", "--size", "7"), "--size: from 8 to 512"),
+    ]
+    for (network, folder, *more), said in rows:
+        given = tmp_path / network, tmp_path / folder, *more, "--out", tmp_path / "out"
+        status, told = ask(*given, capsys=capsys)
+        assert status == 2
+        assert said in told
+        assert "\n" not in told
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_a_network_is_compressed_answered_for_and_shipped(tmp_path):
+    """To the end and on: another limit from what is there, which no network meets."""
+    photos(tmp_path / "photos")
+    weights(tmp_path / "resnet10t.pth")
+    asked = ("resnet10t.pth", "photos", "--epochs", "2", "--out", "small")
+    lines = compress(tmp_path, *asked, "--max-drop", "5")
+    assert len(lines) <= 11
+    assert [line.split()[0] for line in lines][
+        :6
+    ] == "images tried before after winner runner-up".split()
+    certificate = json.loads((tmp_path / "small/export/certificate.json").read_text())
+    assert certificate["sweep"]["equal"]
+    assert tuple(certificate["input"]["classes"]) == CLASSES
+    assert certificate["parameters"]["stored"] < certificate["parameters"]["dense"]
+    assert certificate["input"]["mean"] == pytest.approx([0.485, 0.456, 0.406])  # timm's
+    assert (tmp_path / "small/export/network.onnx").is_file()
+    lines = compress(tmp_path, *asked, "--max-params", "1k", status=1)
+    assert any("--max-params, " in line and "parameters over" in line for line in lines)
+    other = compress(tmp_path, *asked, "--prune", "both", status=2, stream="stderr")
+    assert "holds the study of another question" in other[-1]
+
+
+def compress(folder, *arguments, status=0, stream="stdout"):
+    path = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "kdprune", "compress", *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == status, done.stdout[-2000:] + done.stderr[-3000:]
+    return getattr(done, stream).strip().splitlines()
