@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kdprune.cli.quantities import milliseconds, params, points, size
 from kdprune.terminal import printable
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ limits:
   --max-latency  median of metrics/measure.csv, at --batch images; 5ms, 800us, or 0.01s. Only the
                  networks at their breakpoints, and unpruned, were timed, on the device that the
                  answer names; `dvc repro --force --single-item measure` times them on yours
+  --max-bytes    of the file: 100k, 0.5M. Known are the same networks' smallest float32 files, and,
+                 where compress.bits names some, those of their codings (metrics/codings.csv), which
+                 then are candidates with an accuracy of their own (docs/how-to/ship.md)
 
 examples:
   kdprune recommend --max-params 200k --max-drop 10
@@ -50,6 +54,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--max-params", type=params, metavar="N", help="such as 50000, 200k or 2M")
     parser.add_argument("--max-drop", type=points, metavar="POINTS", help="such as 1.0")
     parser.add_argument("--max-latency", type=milliseconds, metavar="TIME", help="such as 5ms")
+    parser.add_argument("--max-bytes", type=size, metavar="SIZE", help="such as 100k or 0.5M")
     parser.add_argument("--drop-from", choices=("best", "own"), default="best")
     parser.add_argument("--dataset", help="needed where the study has several")
     parser.add_argument("--batch", type=int, default=1, help="images at a time, for latency")
@@ -60,37 +65,10 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=run)
 
 
-def _scaled(text: str, units: dict[str, float], kind: str) -> float:
-    lowered = text.strip().lower()
-    unit = next((one for one in sorted(units, key=len, reverse=True) if lowered.endswith(one)), "")
-    try:
-        value = float(lowered.removesuffix(unit)) * units.get(unit, 1)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value >= 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is no {kind}")
-    return value
-
-
-def params(text: str) -> float:
-    """Read a number of parameters: 50000, 200k, 2M."""
-    return _scaled(text, {"k": 1e3, "m": 1e6, "b": 1e9}, "number of parameters; write 200k or 2M")
-
-
-def points(text: str) -> float:
-    """Read percentage points: 1.0."""
-    return _scaled(text, {}, "number of points; write 1.0")
-
-
-def milliseconds(text: str) -> float:
-    """Read a time as milliseconds: 5ms, 800us, 0.01s, or a plain number of milliseconds."""
-    return _scaled(text, {"us": 1e-3, "ms": 1, "s": 1e3}, "time; write 5ms")
-
-
 def run(given: argparse.Namespace) -> int:
     """Print the answer; return 0, or 1 where nothing is within the limits."""
     from kdprune.deployment import recommendation
-    from kdprune.study import rows
+    from kdprune.study import rows, sizes
 
     dataset, sweeps = rows.sweeps(given.project, given.dataset)
     names = {name: getattr(given, name) for name in recommendation.LIMITS}
@@ -99,7 +77,14 @@ def run(given: argparse.Namespace) -> int:
         given.project, dataset, batch=given.batch, needed="max_latency" in limits
     )
     curves = [*sweeps, *rows.checkpoints(given.project, dataset)]
-    candidates = recommendation.candidates(curves, latencies=latencies, drop_from=given.drop_from)
+    stored = {}
+    if "max_bytes" in limits:
+        coded, stored = sizes.coded(given.project, dataset), sizes.stored(given.project, dataset)
+        sizes.demand(coded, stored)
+        curves += coded
+    candidates = recommendation.candidates(
+        curves, latencies=latencies, sizes=stored, drop_from=given.drop_from
+    )
     kept = recommendation.ranked(candidates, limits)
     missed = [] if kept else recommendation.shortfalls(candidates, limits)
     if given.json:
@@ -121,7 +106,7 @@ def run(given: argparse.Namespace) -> int:
 def _name(one: "Candidate") -> str:
     unpruned = {"trained": "as trained", "none": "unpruned, tuned as the pruned are"}
     how = unpruned.get(one.method, f"{one.method} pruning at level {one.level:g}")
-    return f"{one.network} ({one.role}), {how}"
+    return f"{one.network} ({one.role}), {how}" + (f", as {one.coding}" if one.coding else "")
 
 
 def _numbers(one: "Candidate", drop_from: str, measured: str) -> list[str]:
@@ -135,6 +120,8 @@ def _numbers(one: "Candidate", drop_from: str, measured: str) -> list[str]:
         f"validation {one.val_accuracy:.2f} %, {abs(one.drop):.2f} points {side} {against}",
         f"test {one.test_accuracy:.2f} %{spread}, {repeats}",
     ]
+    if one.bytes is not None:
+        lines.append(f"file of {one.bytes:,} bytes, {one.coding or 'float32'}")
     if one.latency_ms is not None:
         lines.append(f"latency {one.latency_ms:.3g} ms {measured}")
     if one.masked:
@@ -142,14 +129,18 @@ def _numbers(one: "Candidate", drop_from: str, measured: str) -> list[str]:
     return lines
 
 
-UNITS = {"max_params": "parameters", "max_drop": "points", "max_latency": "ms"}
+UNITS = {"max_params": "parameters", "max_drop": "points"}
+UNITS |= {"max_latency": "ms", "max_bytes": "bytes"}
 
 
 def _missed(item: "Shortfall") -> str:
     option, unit = f"--{item.limit.replace('_', '-')}", UNITS[item.limit]
     if math.isinf(item.excess):
-        return f"  {option}: no latency is known of {_name(item.nearest)}"
-    gap = f"{item.excess:,.0f}" if item.limit == "max_params" else f"{item.excess:.3g}"
+        unknown = "latency is" if item.limit == "max_latency" else "bytes are"
+        return f"  {option}: no {unknown} known of {_name(item.nearest)}"
+    gap = (
+        f"{item.excess:,.0f}" if item.limit in ("max_params", "max_bytes") else f"{item.excess:.3g}"
+    )
     rest = "it keeps the other limits" if not item.others else "it misses another limit too"
     return (
         f"  {option} {item.allowed:,g} is kept by {item.alone}; nearest, {gap} {unit} over: "

@@ -16,7 +16,9 @@ from scipy.special import stdtrit
 TRAINED, UNPRUNED = "trained", "none"  # the checkpoint; level 0, which is tuned like other levels
 CONFIDENCE = 0.95
 SLACK = 1e-9  # points; differences below are rounding
-LIMITS = ("max_params", "max_drop", "max_latency")
+# What each limit is on
+LIMITS = {"max_params": "params", "max_drop": "drop"}
+LIMITS |= {"max_latency": "latency_ms", "max_bytes": "bytes"}
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ class Candidate:
 
     `params` counts the weights that are not zeroed, `stored_params` those in the file. `drop` is
     in points of validation accuracy. `test_low` and `test_high` end the t interval of the mean
-    (None with one seed). `latency_ms` is None where nothing was measured.
+    (None with one seed). `latency_ms` and `bytes`, of a file, are None where nothing was measured.
+    `coding` says what the file's weights are, "" where they are as they were swept.
     """
 
     dataset: str
@@ -43,6 +46,8 @@ class Candidate:
     seeds: int
     drop: float
     latency_ms: float | None
+    coding: str = ""
+    bytes: int | None = None
 
     @property
     def masked(self) -> bool:
@@ -70,12 +75,14 @@ def candidates(
     sweeps: Iterable[Sequence[Mapping[str, Any]]],
     *,
     latencies: Mapping[tuple[str, str, float], float],
+    sizes: Mapping[tuple[str, str, float], float] | None = None,
     drop_from: str = "best",
 ) -> list[Candidate]:
     """Return every network at every level of `sweeps`, each the rows of one curve of one data set.
 
-    A checkpoint, as it was trained, is a curve of one row, of level 0 and method "trained".
-    `latencies`: milliseconds by (network, method, level). `drop_from` "best": drops are against
+    A checkpoint, as it was trained, is a curve of one row, of level 0 and method "trained"; so is a
+    network in a coding, which has its own `bytes`. `latencies`: milliseconds, and `sizes`: bytes of
+    what is not coded, by (network, method, level). `drop_from` "best": drops are against
     the unpruned network with the highest validation accuracy, as trained or tuned; "own": against
     the better of the two of the same network. Level 0 of several methods is one candidate, of
     method "none".
@@ -86,22 +93,26 @@ def candidates(
             members = list(group)
             method = members[0]["method"]
             method = method if level or method == TRAINED else UNPRUNED
-            points.setdefault((members[0]["network"], method, level), members)
+            coding = members[0].get("coding", "")
+            points.setdefault((members[0]["network"], method, level, coding), members)
     dense: dict[str, float] = {}
-    for (name, _, level), members in points.items():
-        if not level:
+    for (name, _, level, coding), members in points.items():
+        if not level and not coding:
             dense[name] = max(dense.get(name, 0.0), _mean(members, "val_accuracy"))
     start = dense if drop_from == "own" else dict.fromkeys(dense, max(dense.values()))
     return [
-        _candidate(members, method, level, start[name], _latency(latencies, name, method, level))
-        for (name, method, level), members in points.items()
+        _candidate(
+            members, method, level, start[name], _at(latencies, *point), _at(sizes or {}, *point)
+        )
+        for (name, method, level, _), members in points.items()
+        for point in [(name, method, level)]
     ]
 
 
-def _latency(
-    latencies: Mapping[tuple[str, str, float], float], name: str, method: str, level: float
+def _at(
+    known: Mapping[tuple[str, str, float], float], name: str, method: str, level: float
 ) -> float | None:
-    return latencies.get((name, UNPRUNED if method == TRAINED else method, level))
+    return known.get((name, UNPRUNED if method == TRAINED else method, level))
 
 
 def _candidate(
@@ -110,9 +121,11 @@ def _candidate(
     level: float,
     start: float,
     latency: float | None,
+    size: float | None,
 ) -> Candidate:
     first, tests = rows[0], [row["test_accuracy"] for row in rows]
     low, high = t_interval(tests)
+    size = first.get("bytes", size)
     return Candidate(
         dataset=first["dataset"],
         network=first["network"],
@@ -129,6 +142,8 @@ def _candidate(
         seeds=len(rows),
         drop=start - _mean(rows, "val_accuracy"),
         latency_ms=latency,
+        coding=first.get("coding", ""),
+        bytes=None if size is None else int(size),
     )
 
 
@@ -143,12 +158,7 @@ def t_interval(values: Sequence[float]) -> tuple[float | None, float | None]:
 
 def excess(candidate: Candidate, limit: str, allowed: float) -> float:
     """Return by how much a candidate exceeds a limit, 0 where it keeps it; infinite if unknown."""
-    values = {
-        "max_params": candidate.params,
-        "max_drop": candidate.drop,
-        "max_latency": candidate.latency_ms,
-    }
-    value = values[limit]
+    value = getattr(candidate, LIMITS[limit])
     if value is None:
         return math.inf
     return value - allowed if value > allowed + SLACK else 0.0

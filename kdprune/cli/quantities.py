@@ -1,0 +1,37 @@
+"""Numbers with units, as limits are written on the command line."""
+
+import argparse
+import math
+
+
+def _scaled(text: str, units: dict[str, float], kind: str) -> float:
+    lowered = text.strip().lower()
+    unit = next((one for one in sorted(units, key=len, reverse=True) if lowered.endswith(one)), "")
+    try:
+        value = float(lowered.removesuffix(unit)) * units.get(unit, 1)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no {kind}")
+    return value
+
+
+def params(text: str) -> float:
+    """Read a number of parameters: 50000, 200k, 2M."""
+    return _scaled(text, {"k": 1e3, "m": 1e6, "b": 1e9}, "number of parameters; write 200k or 2M")
+
+
+def size(text: str) -> float:
+    """Read bytes: 20000, 100k, 0.5MB."""
+    units = {"k": 1e3, "kb": 1e3, "m": 1e6, "mb": 1e6, "g": 1e9, "gb": 1e9}
+    return _scaled(text, units, "size; write 100k or 0.5M")
+
+
+def points(text: str) -> float:
+    """Read percentage points: 1.0."""
+    return _scaled(text, {}, "number of points; write 1.0")
+
+
+def milliseconds(text: str) -> float:
+    """Read a time as milliseconds: 5ms, 800us, 0.01s, or a plain number of milliseconds."""
+    return _scaled(text, {"us": 1e-3, "ms": 1, "s": 1e3}, "time; write 5ms")
