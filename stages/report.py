@@ -10,8 +10,9 @@ from kdprune.study import paths, tables
 def main() -> None:
     """Write plots/ from the tables of the grid."""
     params = load()
-    results, layers = tables.results(params), tables.layers(params)
+    results = tables.results(params)
     sweeps, breakpoints, scored = (results[key] for key in ("sweeps", "breakpoints", "efficiency"))
+    layers = results["layers"]
     drawn = {
         "accuracy": drawing.accuracy_curves(sweeps, breakpoints),
         "efficiency": drawing.efficiency_points(scored),

@@ -21,6 +21,7 @@ from kdprune.reporting.paper import published
 from kdprune.reporting.paper.beside import PAIR, PAPERS
 from kdprune.reporting.paper.ttests import recomputed
 from kdprune.reporting.sections.verdict import brief, robust, students, verdict
+from kdprune.reporting.sections.weighed import bytes_of
 
 TITLE = "Which pruning matches the distilled students best?"
 figure = fixed(2)
@@ -33,11 +34,12 @@ def section(
     *,
     confidence: float,
     settings: Mapping[str, Any],
+    sizes: pd.DataFrame | None = None,
 ) -> Section:
     """Answer for each data set: the paper's comparison in full, others in a sentence each.
 
     `scored`, `tested` and `breakpoints` are the tables of kdprune.analysis: efficiency,
-    significance, breakpoints.
+    significance, breakpoints; `sizes` the rows of kdprune.analysis.sizes, if there are any.
     """
     blocks: list[Any] = []
     others = []
@@ -52,7 +54,9 @@ def section(
         blocks.append(Text(text, lead=f"{students(main)}: {lead}"))
         kept = [*_kept(scored, breakpoints, main), _censored(breakpoints, main)]
         views = [_papers(main), robust(main, confidence=confidence)]
-        blocks += [Text(" ".join(filter(None, said))) for said in (kept, views) if any(said)]
+        weighed = [bytes_of(main, sizes, confidence=confidence)]
+        said_of = (kept, weighed, views)
+        blocks += [Text(" ".join(filter(None, said))) for said in said_of if any(said)]
         others += [brief(row, confidence=confidence) for row in rows if row is not main]
     if others:
         blocks += [Text("Further comparisons:"), Bullets(others)]
