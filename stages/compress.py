@@ -31,6 +31,7 @@ def main(key: str) -> None:
         given = prune.hyperparameters[item["pruning"]]
         pruned = prune_and_tune(model, data, level=level, hyperparameters=given, **how)
         size = {"params": pruned.params, "nonzero_params": pruned.nonzero_params}
+        size["macs"] = counts.macs(pruned.model)
         again = coding.bits(params), prune.batchnorm.used, views
         made = coded.measured(pruned.model, data, described, *again)
         rows += [{**identity, "level": level, **size, **row} for row in made]

@@ -13,7 +13,8 @@ from kdprune.study import paths, tables
 def main() -> None:
     """Write plots/ from the tables of the grid."""
     params = load()
-    results, layers = tables.results(params), tables.layers(params)
+    results = tables.results(params)
+    layers = results["layers"]
     for name, table in data.tables(results, layers, tables.learned(params)).items():
         write_csv(paths.PLOTS / f"{name}.csv", table)
     confidence = params.significance.confidence

@@ -136,7 +136,7 @@ FAULTS = [
     ("pairs", ["resnet18"], r"pairs: 'resnet18' is not a pair; write teacher/student"),
     ("pairs", ["a/b/c"], r"pairs: 'a/b/c' is not a pair"),
     ("pairs", ["/resnet18"], r"pairs: '/resnet18' is not a pair"),
-    ("pairs", ["resnet18/resnet18"], r"pairs: 'resnet18/resnet18' distils .* into itself"),
+    ("pairs", ["resnet18/resnet18"], r"pairs: 'resnet18/resnet18' begins .* a seed of its own"),
     ("pairs", ["resnet34/resnt18"], r"pairs: 'resnt18' .* did you mean resnet18"),
     ("pairs", ["resnet34/ResNet18"], r"pairs: 'ResNet18' .* did you mean resnet18"),
     ("pairs", ["resnet34/res\nnet18"], r"pairs: 'res\\nnet18' .* did you mean resnet18"),

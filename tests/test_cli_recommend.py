@@ -303,7 +303,7 @@ def test_the_committed_results(root, capsys):
     ("text", "value"), [("2M", 2e6), ("200k", 2e5), ("1.5m", 1.5e6), ("5000", 5000)]
 )
 def test_parameters_are_read(text, value):
-    from kdprune.cli.recommend import params
+    from kdprune.cli.quantities import params
 
     assert params(text) == value
 
@@ -312,12 +312,77 @@ def test_parameters_are_read(text, value):
     ("text", "value"), [("5ms", 5), ("800us", 0.8), ("0.01s", 10), ("7", 7), ("5 MS", 5)]
 )
 def test_times_are_read(text, value):
-    from kdprune.cli.recommend import milliseconds
+    from kdprune.cli.quantities import milliseconds
 
     assert math.isclose(milliseconds(text), value)
 
 
-@pytest.mark.parametrize("bad", ["--max-params=2x", "--max-drop=-1", "--max-latency=nan"])
+@pytest.mark.parametrize(("text", "value"), [("100k", 1e5), ("0.5MB", 5e5), ("20000", 20000)])
+def test_sizes_are_read(text, value):
+    from kdprune.cli.quantities import size
+
+    assert size(text) == value
+
+
+def sized(folder, sizes, codings=()):
+    """Write what networks take as float32 files, and coded: (name, method, level, coding)."""
+    base = {"dataset": "cifar10", "teacher": BIG}
+    student = {"student": "resnet10_16", "distill": "simkd"}
+    rows = [
+        base
+        | (student if name == SMALL else {})
+        | {"method": method, "level": level, "batch": 1, "device": "a calculator"}
+        | {
+            "latency_ms_median": 1.0,
+            "dense_bytes": stored + 7,
+            "zstd_bytes": stored + 1,
+            "sparse_bytes": stored,
+        }
+        for (name, method, level), stored in sizes.items()
+    ]
+    write_csv(folder / "metrics" / "measure.csv", pd.DataFrame(rows))
+    rows = [
+        base
+        | (student if name == SMALL else {})
+        | {"role": "teacher", "method": method, "level": level, "coding": coding}
+        | {"params": 9, "nonzero_params": 9, "macs": 90, "bytes": stored, "val_accuracy": val}
+        | {"test_accuracy": val - 1}
+        for (name, method, level, coding), (stored, val) in dict(codings).items()
+    ]
+    write_csv(folder / "metrics" / "codings.csv", pd.DataFrame(rows))
+
+
+def test_bytes_are_those_of_files_as_they_are_and_coded(folder, capsys):
+    assert main(["recommend", "--project", str(folder), "--max-bytes", "3k"]) == 2
+    assert "--max-bytes: no network's bytes are known" in capsys.readouterr().err
+    sizes = {(BIG, "none", 0.0): 4000, (BIG, "channel", 0.5): 2040, (SMALL, "weight", 0.5): 900}
+    sized(folder, sizes)
+    answer = ask(folder, capsys, "--max-bytes", "3k")
+    assert (answer["candidates"], answer["within_limits"]) == (6, 2)  # of the others, none is known
+    assert (answer["winner"]["bytes"], answer["winner"]["method"]) == (2040, "channel")
+    coded = {
+        (BIG, "channel", 0.0, "shared5"): (700, 79.9),
+        (BIG, "weight", 0.0, "shared5"): (700, 79.9),  # the same network: counted once
+        (BIG, "channel", 0.5, "shared5"): (400, 79.0),
+    }
+    sized(folder, sizes, coded)
+    answer = ask(folder, capsys, "--max-bytes", "1kb")
+    assert (answer["candidates"], answer["within_limits"]) == (8, 3)
+    winner = answer["winner"]
+    assert (winner["coding"], winner["bytes"], winner["level"]) == ("shared5", 700, 0)
+    assert winner["drop"] == pytest.approx(0.1)  # from what is not coded
+    assert ask(folder, capsys, "--max-params", "9", status=1)["candidates"] == 6  # as before
+    assert main(["recommend", "--project", str(folder), "--max-bytes", "500"]) == 0
+    told = capsys.readouterr().out
+    assert "channel pruning at level 0.5, as shared5" in told
+    assert "file of 400 bytes, shared5" in told
+    assert main(["recommend", "--project", str(folder), "--max-bytes", "100"]) == 1
+    assert "nearest, 300 bytes over" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "bad", ["--max-bytes=much", "--max-params=2x", "--max-drop=-1", "--max-latency=nan"]
+)
 def test_limits_that_are_none(bad, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["recommend", bad])

@@ -24,7 +24,10 @@ def kind(schema: dict[str, Any], definitions: dict[str, Any] | None = None) -> s
 
 
 def resolved(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """Follow a reference to a definition."""
+    """Follow a reference to a definition, also where `null` may stand in its place."""
+    several = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
+    if len(several) == 1 and "$ref" in several[0]:
+        schema = several[0]
     name = schema.get("$ref", "").rpartition("/")[2]
     return definitions[name] if name else schema
 

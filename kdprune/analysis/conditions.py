@@ -26,17 +26,19 @@ def conditions(
 ) -> pd.DataFrame:
     """Return a row per study, data set, role, distillation method and count.
 
-    `studies` maps a study's name to its tables `efficiency` and `measured` (may be empty). `count`
-    is "parameters" or "bytes": what accuracy is divided by. Rows hold n pairs, the ratio of the
-    first to the second pruning (geometric mean over pairs) with its interval, log_p (paired t-test
-    of logarithms), cluster_p (sign flips of all pairs of a teacher together), reason: why there is
-    no test, and tells: the smallest ratio above 1 that so many pairs of such a spread show with a
-    power of 0.8.
+    `studies` maps a study's name to its tables `efficiency` and `measured`, and `codings`, of which
+    the latter may be empty. `count` is what accuracy is divided by: "parameters", "bytes" of the
+    smallest float32 file, or "bytes, CODING" of the files of one coding. Rows hold n pairs, the
+    ratio of the first to the second pruning (geometric mean over pairs) with its interval, log_p
+    (paired t-test of logarithms), cluster_p (sign flips of all pairs of a teacher together),
+    reason: why there is no test, and tells: the smallest ratio above 1 that so many pairs of such a
+    spread show with a power of 0.8.
     """
     rows = []
     for name, tables in studies.items():
         scored = tables["efficiency"]
         counted = {"parameters": scored, "bytes": by_bytes(scored, tables["measured"])}
+        counted |= by_coding(scored, tables.get("codings", pd.DataFrame()))
         for count, table in counted.items():
             for group, part in table.groupby(GROUP, sort=False):
                 wide = part.pivot_table(
@@ -58,6 +60,20 @@ def _told(row: Mapping[str, Any], confidence: float) -> float | None:
     if low is None or not 0 < low < high:
         return None
     return power.told(n, power.spread(low, high, n, confidence), alpha=1 - confidence)
+
+
+def by_coding(scored: pd.DataFrame, codings: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return, for each coding's count, efficiency as percent per megabyte of its files.
+
+    Of the two levels of a curve in `codings`, its breakpoint is the last.
+    """
+    if codings.empty:
+        return {}
+    last = codings.groupby([*PAIR, "method", "coding"], sort=False).tail(1)
+    last = last.assign(efficiency=last.test_accuracy / (last.bytes / MEGA))
+    named = last.rename(columns={"method": "condition"})
+    ours = named.merge(scored[[*PAIR, "condition"]].drop_duplicates(), on=[*PAIR, "condition"])
+    return {f"bytes, {name}": part for name, part in ours.groupby("coding", sort=False)}
 
 
 def by_bytes(scored: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:

@@ -21,14 +21,15 @@ def answer(given: argparse.Namespace, formats: list[str], seconds: float) -> int
     from kdprune.deployment import answer, recommendation
     from kdprune.progress import duration
     from kdprune.records import read_json
-    from kdprune.study import commission, rows
+    from kdprune.study import commission, latencies, rows
 
     folder, dataset = given.out, commission.DATASET
     settings = parameters.load(folder / "params.yaml")
     limits = {name: getattr(given, name) for name in LIMITS if getattr(given, name) is not None}
-    times, device = rows.latencies(folder, dataset, batch=1, needed="max_latency" in limits)
+    asked = {"batch": 1, "runtime": None, "needed": "max_latency" in limits}
+    timed = latencies.latencies(folder, dataset, **asked)
     curves = [*rows.sweeps(folder, dataset)[1], *rows.checkpoints(folder, dataset)]
-    every = recommendation.candidates(curves, latencies=times)
+    every = recommendation.candidates(curves, latencies=timed.times)
     before, others = answer.split(every, commission.NETWORK)
     kept = answer.chosen(others, limits)
     counts = read_json(folder / "data" / dataset / "manifest.json")["images"]
@@ -58,8 +59,11 @@ def answer(given: argparse.Namespace, formats: list[str], seconds: float) -> int
         print(f"runner-up  {printable(answer.named(kept[1]))}, {kept[1].params:,} parameters")
     if best.masked:
         print("           its zeros make it no faster: for speed, --prune channel")
-    if device and best.latency_ms is not None:
-        print(f"time       one image, on {device}")
+    if timed.runtime and best.latency_ms is not None:
+        noise = "" if best.steady else "; noise: time it again while nothing else runs"
+        print(
+            f"time       one image, in {latencies.NAMES[timed.runtime]} on {timed.devices}{noise}"
+        )
     print(f"files      {out}: network.safetensors{''.join(_more(formats))}, certificate.json")
     print(f"go on      cd {folder}; kdprune recommend, dvc exp run -S …")
     return 0
@@ -83,6 +87,8 @@ def _export(given: argparse.Namespace, best: "Candidate", formats: list[str]) ->
         method=None,
         level=best.level,
         breakpoint=False,
+        as_trained=False,
+        bits=8,
         format=",".join(formats),
         out=folder / "export",
         data=None,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from kdprune.study.latencies import NAMES
 
+SHARED = "shared"  # and the bits of each value: codings that `export` writes
+
 if TYPE_CHECKING:
     from kdprune.deployment.recommendation import Candidate, Shortfall
     from kdprune.study.latencies import Latencies
@@ -19,7 +21,10 @@ def export(one: "Candidate", project: Path, runtime: str | None) -> str:
         words += ["--as-trained"]
     else:
         words += ["--method", one.swept, "--level", f"{one.level:g}"]
-    words += ["--format", runtime] if runtime else []
+    if one.coding.startswith(SHARED):
+        words += ["--format", "compressed", "--bits", one.coding.removeprefix(SHARED)]
+    elif runtime:
+        words += ["--format", runtime]
     return shlex.join(words + (["--project", str(project)] if project != Path() else []))
 
 
@@ -27,7 +32,7 @@ def name(one: "Candidate") -> str:
     """Return which network it is, and how it was pruned."""
     unpruned = {"trained": "as trained", "none": "unpruned, tuned as the pruned are"}
     how = unpruned.get(one.method, f"{one.method} pruning at level {one.level:g}")
-    return f"{one.network} ({one.role}), {how}"
+    return f"{one.network} ({one.role}), {how}" + (f", as {one.coding}" if one.coding else "")
 
 
 def numbers(
@@ -45,6 +50,8 @@ def numbers(
         f"validation {one.val_accuracy:.2f} %, {abs(one.drop):.2f} points {side} {against}",
         f"test {one.test_accuracy:.2f} %{spread}{read_off}, {repeats}",
     ]
+    if one.bytes is not None:
+        lines.append(f"file of {one.bytes:,} bytes, {one.coding or 'float32'}")
     if one.latency_ms is not None and measured.runtime:
         noise = "" if one.steady else "; this is noise: its quartiles lie far apart"
         where = f"in {NAMES[measured.runtime]} on {measured.devices}"
@@ -54,16 +61,20 @@ def numbers(
     return lines
 
 
-UNITS = {"max_params": "parameters", "max_drop": "points", "max_latency": "ms"}
+UNITS = {"max_params": "parameters", "max_drop": "points"}
+UNITS |= {"max_latency": "ms", "max_bytes": "bytes"}
+COUNTS = ("max_params", "max_bytes")  # in whole numbers
 
 
 def missed(item: "Shortfall") -> str:
     """Return which limit nothing keeps, and what comes nearest."""
     option, unit = f"--{item.limit.replace('_', '-')}", UNITS[item.limit]
     if math.isinf(item.excess):
+        if item.limit == "max_bytes":
+            return f"  {option}: the bytes of {name(item.nearest)} are not known"
         known = "is noise" if item.nearest.steady is False else "is not known"
         return f"  {option}: the latency of {name(item.nearest)} {known}"
-    gap = f"{item.excess:,.0f}" if item.limit == "max_params" else f"{item.excess:.3g}"
+    gap = f"{item.excess:,.0f}" if item.limit in COUNTS else f"{item.excess:.3g}"
     rest = "it keeps the other limits" if not item.others else "it misses another limit too"
     return (
         f"  {option} {item.allowed:,g} is kept by {item.alone}; nearest, {gap} {unit} over: "

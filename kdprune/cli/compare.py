@@ -14,8 +14,9 @@ DESCRIPTION = """\
 Tell which pruning is ahead, and how surely, under the conditions of several studies.
 
 A study is a folder with metrics/: this one, or one that was frozen in studies/. Bytes are those of
-the smallest file of each network that the stage `measure` wrote. "tells" is the smallest ratio,
-or one over it, that n pairs of such a spread find in four of five studies.
+the smallest file of each network that the stage `measure` wrote, and, where the stage `compress`
+coded networks, of the files of each coding. "tells" is the smallest ratio, or one over it, that n
+pairs of such a spread find in four of five studies.
 """
 EXAMPLE = """\
 examples:
@@ -64,10 +65,11 @@ def run(given: argparse.Namespace) -> int:
         if not folder.is_dir():
             raise KdpruneError(f"{folder}: is no folder of a study; see `ls studies`")
         with _within(folder):
-            measured = paths.MEASURE
+            measured, codings = paths.MEASURE, paths.CODINGS
             studies[str(folder)] = {
                 "efficiency": tables.read(paths.EFFICIENCY.with_suffix(".csv"), "efficiency"),
                 "measured": tables.read(measured) if measured.exists() else pd.DataFrame(),
+                "codings": tables.read(codings) if codings.exists() else pd.DataFrame(),
             }
     rows = conditions(studies, first=given.first, second=given.second)
     if rows.empty:

@@ -21,6 +21,12 @@ def params(text: str) -> float:
     return _scaled(text, {"k": 1e3, "m": 1e6, "b": 1e9}, "number of parameters; write 200k or 2M")
 
 
+def size(text: str) -> float:
+    """Read bytes: 20000, 100k, 0.5MB."""
+    units = {"k": 1e3, "kb": 1e3, "m": 1e6, "mb": 1e6, "g": 1e9, "gb": 1e9}
+    return _scaled(text, units, "size; write 100k or 0.5M")
+
+
 def points(text: str) -> float:
     """Read percentage points: 1.0."""
     return _scaled(text, {}, "number of points; write 1.0")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kdprune.cli.candidates import export, missed, name, numbers
-from kdprune.cli.quantities import milliseconds, params, points
+from kdprune.cli.quantities import milliseconds, params, points, size
 from kdprune.study.latencies import AGAIN, PREFERRED
 from kdprune.terminal import printable
 
@@ -35,6 +35,9 @@ limits:
                  masked one takes as long as itself unpruned. A time whose quartiles lie more than
                  half its median apart is noise, and within no limit. The answer names the runtime
                  and the device; `dvc repro --force --single-item measure` times them on yours
+  --max-bytes    of the file: 100k, 0.5M. Known are the same networks' smallest float32 files, and,
+                 where compress.bits names some, those of their codings (metrics/codings.csv), which
+                 then are candidates with an accuracy of their own (docs/how-to/ship.md)
 
 examples:
   kdprune recommend --max-params 200k --max-drop 10
@@ -56,6 +59,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--max-params", type=params, metavar="N", help="such as 50000, 200k or 2M")
     parser.add_argument("--max-drop", type=points, metavar="POINTS", help="such as 1.0")
     parser.add_argument("--max-latency", type=milliseconds, metavar="TIME", help="such as 5ms")
+    parser.add_argument("--max-bytes", type=size, metavar="SIZE", help="such as 100k or 0.5M")
     parser.add_argument("--drop-from", choices=("best", "own"), default="best")
     parser.add_argument("--dataset", help="needed where the study has several")
     parser.add_argument("--batch", type=int, default=1, help="images at a time, for latency")
@@ -74,7 +78,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 def run(given: argparse.Namespace) -> int:
     """Print the answer; return 0, or 1 where nothing is within the limits."""
     from kdprune.deployment import recommendation
-    from kdprune.study import rows
+    from kdprune.study import rows, sizes
     from kdprune.study.latencies import latencies
     from kdprune.study.sampled import test_images
 
@@ -88,9 +92,15 @@ def run(given: argparse.Namespace) -> int:
         runtime=given.runtime,
         needed="max_latency" in limits,
     )
+    curves, stored = [*sweeps, *rows.checkpoints(given.project, dataset)], {}
+    if "max_bytes" in limits:
+        coded, stored = sizes.coded(given.project, dataset), sizes.stored(given.project, dataset)
+        sizes.demand(coded, stored)
+        curves += coded
     candidates = recommendation.candidates(
-        [*sweeps, *rows.checkpoints(given.project, dataset)],
+        curves,
         latencies=measured.times,
+        sizes=stored,
         test_images=(images := test_images(given.project, dataset)),
         drop_from=given.drop_from,
     )

@@ -102,6 +102,7 @@ def check(params: Any) -> None:
     for pair in params.pairs:
         _check_pair(pair, params.architectures)
     weights.check_size(params, BUILT_IN)
+    values.check_born_again(params)
     _check_methods("distill.method", params.distill.method, params.distill.hyperparameters)
     _check_methods("prune.method", params.prune.method, params.prune.hyperparameters, ["both"])
     values.check_contrasts(params.distill)
@@ -170,8 +171,6 @@ def _check_pair(pair: str, architectures: Mapping[str, Any]) -> None:
         teacher, student = split_pair(pair)
     except KdpruneError as error:
         raise ValueError(str(error)) from None
-    if teacher == student:
-        raise ValueError(f"pairs: {pair!r} distils a network into itself; name two networks")
     for name in (teacher, student):
         if name not in architectures and not (name == ALONE and name is student):
             hint = nearest(name, architectures)

@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from kdprune.config.grid import names
+from kdprune.config.grid import names, split_pair
 
 SMALLEST = 1e-12  # of what is not 0; beyond lie numbers that 32-bit floats do not hold
 CONTRASTS = 2**25  # of crd in a batch: their row numbers alone are 256 MiB
@@ -37,3 +37,16 @@ def check_contrasts(distill: Any) -> None:
             f"distill.crd.negatives = {negatives}: must be {most} at most with batches of "
             f"{distill.training.batch_size}, lest each takes minutes; 16384 is the authors'"
         )
+
+
+def check_born_again(params: Any) -> None:
+    """Check that a student of its teacher's architecture begins elsewhere. Raises ValueError."""
+    seed = params.teach.seed
+    for pair in params.pairs:
+        teacher, student = split_pair(pair)
+        fresh = not getattr(params.architectures[teacher], "weights", None)
+        if teacher == student and fresh and params.distill.training.seed == seed:
+            raise ValueError(
+                f"pairs: {pair!r} begins teacher and student with the same weights; give the "
+                f"student a seed of its own: -S distill.training.seed={(seed + 1) % 2**31}"
+            )

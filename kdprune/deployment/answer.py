@@ -1,12 +1,10 @@
 """Which of a compression's candidates is shipped, and the lines that say so."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
-from statistics import NormalDist
 
+from kdprune.deployment.intervals import wilson
 from kdprune.deployment.recommendation import (
-    CONFIDENCE,
     TRAINED,
     UNPRUNED,
     Candidate,
@@ -14,19 +12,6 @@ from kdprune.deployment.recommendation import (
 )
 
 BUDGETS = ("max_params", "max_latency")
-
-
-def wilson(percent: float, count: int) -> tuple[float, float]:
-    """Return the interval, in percent, of a share of `count` images (Wilson, JASA 1927).
-
-    It is that of the test images' choice: which others might have been drawn.
-    """
-    z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
-    share = percent / 100
-    middle = share + z * z / (2 * count)
-    reach = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    low, high = ((middle + side * reach) / (1 + z * z / count) for side in (-1, 1))
-    return 100 * max(0.0, low), 100 * min(1.0, high)
 
 
 def split(candidates: Sequence[Candidate], network: str) -> tuple[Candidate, list[Candidate]]:

@@ -64,10 +64,10 @@ def evaluate(
     model, about = checkpoints.load(original)
     prepared = told["input"]
     place = data or folder / "data" / about.get("dataset", "")
-    images = _images(place, settings, len(prepared["classes"]))
     if about["network"]["classes"] != len(prepared["classes"]):
         raise KdpruneError(f"{original}: answers other classes than {export}; name its original")
-    given = about.get("input") or networks.preprocessing(place, classes=len(prepared["classes"]))
+    seen = networks.preprocessing(place, about)  # refuses another data set
+    images, given = _images(place, settings), about.get("input") or seen
     before, after = (
         certificate.logits(run, images["test_images"], *_statistics(how))
         for run, how in (
@@ -99,8 +99,7 @@ def _certificate(export: Path) -> dict[str, Any]:
     return facts
 
 
-def _images(place: Path, settings: Params, classes: int) -> dict[str, torch.Tensor]:
-    networks.preprocessing(place, classes=classes)  # refuses another data set
+def _images(place: Path, settings: Params) -> dict[str, torch.Tensor]:
     split = settings.data.model_dump(include={"validation", "validation_seed"})
     return {name: value.cpu() for name, value in load_tensors(place, **split).items()}
 

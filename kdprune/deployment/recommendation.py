@@ -16,7 +16,9 @@ from kdprune.study.latencies import Key, Latency
 
 TRAINED, UNPRUNED = "trained", "none"  # the checkpoint; level 0, which is tuned like other levels
 SLACK = 1e-9  # points; differences below are rounding
-LIMITS = ("max_params", "max_drop", "max_latency")
+# What each limit is on
+LIMITS = {"max_params": "params", "max_drop": "drop"}
+LIMITS |= {"max_latency": "latency_ms", "max_bytes": "bytes"}
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,9 @@ class Candidate:
     `params` counts the weights that are not zeroed, `stored_params` those in the file. `drop` is
     in points of validation accuracy. `test_low` and `test_high` end the interval that holds the
     sampling of the test images and the seeds (kdprune.deployment.intervals; None where neither
-    tells). `latency_ms` is None where nothing was measured, and `steady` False where it is noise.
-    `swept` is the method of the sweep that has this level: what `kdprune export` is told.
+    tells). `latency_ms` and `bytes`, of a file, are None where nothing was measured, and `steady`
+    False where the time is noise. `swept` is the method of the sweep that has this level: what
+    `kdprune export` is told. `coding` says what the file's weights are, "" where they are as swept.
     """
 
     dataset: str
@@ -47,6 +50,8 @@ class Candidate:
     latency_ms: float | None
     steady: bool | None
     swept: str
+    coding: str = ""
+    bytes: int | None = None
 
     @property
     def masked(self) -> bool:
@@ -74,13 +79,15 @@ def candidates(
     sweeps: Iterable[Sequence[Mapping[str, Any]]],
     *,
     latencies: Mapping[Key, Latency],
+    sizes: Mapping[Key, float] | None = None,
     test_images: int | None = None,
     drop_from: str = "best",
 ) -> list[Candidate]:
     """Return every network at every level of `sweeps`, each the rows of one curve of one data set.
 
-    A checkpoint, as it was trained, is a curve of one row, of level 0 and method "trained".
-    `latencies`: times by (network, method, level); a network whose weights are masked has that of
+    A checkpoint, as it was trained, is a curve of one row, of level 0 and method "trained"; so is a
+    network in a coding, which has its own `bytes`. `latencies`: times, and `sizes`: bytes of what
+    is not coded, by (network, method, level); a network whose weights are masked has the time of
     itself unpruned. `test_images`: how many each accuracy was read off. `drop_from` "best": drops
     are against the unpruned network with the highest validation accuracy, as trained or tuned;
     "own": against the better of the two of the same network. Level 0 of several methods is one
@@ -92,13 +99,14 @@ def candidates(
             members = list(group)
             method = members[0]["method"]
             method = method if level or method == TRAINED else UNPRUNED
-            points.setdefault((members[0]["network"], method, level), members)
+            coding = members[0].get("coding", "")
+            points.setdefault((members[0]["network"], method, level, coding), members)
     dense: dict[str, float] = {}
-    for (name, _, level), members in points.items():
-        if not level:
+    for (name, _, level, coding), members in points.items():
+        if not level and not coding:
             dense[name] = max(dense.get(name, 0.0), _mean(members, "val_accuracy"))
     start = dense if drop_from == "own" else dict.fromkeys(dense, max(dense.values()))
-    whole = {name: rows[0]["params"] for (name, _, level), rows in points.items() if not level}
+    whole = {name: rows[0]["params"] for (name, _, level, _), rows in points.items() if not level}
     return [
         _candidate(
             members,
@@ -106,9 +114,10 @@ def candidates(
             start[name],
             (members[0]["params"] == whole[name] and latencies.get((name, UNPRUNED, 0.0)))
             or latencies.get((name, method, level)),
+            (sizes or {}).get((name, UNPRUNED if method == TRAINED else method, level)),
             test_images,
         )
-        for (name, method, level), members in points.items()
+        for (name, method, level, _), members in points.items()
     ]
 
 
@@ -117,10 +126,12 @@ def _candidate(
     method: str,
     start: float,
     latency: Latency | None,
+    size: float | None,
     test_images: int | None,
 ) -> Candidate:
     first, tests = rows[0], [row["test_accuracy"] for row in rows]
     low, high = of_a_mean(tests, test_images)
+    size = first.get("bytes", size)
     return Candidate(
         dataset=first["dataset"],
         network=first["network"],
@@ -139,20 +150,19 @@ def _candidate(
         latency_ms=None if latency is None else latency.milliseconds,
         steady=None if latency is None else latency.steady,
         swept=first["method"],
+        coding=first.get("coding", ""),
+        bytes=None if size is None else int(size),
     )
 
 
 def excess(candidate: Candidate, limit: str, allowed: float) -> float:
     """Return by how much a candidate exceeds a limit, 0 where it keeps it.
 
-    Infinite if unknown: a latency that was not measured, or that is noise.
+    Infinite if unknown: a latency or a size that was not measured, or a latency that is noise.
     """
-    values = {
-        "max_params": candidate.params,
-        "max_drop": candidate.drop,
-        "max_latency": candidate.latency_ms if candidate.steady else None,
-    }
-    value = values[limit]
+    value = getattr(candidate, LIMITS[limit])
+    if limit == "max_latency" and not candidate.steady:
+        value = None
     if value is None:
         return math.inf
     return value - allowed if value > allowed + SLACK else 0.0

@@ -7,6 +7,7 @@ for `kdprune.training.loop.fit`. It owns whatever is trained beside the student.
 from collections.abc import Callable
 
 from kdprune.distillation.at import AT
+from kdprune.distillation.ban import BAN
 from kdprune.distillation.crd import CRD
 from kdprune.distillation.fitnet import FitNet
 from kdprune.distillation.fn import FN
@@ -32,6 +33,7 @@ METHODS: dict[str, Callable[..., Task]] = {
     "srrl": SRRL,
     "fn": FN,
     "semckd": SemCKD,
+    "ban": BAN,
 }
 
 demand_own_files(__name__, METHODS)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from kdprune.analysis import sizes
 from kdprune.errors import KdpruneError
 from kdprune.files import replacing
 from kdprune.reporting.document import html, markdown
@@ -35,6 +36,8 @@ def write(
     significance: pd.DataFrame,
     trained: pd.DataFrame,
     figures: Mapping[str, str | Path | Picture],
+    layers: pd.DataFrame | None = None,
+    codings: pd.DataFrame | None = None,
     settings: Mapping[str, Any] | None = None,
     confidence: float = 0.95,
     interval: float = 0.95,
@@ -43,8 +46,9 @@ def write(
     """Write the report as Markdown and as one self-contained HTML file.
 
     Tables are those of kdprune.analysis, as it returns them or read from CSV; `trained` holds one
-    row per trained network (the JSON of the trainings). `figures` maps names to SVG or PNG files,
-    or to pictures with further forms (kdprune.reporting.figures.pictures).
+    row per trained network (the JSON of the trainings); `layers` and `codings`, which may be left
+    out, what was left of each layer and what coded files cost (metrics/). `figures` maps names to
+    SVG or PNG files, or to pictures with further forms (kdprune.reporting.figures.pictures).
     `settings` are shown as they are. `confidence` is that of the tests, `interval` that of the
     breakpoints, `count` says which parameters are scored (kdprune.analysis.efficiency). The same
     input gives the same bytes. Raises KdpruneError where a figure is missing or neither SVG nor
@@ -61,6 +65,8 @@ def write(
     sections = compose(
         **given,
         figures=paths,
+        layers=layers,
+        codings=codings,
         settings=settings,
         confidence=confidence,
         interval=interval,
@@ -83,6 +89,8 @@ def compose(
     significance: pd.DataFrame,
     trained: pd.DataFrame,
     figures: Mapping[str, Picture],
+    layers: pd.DataFrame | None = None,
+    codings: pd.DataFrame | None = None,
     settings: Mapping[str, Any] | None = None,
     confidence: float = 0.95,
     interval: float = 0.95,
@@ -98,6 +106,7 @@ def compose(
             first,
             confidence=confidence,
             settings=settings or {},
+            sizes=_sizes(breakpoints, layers, codings),
         ),
         *figures_of.sections(figures, sweeps, breakpoints, efficiency),
         comparisons.section(
@@ -116,6 +125,16 @@ def compose(
         glossary.section(),
     ]
     return [section for section in sections if section is not None]
+
+
+def _sizes(
+    breakpoints: pd.DataFrame, layers: pd.DataFrame | None, codings: pd.DataFrame | None
+) -> pd.DataFrame | None:
+    """Return what networks take in every count of bytes that is known; None where none is."""
+    known = [] if layers is None else [sizes.stored(breakpoints, layers)]
+    if codings is not None and len(codings):
+        known.append(sizes.coded(breakpoints, codings))
+    return pd.concat(known, ignore_index=True) if known else None
 
 
 def _picture(name: str, item: str | Path | Picture) -> Picture:

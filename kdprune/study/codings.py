@@ -14,7 +14,7 @@ from kdprune.records import IDENTITY
 from kdprune.study import paths
 
 COLUMNS = [*IDENTITY, "method", "level", "params", "nonzero_params"]
-COLUMNS += ["coding", "bytes", "fixed_bytes", "val_accuracy", "test_accuracy"]
+COLUMNS += ["macs", "coding", "bytes", "fixed_bytes", "val_accuracy", "test_accuracy"]
 HEAD = ",".join(COLUMNS) + "\n"
 
 

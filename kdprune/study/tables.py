@@ -15,6 +15,7 @@ from kdprune.study import paths
 
 RIGHT = "val_right"  # a word, even where it looks like a number
 WORDS = [*IDENTITY, RIGHT, "method", "condition", "first", "second", "reason", "layer", "kind"]
+WORDS += ["coding"]
 SWEEP = ["ratio", "sparsity", "params", "nonzero_params", "macs", "val_accuracy", "test_accuracy"]
 
 
@@ -83,6 +84,9 @@ def results(params: Params) -> dict[str, pd.DataFrame]:
         "efficiency": read(paths.EFFICIENCY.with_suffix(".csv"), "efficiency"),
         "significance": read(paths.SIGNIFICANCE.with_suffix(".csv"), "significance"),
         "trained": checkpoints(params),
+        "layers": layers(params),
+        # a study from before there was such a table has none
+        "codings": read(paths.CODINGS, "collect") if paths.CODINGS.exists() else pd.DataFrame(),
     }
 
 

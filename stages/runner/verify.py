@@ -19,7 +19,7 @@ from pathlib import Path
 from kdprune.config.params import load
 from kdprune.config.yaml_reading import check_merged
 from kdprune.errors import KdpruneError
-from kdprune.study.paths import LOCK
+from kdprune.study.paths import CODINGS, LOCK
 from stages.runner import lockfile, studies
 
 # What follows from tables, on any machine
@@ -102,6 +102,8 @@ def _elsewhere(folder: Path, params: bytes) -> Iterator[tuple[Path, Path]]:
         (there / "params.yaml").write_bytes(params)
         for table in TABLES:
             shutil.copytree(here / table, there / table)
+        if (here / CODINGS).is_file():  # not so in a study from before there was one
+            shutil.copy(here / CODINGS, there / CODINGS)
         os.chdir(there)
         try:
             yield here, there

@@ -14,6 +14,7 @@ MINUS = "−"
 DATASETS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
 DISTILLERS = {
     "at": "AT",
+    "ban": "BAN",
     "fitnet": "FitNet",
     "fn": "FN",
     "none": "no teacher",

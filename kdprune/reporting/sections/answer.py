@@ -29,6 +29,7 @@ from kdprune.reporting.document.formats import (
 from kdprune.reporting.headline import Headline, contrasts, headline_of, headlines
 from kdprune.reporting.sections.sure import basis, keeping, of, sure
 from kdprune.reporting.sections.verdict import brief, robust, sentence, students
+from kdprune.reporting.sections.weighed import bytes_of
 
 QUESTION = "Which pruning keeps more accuracy per parameter after distillation?"
 SURE = "How sure is that?"
@@ -42,11 +43,13 @@ def section(
     *,
     confidence: float,
     settings: Mapping[str, Any],
+    sizes: pd.DataFrame | None = None,
 ) -> Section:
     """Answer for each data set: the paper's comparison where it is there, others in the fold.
 
     `scored`, `tested` and `breakpoints` are the tables of kdprune.analysis: efficiency,
-    significance, breakpoints. `figure` shows the answer.
+    significance, breakpoints; `sizes` the rows of kdprune.analysis.sizes, if there are any.
+    `figure` shows the answer.
     """
     found = {item.dataset: item for item in headlines(scored, tested)}
     names = list(dict.fromkeys(scored.dataset))
@@ -63,6 +66,8 @@ def section(
         kept = keeping(breakpoints, headline)
         stats.append((students(headline.row), figures(headline, kept, confidence)))
         blocks += sure(headline, scored, breakpoints, kept, confidence)
+        if weighed := bytes_of(dict(headline.row), sizes, confidence=confidence):
+            blocks.append(Text(weighed))
     chosen = {_named(item.row) for item in found.values()}
     every = contrasts(tested).to_dict("records")
     others = [row for row in every if _named(row) not in chosen]

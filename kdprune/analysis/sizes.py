@@ -1,0 +1,80 @@
+"""What networks take in bytes at their breakpoints, and accuracy by byte: the same in every count.
+
+A parameter that a mask zeroed takes room in a file, or a note that it is not there; one that was
+cut out takes none. So equal counts of parameters are not equal files.
+"""
+
+import numpy as np
+import pandas as pd
+
+from kdprune.analysis.significance import compare
+from kdprune.records import IDENTITY
+
+CURVE = [*IDENTITY, "method"]
+FLOAT = 4  # bytes
+MEGA = 1e6
+FIGURES = ["efficiency", "each"]
+FLOATS = "float32"  # the count of `stored`
+
+
+def stored(breakpoints: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
+    """Return what each network's parameters take in float32 at its breakpoint: a row per curve.
+
+    `layers` is the table metrics/layers of all sweeps. A layer that lost weights in place has a bit
+    for each place and 4 bytes for each weight left, or all in 4 bytes where that is less; the rest
+    has 4 bytes a parameter. Buffers are left out. Columns: those of CURVE, count, params (that are
+    left), bytes, accuracy (test) and efficiency, percent per megabyte.
+    """
+    where = breakpoints[[*CURVE, "level", "params", "nonzero_params", "test_accuracy"]]
+    held = layers.rename(columns={"params": "all", "nonzero_params": "left"})
+    joined = where.merge(held[[*CURVE, "level", "all", "left"]], on=[*CURVE, "level"])
+    masked = (joined.left < joined["all"]) & (joined.nonzero_params < joined.params)
+    bits = np.ceil(joined["all"] / 8) + FLOAT * joined.left
+    joined["saved"] = np.where(masked, np.maximum(0, FLOAT * joined["all"] - bits), 0)
+    saved = joined.groupby(CURVE, sort=False).saved.sum().reset_index()
+    table = where.merge(saved, on=CURVE)
+    table["bytes"] = FLOAT * table.params - table.saved
+    return _finished(table.assign(count=FLOATS), "test_accuracy")
+
+
+def coded(breakpoints: pd.DataFrame, codings: pd.DataFrame) -> pd.DataFrame:
+    """Return what each network takes in each coding at its breakpoint, from metrics/codings.csv.
+
+    Columns as of `stored`; bytes are of files, accuracies of what was read from them.
+    """
+    if codings.empty:
+        return pd.DataFrame(columns=[*CURVE, "count", "params", "bytes", "accuracy", "efficiency"])
+    rows = codings.merge(breakpoints[[*CURVE, "level"]], on=[*CURVE, "level"])
+    return _finished(rows.rename(columns={"coding": "count"}), "test_accuracy")
+
+
+def _finished(table: pd.DataFrame, accuracy: str) -> pd.DataFrame:
+    efficiency = table[accuracy] / (table.bytes / MEGA)
+    table = table.assign(params=table.nonzero_params, accuracy=table[accuracy])
+    columns = [*CURVE, "count", "params", "bytes", "accuracy", "efficiency"]
+    return table.assign(efficiency=efficiency)[columns]
+
+
+def ratios(sizes: pd.DataFrame, first: str, second: str, *, confidence: float) -> pd.DataFrame:
+    """Return a row per count of `sizes`, the rows of some students: first method over second.
+
+    A row has n pairs, ratio of the efficiencies (geometric mean) with ratio_low and ratio_high,
+    and first_bytes and second_bytes, those of a parameter that is left (means over the pairs).
+    """
+    rows = []
+    for count, part in sizes.groupby("count", sort=False):
+        part = part.assign(each=part.bytes / part.params)
+        wide = part.pivot_table(FIGURES, ["teacher", "student"], "method", sort=False)
+        if not {first, second} <= set(wide["efficiency"].columns):
+            continue
+        wide = wide[wide["efficiency"][[first, second]].notna().all(axis=1)]
+        both = [wide["efficiency"][name] for name in (first, second)]
+        compared = compare(*both, confidence=confidence)
+        row = {name: compared[name] for name in ("n", "ratio", "ratio_low", "ratio_high")}
+        if row["ratio"] is None:  # no test of so few, or of equals; the mean is one all the same
+            row["ratio"] = float(np.exp(np.log(both[0] / both[1]).mean()))
+        each = wide["each"].mean()
+        row |= {"first_bytes": each[first], "second_bytes": each[second]}
+        rows.append({"count": count, **row})
+    columns = "count n ratio ratio_low ratio_high first_bytes second_bytes".split()
+    return pd.DataFrame(rows, columns=columns)

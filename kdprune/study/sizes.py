@@ -1,0 +1,48 @@
+"""Reads for `recommend` what networks take as files: as they are, and coded."""
+
+from pathlib import Path
+from typing import Any
+
+from kdprune.errors import KdpruneError
+from kdprune.records import network
+from kdprune.study.rows import number, read
+
+STORED = ("dense_bytes", "zstd_bytes", "sparse_bytes")  # of a network in float32
+NUMBERS = "level params nonzero_params macs bytes val_accuracy test_accuracy".split()
+
+
+def stored(folder: Path, dataset: str) -> dict[tuple[str, str, float], float]:
+    """Return the bytes of each network's smallest float32 file, by (network, method, level).
+
+    From metrics/measure.csv, so at breakpoints and unpruned alone; method "none" at level 0.
+    """
+    path, sizes = folder / "metrics" / "measure.csv", {}
+    for row in read(path) if path.is_file() else []:
+        if row.get("dataset") == dataset:
+            level = number(row, "level", path)
+            at = (network(row), row.get("method", "") if level else "none", level)
+            sizes[at] = min(number(row, name, path) for name in STORED)
+    return sizes
+
+
+def coded(folder: Path, dataset: str) -> list[list[dict[str, Any]]]:
+    """Return each coding of each network as a curve of one row, from metrics/codings.csv.
+
+    A row has what a sweep's has, and `coding` and `bytes` of the file.
+    """
+    path, curves = folder / "metrics" / "codings.csv", []
+    for row in read(path) if path.is_file() else []:
+        if row.get("dataset") == dataset:
+            named = {name: row.get(name, "") for name in ("dataset", "role", "method", "coding")}
+            numbers = {name: number(row, name, path) for name in NUMBERS}
+            curves.append([{**named, **numbers, "network": network(row), "seed": 0}])
+    return curves
+
+
+def demand(*known: object) -> None:
+    """Raise KdpruneError where no size of any network is known."""
+    if not any(known):
+        raise KdpruneError(
+            "--max-bytes: no network's bytes are known here; run `dvc repro measure`, or have them "
+            "coded: `dvc exp run -S 'compress.bits=[8,5,4]'`; or leave --max-bytes out"
+        )

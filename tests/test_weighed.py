@@ -1,0 +1,121 @@
+"""Bytes beside parameters: what networks take at their breakpoints, and what the answer says."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kdprune.analysis import sizes
+from kdprune.analysis.conditions import conditions
+from kdprune.reporting.sections.weighed import bytes_of
+
+WHO = {"dataset": "cifar10", "role": "student", "student": "s", "distill": "simkd"}
+ROW = {"dataset": "cifar10", "distill": "simkd", "first": "channel", "second": "weight"}
+PAIRS = ("a", "b", "c")
+# a network of 1,000 weights in a layer and 20 parameters beside: 504 are left by either method
+CURVES = {"weight": (1020, 504, 484), "channel": (504, 504, 484)}
+MASKED = 1000 / 8 + 4 * 484 + 4 * 20
+
+
+def tables(levels=(0.5, 0.5)):
+    """The breakpoints and layers of three students under both methods."""
+    breaks, layers = [], []
+    for number, teacher in enumerate(PAIRS):
+        for (method, (params, left, weights)), level in zip(CURVES.items(), levels, strict=True):
+            who = {**WHO, "teacher": teacher, "method": method, "level": level}
+            if not level:
+                params, left, weights = 1020, 1020, 1000
+            counts = {"params": params, "nonzero_params": left}
+            breaks.append({**who, **counts, "test_accuracy": 50.0 + number * (method == "weight")})
+            layers += [
+                {**who, "level": at, "layer": "conv", "params": 1000, "nonzero_params": weights}
+                for at in (0.9, level)
+            ]
+    return pd.DataFrame(breaks), pd.DataFrame(layers)
+
+
+def test_a_mask_costs_a_bit_a_place_and_a_cut_nothing():
+    found = sizes.stored(*tables()).groupby("method").bytes.unique()
+    assert found["weight"].tolist() == [MASKED]
+    assert found["channel"].tolist() == [4 * 504]
+
+
+def test_a_mask_that_costs_more_than_it_saves_is_left_out():
+    breaks, layers = tables()
+    few = breaks.assign(nonzero_params=np.where(breaks.method == "weight", 1000, 504))
+    layers["nonzero_params"] = np.where(layers.method == "weight", 980, 484)
+    found = sizes.stored(few, layers)
+    assert set(found[found.method == "weight"].bytes) == {4 * 1020}  # 80 bytes saved of 125
+
+
+def test_a_curve_that_breaks_at_once_has_the_whole_network():
+    found = sizes.stored(*tables(levels=(0.0, 0.5)))
+    assert set(found[found.method == "weight"].bytes) == {4 * 1020}
+
+
+def test_the_committed_bytes_are_those_that_were_measured(root):
+    """Against files that were written: they have buffers and names besides, a percent or two."""
+    read = {"keep_default_na": False, "na_values": [""]}
+    breaks = pd.read_csv(root / "metrics/breakpoints.csv", **read).fillna({"student": ""})
+    layers = [pd.read_csv(path, **read) for path in (root / "metrics/layers").glob("*.csv")]
+    named = {"student": "", "distill": ""}
+    found = sizes.stored(breaks.fillna(named), pd.concat(layers).fillna(named))
+    path = root / "metrics/measure.csv"
+    if not path.is_file():
+        pytest.skip("the stage measure has not run")
+    files = pd.read_csv(path, **read).fillna(named).query("batch == 1")
+    both = found.merge(files, on=["dataset", "role", "teacher", "student", "distill", "method"])
+    assert len(both)
+    ratio = both[["dense_bytes", "sparse_bytes"]].min(axis=1) / both.bytes
+    assert ratio.between(1.0, 1.1).all()
+
+
+def codings(bits=(8, 5)):
+    """Files of which a masked network's takes 1.5 times the bytes of a cut one's."""
+    return pd.DataFrame(
+        {**WHO, "teacher": teacher, "method": method, "level": level, "coding": f"shared{one}"}
+        | {"nonzero_params": 504, "bytes": each * one * 10, "test_accuracy": 48.0 + level}
+        for teacher in PAIRS
+        for method, each in (("weight", 15), ("channel", 10))
+        for level in (0.0, 0.5)
+        for one in bits
+    )
+
+
+def test_ratios_are_by_the_accuracy_and_bytes_of_each_coding():
+    breaks, layers = tables()
+    both = [sizes.stored(breaks, layers), sizes.coded(breaks, codings())]
+    found = sizes.ratios(pd.concat(both), "channel", "weight", confidence=0.95).set_index("count")
+    assert [*found.index] == ["float32", "shared8", "shared5"]
+    assert set(found.n) == {3}
+    expected = [50 / (4 * 504) / ((50 + number) / MASKED) for number in range(3)]
+    assert found.ratio["float32"] == pytest.approx(np.exp(np.log(expected).mean()))
+    assert found.ratio_low["float32"] < found.ratio["float32"] < found.ratio_high["float32"]
+    assert found.ratio["shared8"] == pytest.approx(1.5)
+    assert pd.isna(found.ratio_low["shared8"])  # all pairs alike: no interval
+    assert found.first_bytes["float32"] == 4
+    assert found.second_bytes["shared5"] == pytest.approx(15 * 5 * 10 / 504)
+
+
+def test_the_answer_names_bytes():
+    breaks, layers = tables()
+    both = [sizes.stored(breaks, layers), sizes.coded(breaks, codings((5,)))]
+    said = bytes_of(ROW, pd.concat(both), confidence=0.95)
+    assert "(n = 3 pairs; 95 % CI)" in said
+    assert "as plain numbers, channel pruning has 1.04 times that of weight pruning" in said
+    assert "by shared values of 5 bits, channel pruning has 1.50 times" in said
+    assert "(0.99 bytes and 1.49 bytes)" in said
+    assert "real files" in said
+    swapped = bytes_of({**ROW, "first": "weight", "second": "channel"}, both[1], confidence=0.95)
+    assert "channel pruning has 1.50 times" in swapped
+    assert bytes_of(ROW, None, confidence=0.95) == ""
+    assert bytes_of({**ROW, "second": "lamp"}, both[0], confidence=0.95) == ""
+    assert "real files" not in bytes_of(ROW, both[0], confidence=0.95)
+
+
+def test_compare_has_a_row_per_coding():
+    breaks, _ = tables()
+    scored = breaks.rename(columns={"method": "condition"}).assign(accuracy=50.0, efficiency=1.0)
+    given = {"efficiency": scored, "measured": pd.DataFrame(), "codings": codings()}
+    rows = conditions({"x": given}).set_index("count")
+    assert [*rows.index] == ["parameters", "bytes, shared8", "bytes, shared5"]
+    assert "bytes, shared8" not in conditions({"x": {**given, "codings": pd.DataFrame()}})["count"]
