@@ -33,6 +33,7 @@ SHORT = {
     "ssl": {"epochs": 4, "strength": 1.0},
     "aofp": {"epochs": 3, "half": 1},
     "pqk": {"ramp": 1, "epochs": 1},
+    "gal": {"epochs": 2, "every": 1, "strength": 10.0},
 }
 RECIPE = Recipe(epochs=1, batch_size=16, lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4)
 FINETUNE = FineTune("none", 1, 16, 0.01, 0.9, True, 0.0, 1)

@@ -12,6 +12,7 @@ from kdprune.methods import demand_own_files
 from kdprune.pruning import (
     aofp,
     channel,
+    gal,
     global_weight,
     lamp,
     magnitude,
@@ -36,6 +37,7 @@ METHODS: dict[str, Callable[..., Iterator[Pruned]]] = {
     "ssl": ssl.prune,
     "aofp": aofp.prune,
     "pqk": pqk.prune,
+    "gal": gal.prune,
 }
 
 # Those that work on torch's meta device too, where networks have shapes and no values: what such a

@@ -51,7 +51,7 @@ def prune(
         task.target = level
         if not task.reached():
             train(task, epochs=epochs, lr=lr)
-            forced = task.force()
+            forced = task.force(task.means)
         note = f"theta up to {max(task.thetas):.3g}" + f", {forced} channels forced" * bool(forced)
         state, alive = task.network.state_dict(), task.alive
         yield internal.pruned(model, state, inner, alive, level=level, note=note if level else "")
