@@ -57,7 +57,7 @@ def test_a_step_of_the_masks_is_by_their_gradient_and_the_penalty():
     task.ahead[1] = started
     assert slope[0].item() == pytest.approx((loss[0] - loss[1]) / 2e-5, rel=1e-3, abs=1e-9)
     task.slopes = [torch.zeros_like(one) for one in task.slopes]
-    task.slopes[1] = slope
+    task.slopes[1] = slope.clone()
     task._step()
     expected = started - 1e-3 * slope - 1e-3 * 0.5
     torch.testing.assert_close(task.masks[1], expected)
