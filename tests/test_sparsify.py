@@ -179,6 +179,10 @@ def test_the_grid_has_trajectories_for_methods_that_train():
     assert grid["trajectories"] == {
         "cifar10-a-magnitude": {
             "dataset": "cifar10",
+            "role": "teacher",
+            "teacher": "a",
+            "student": "",
+            "distill": "",
             "checkpoint": "models/teachers/cifar10-a.safetensors",
             "pruning": "magnitude",
         }
