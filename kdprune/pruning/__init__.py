@@ -16,9 +16,11 @@ from kdprune.pruning import (
     global_weight,
     lamp,
     magnitude,
+    one_shot,
     pqk,
     random,
     random_channel,
+    scratch,
     ssl,
     taylor,
     weight,
@@ -38,6 +40,8 @@ METHODS: dict[str, Callable[..., Iterator[Pruned]]] = {
     "aofp": aofp.prune,
     "pqk": pqk.prune,
     "gal": gal.prune,
+    "one_shot": one_shot.prune,
+    "scratch": scratch.prune,
 }
 
 # Those that work on torch's meta device too, where networks have shapes and no values: what such a
