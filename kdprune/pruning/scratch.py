@@ -28,7 +28,7 @@ def prune(
     of: Literal["weight", "channel"] = "channel",
     epochs: Annotated[int, Field(ge=1, le=10000)] = 60,
     lr: Annotated[float, Field(gt=0, le=1000000, allow_inf_nan=False)] = 0.001,
-    schedule: Literal["constant", "cosine", "onecycle"] = "constant",
+    schedule: Literal["constant", "cosine", "onecycle"] = "cosine",
     seed: Annotated[int, Field(ge=0, lt=2147483648)] = 0,
 ) -> Iterator[Pruned]:
     """Yield `model` cut to each level by L1 norm, its values drawn anew and trained on labels.
