@@ -33,7 +33,7 @@ def prune(
     train: Train,
     input_size: int = 32,
     theta: Annotated[float, Field(ge=0, le=1000000, allow_inf_nan=False)] = 0.01,
-    half: Annotated[int, Field(ge=1, le=1000000)] = 100,
+    half: Annotated[int, Field(ge=1, le=1000000)] = 20,
     epochs: Annotated[int, Field(ge=1, le=10000)] = 8,
     lr: Annotated[float, Field(gt=0, le=1000000, allow_inf_nan=False)] = 0.001,
 ) -> Iterator[Pruned]:

@@ -27,6 +27,7 @@ from kdprune.pruning.pruned import Pruned
 from kdprune.pruning.trained import Train
 
 GROWTH = 1.5  # of the penalty
+LEAST = 1e-3  # of the last mask of a group, which stays
 
 
 @checked
@@ -142,20 +143,26 @@ class Masked(Gated):
         return factors
 
     def _step(self) -> None:
-        """Take a step of FISTA by the mean gradient since the last one."""
-        masks = []
-        for number, alive in enumerate(self.alive):
-            moved = self.ahead[number] - self.rate * self.slopes[number] / self.every
-            shrunk = (moved - self.rate * self.strength).clamp(min=0) * alive
-            if not shrunk.any():  # the last of a group stays
-                last = torch.where(alive, moved, float("-inf")).argmax()
-                shrunk[last] = moved[last].clamp(min=1e-3)
-            masks.append(shrunk)
-            self.slopes[number].zero_()
+        """Take a step of FISTA by the mean gradient since the last one.
+
+        Masks that it brings to zero go, the lowest first, until the target is reached; then no
+        mask moves.
+        """
+        moved = [
+            ahead - self.rate * slopes / self.every
+            for ahead, slopes in zip(self.ahead, self.slopes, strict=True)
+        ]
+        shrunk = [(one - self.rate * self.strength).clamp(min=0) for one in moved]
+        for slopes in self.slopes:
+            slopes.zero_()
+        self.force(moved, most=self.rate * self.strength)
+        if self.reached():
+            self.ahead = [mask.clone() for mask in self.masks]
+            return
         self.momentum, share = after(self.momentum)
-        for number, (old, new) in enumerate(zip(self.masks, masks, strict=True)):
-            self.masks[number], self.ahead[number] = new, new + share * (new - old)
-            self.remove(number, self.alive[number] & (new == 0))
+        for number, alive in enumerate(self.alive):
+            old, new = self.masks[number], shrunk[number].clamp(min=LEAST) * alive
+            self.masks[number], self.ahead[number] = new, (new + share * (new - old)) * alive
 
 
 def after(momentum: float) -> tuple[float, float]:

@@ -43,10 +43,10 @@ class Gated(OnLabels):
         self.alive[number] = self.alive[number] & ~going
         self._gone = internal.gone(self.network, self.inner, self.alive)
 
-    def force(self, scores: Sequence[torch.Tensor]) -> int:
+    def force(self, scores: Sequence[torch.Tensor], most: float = float("inf")) -> int:
         """Remove channels by their scores, the lowest of all groups first, until the target.
 
-        One of each group stays. Returns how many went.
+        One of each group stays, and what scores above `most`. Returns how many went.
         """
         left = sorted(
             (float(score), number, channel)
@@ -55,8 +55,8 @@ class Gated(OnLabels):
             if self.alive[number][channel]
         )
         count = 0
-        for _, number, channel in left:
-            if self.reached():
+        for score, number, channel in left:
+            if self.reached() or score > most:
                 break
             if self.alive[number].sum() > 1:
                 self.remove(number, torch.arange(len(self.alive[number])) == channel)
