@@ -4,6 +4,7 @@ import copy
 import math
 from functools import partial
 
+import pandas as pd
 import pytest
 import torch
 from conftest import some
@@ -16,6 +17,7 @@ from kdprune.errors import KdpruneError
 from kdprune.models import counts
 from kdprune.pruning import METHODS, application, magnitude, trajectories
 from kdprune.pruning.trained import Idle
+from kdprune.reporting.paper import beside
 from kdprune.running.study import needs
 from kdprune.sparsification.rounds import Rounds
 from kdprune.sparsification.trajectory import sparsify
@@ -265,3 +267,13 @@ def test_from_scratch_shapes_and_masks_are_all_that_is_left_of_a_network(of):
         assert torch.equal(first, dense) == (one.level == 0)
         for name, mask in one.masks.items():
             assert not one.model.get_parameter(name)[~mask].any()
+
+
+def test_table_3_takes_methods_that_act_on_the_teacher_from_the_teacher():
+    shared = {"dataset": "cifar10", "teacher": "t", "condition": "magnitude", "distill": ""}
+    rows = [
+        {**shared, "role": "teacher", "params": 5e6},
+        {**shared, "role": "student", "params": 1},
+    ]
+    table = beside.table_3(pd.DataFrame(rows), "cifar10").set_index("compression")
+    assert table.t["magnitude pruning"] == 0.5
