@@ -19,7 +19,8 @@ from kdprune import __main__ as entrance
 from kdprune import models
 from kdprune.config.grid import expand
 from kdprune.config.params import validate
-from kdprune.deployment.answer import chosen, split, wilson
+from kdprune.deployment.answer import chosen, split
+from kdprune.deployment.intervals import wilson
 from kdprune.deployment.recommendation import Candidate
 from kdprune.errors import KdpruneError
 from kdprune.sources.pictures import usual_size

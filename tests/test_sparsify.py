@@ -4,6 +4,7 @@ import copy
 import math
 from functools import partial
 
+import pandas as pd
 import pytest
 import torch
 from conftest import some
@@ -16,6 +17,7 @@ from kdprune.errors import KdpruneError
 from kdprune.models import counts
 from kdprune.pruning import METHODS, application, magnitude, trajectories
 from kdprune.pruning.trained import Idle
+from kdprune.reporting.paper import beside
 from kdprune.running.study import needs
 from kdprune.sparsification.rounds import Rounds
 from kdprune.sparsification.trajectory import sparsify
@@ -33,6 +35,9 @@ SHORT = {
     "ssl": {"epochs": 4, "strength": 1.0},
     "aofp": {"epochs": 3, "half": 1},
     "pqk": {"ramp": 1, "epochs": 1},
+    "gal": {"epochs": 2, "every": 1, "strength": 10.0},
+    "one_shot": {"epochs": 1},
+    "scratch": {"epochs": 2, "schedule": "cosine"},
 }
 RECIPE = Recipe(epochs=1, batch_size=16, lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4)
 FINETUNE = FineTune("none", 1, 16, 0.01, 0.9, True, 0.0, 1)
@@ -178,6 +183,10 @@ def test_the_grid_has_trajectories_for_methods_that_train():
     assert grid["trajectories"] == {
         "cifar10-a-magnitude": {
             "dataset": "cifar10",
+            "role": "teacher",
+            "teacher": "a",
+            "student": "",
+            "distill": "",
             "checkpoint": "models/teachers/cifar10-a.safetensors",
             "pruning": "magnitude",
         }
@@ -225,3 +234,46 @@ def test_magnitude_removes_by_the_values_that_training_left():
     assert (bool(first[0, 0]), bool(second[0, 0])) == (True, False)
     assert (second <= first).all()
     assert int((~second).sum()) == 4
+
+
+def test_in_one_shot_every_level_has_the_epochs_that_steps_would_have_taken():
+    asked = []
+
+    def train(task, **recipe):
+        asked.append(recipe["epochs"])
+
+    model = tiny("basic")
+    plain = {pruned.level: pruned for pruned in METHODS["weight"](model, LEVELS, scope="std")}
+    for pruned in METHODS["one_shot"](model, LEVELS, train=train, epochs=3):
+        for name, mask in pruned.masks.items():  # from the dense network, not from level to level
+            assert torch.equal(mask, plain[pruned.level].masks[name])
+    assert asked == [3, 6]
+    asked.clear()
+    list(METHODS["one_shot"](model, LEVELS, train=train, of="channel", rising=False, epochs=3))
+    assert asked == [3, 3]
+
+
+@pytest.mark.parametrize("of", ["weight", "channel"])
+def test_from_scratch_shapes_and_masks_are_all_that_is_left_of_a_network(of):
+    model = tiny("basic")
+    drawn = [list(METHODS["scratch"](model, LEVELS, train=Idle(), of=of)) for _ in range(2)]
+    cut = list(METHODS[of](model, LEVELS))
+    for one, two, whole in zip(*drawn, cut, strict=True):
+        assert same(one.model, two.model)  # by the seed
+        assert one.nonzero_params == whole.nonzero_params
+        assert all(torch.equal(mask, one.masks[name]) for name, mask in whole.masks.items())
+        first, dense = one.model.conv1.weight, whole.model.conv1.weight
+        assert first.shape == dense.shape
+        assert torch.equal(first, dense) == (one.level == 0)
+        for name, mask in one.masks.items():
+            assert not one.model.get_parameter(name)[~mask].any()
+
+
+def test_table_3_takes_methods_that_act_on_the_teacher_from_the_teacher():
+    shared = {"dataset": "cifar10", "teacher": "t", "condition": "magnitude", "distill": ""}
+    rows = [
+        {**shared, "role": "teacher", "params": 5e6},
+        {**shared, "role": "student", "params": 1},
+    ]
+    table = beside.table_3(pd.DataFrame(rows), "cifar10").set_index("compression")
+    assert table.t["magnitude pruning"] == 0.5

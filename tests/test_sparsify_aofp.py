@@ -61,7 +61,7 @@ def test_zeros_to_the_reader_are_what_cutting_makes(family):
     model = tiny(family)
     task = ablated(model).eval()
     for number, mask in enumerate(task.alive):
-        task._remove(number, torch.arange(len(mask)) % 3 == number % 3)
+        task.remove(number, torch.arange(len(mask)) % 3 == number % 3)
     pruned = internal.pruned(model, task.network.state_dict(), task.inner, task.alive, level=0.1)
     with torch.no_grad():
         torch.testing.assert_close(

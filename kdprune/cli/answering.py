@@ -26,8 +26,9 @@ def answer(given: argparse.Namespace, formats: list[str], seconds: float) -> int
     folder, dataset = given.out, commission.DATASET
     settings = parameters.load(folder / "params.yaml")
     limits = {name: getattr(given, name) for name in LIMITS if getattr(given, name) is not None}
-    asked = {"batch": 1, "runtime": None, "needed": "max_latency" in limits}
-    timed = latencies.latencies(folder, dataset, **asked)
+    timed = latencies.latencies(
+        folder, dataset, batch=1, runtime=None, needed="max_latency" in limits
+    )
     curves = [*rows.sweeps(folder, dataset)[1], *rows.checkpoints(folder, dataset)]
     every = recommendation.candidates(curves, latencies=timed.times)
     before, others = answer.split(every, commission.NETWORK)

@@ -95,10 +95,14 @@ def expand(
     trajectories = {
         f"{key}-{method}": {
             "dataset": item["dataset"],
+            "role": role,
+            "teacher": item["teacher"],
+            "student": item.get("student", ""),
+            "distill": item.get("distill", ""),
             "checkpoint": networks[key]["checkpoint"],
             "pruning": method,
         }
-        for _, key, item in swept
+        for role, key, item in swept
         for method in names(prune)
         if trains(method)
     }

@@ -6,7 +6,7 @@ arXiv:2001.08361, section 2.1). Norms, activations and augmentation are left out
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,15 @@ def training(network: Network, images: Images, *, epochs: int, batch_size: int) 
         steps=float(steps),
         evaluated=float(evaluated),
     )
+
+
+def trajectory(network: Network, images: Images, *, epochs: float, batch_size: int) -> Work:
+    """Return the work of a network that is pruned while it trains (kdprune.sparsification).
+
+    `epochs` are those of plain training that all its levels cost; masks save no operations.
+    """
+    alone = replace(network, training_macs=network.macs, teacher_macs=0)
+    return training(alone, images, epochs=round(epochs), batch_size=batch_size)
 
 
 def sweep(

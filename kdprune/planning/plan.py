@@ -20,7 +20,9 @@ from kdprune.models.own_weights import goes_on
 from kdprune.planning import calibration, cost, counted
 from kdprune.planning.cost import Images, Network, Speed
 from kdprune.planning.images import sizes
+from kdprune.pruning import application
 
+STAGES = ("teachers", "students", "trajectories", "sweeps")
 Subject = tuple[str, str, str]  # teacher, student, distillation method; a teacher alone has ""
 
 
@@ -35,7 +37,7 @@ def plan(params: Params, project: Path, *, seconds: float | None) -> dict[str, A
     """
     place = None if seconds is None else device.choose()
     known = {name: sizes(params, name, project) for name in params.datasets}
-    grid = {stage: params.grid[stage] for stage in ("teachers", "students", "sweeps")}
+    grid = {stage: params.grid.get(stage, {}) for stage in STAGES}
     wanted = {
         (subject(item), known[item["dataset"]][1], known[item["dataset"]][0].side): item["dataset"]
         for stage in grid.values()
@@ -151,7 +153,13 @@ def _row(
     images: Images,
     speed: Speed | None,
 ) -> dict[str, Any]:
-    if stage == "sweeps":
+    tuning = params.prune.finetune
+    if stage == "trajectories":
+        kind, levels = f"sparsify {(method := item['pruning'])}", params.prune.levels
+        epochs = application.spent(method, levels, params.prune.hyperparameters[method])
+        work = cost.trajectory(network, images, epochs=epochs, batch_size=tuning.batch_size)
+        made = network.params * len(levels), network.bytes * len(levels)  # a file per level
+    elif stage == "sweeps":
         kind, made = f"prune {item['method']}", (0, 0)  # tables, no network
         work = _sweep(params, item["method"], network, images)
     else:
@@ -161,7 +169,8 @@ def _row(
         epochs = 0 if given and not goes_on(given.train) else recipe.epochs
         work = cost.training(network, images, epochs=epochs, batch_size=recipe.batch_size)
         made = network.params, network.bytes
-    taken = cost.seconds(work, speed, tuning=stage == "sweeps") if speed else 0.0
+    tuned = stage == "sweeps" or (stage == "trajectories" and tuning.scope == "all")
+    taken = cost.seconds(work, speed, tuning=tuned) if speed else 0.0
     named = {"kind": kind, "key": key, "work": work}
     return named | {"params": made[0], "bytes": made[1], "seconds": taken}
 

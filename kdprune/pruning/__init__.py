@@ -12,12 +12,15 @@ from kdprune.methods import demand_own_files
 from kdprune.pruning import (
     aofp,
     channel,
+    gal,
     global_weight,
     lamp,
     magnitude,
+    one_shot,
     pqk,
     random,
     random_channel,
+    scratch,
     ssl,
     taylor,
     weight,
@@ -36,6 +39,9 @@ METHODS: dict[str, Callable[..., Iterator[Pruned]]] = {
     "ssl": ssl.prune,
     "aofp": aofp.prune,
     "pqk": pqk.prune,
+    "gal": gal.prune,
+    "one_shot": one_shot.prune,
+    "scratch": scratch.prune,
 }
 
 # Those that work on torch's meta device too, where networks have shapes and no values: what such a

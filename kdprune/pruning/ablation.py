@@ -1,6 +1,5 @@
 """What aofp trains: a network on whose readers a second path without some channels is tried."""
 
-import copy
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -9,40 +8,34 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from kdprune.pruning import internal
+from kdprune.pruning.gated import Gated
 from kdprune.pruning.internal import Inner
-from kdprune.pruning.trained import OnLabels
 
 
-class Ablated(OnLabels):
+class Ablated(Gated):
     """A network whose inner channels are tried, and go, in the course of its steps.
 
-    `alive` has bool [channels] by group. Dead channels are zeros to whom reads them. Moves end once
-    the share `target` of the weights is gone. All state is plain or on the CPU, and stored.
+    Moves end once the target is reached.
     """
 
-    capturable = False
+    STORED = ("alive", "space", "thetas", "vain", "steps", "sums", "tried", "means")
 
     def __init__(
         self, model: nn.Module, inner: Sequence[Inner], relus: set[str], *, theta: float, half: int
     ) -> None:
-        super().__init__(copy.deepcopy(model).requires_grad_(True))
-        self.inner, self.relus, self.half, self.target = inner, relus, half, 1.0
+        super().__init__(model, inner)
+        self.relus, self.half = relus, half
         sizes = [one.group.size for one in inner]
-        self.alive = [torch.ones(size, dtype=torch.bool) for size in sizes]
         self.space = [mask.clone() for mask in self.alive]
         self.thetas, self.vain = [theta] * len(sizes), [0] * len(sizes)
         self.steps = [-(n * (half // len(sizes))) for n in range(len(sizes))]  # layers take turns
         self.sums = [torch.zeros(size, dtype=torch.float64) for size in sizes]
         self.tried = [torch.zeros(size, dtype=torch.float64) for size in sizes]
         self.means = [torch.full((size,), float("inf"), dtype=torch.float64) for size in sizes]
-        self._gone = 0.0
         self._drawn: dict[int, torch.Tensor] = {}  # which candidates are zeroed in this step
         self._charged: dict[int, torch.Tensor] = {}
         for number, one in enumerate(inner):
-            reader = self.network.get_submodule(one.reader)
-            reader.register_forward_pre_hook(self._masks(number))
-            reader.register_forward_hook(self._charges(number))
+            self.network.get_submodule(one.reader).register_forward_hook(self._charges(number))
 
     def forward(
         self, images: torch.Tensor, labels: torch.Tensor, indices: torch.Tensor
@@ -64,36 +57,10 @@ class Ablated(OnLabels):
         self._drawn = {}
         return {"loss": loss}
 
-    def reached(self) -> bool:
-        """Whether the target's share of weights is gone."""
-        return self._gone >= self.target
-
-    def force(self) -> int:
-        """Remove channels by their last scores until the target is reached; return how many."""
-        left = [
-            (float(score), n, channel)
-            for n, scores in enumerate(self.means)
-            for channel, score in enumerate(scores)
-            if self.alive[n][channel]
-        ]
-        count = 0
-        for _, n, channel in sorted(left):
-            if self.reached():
-                break
-            if self.alive[n].sum() > 1:
-                self._remove(n, torch.arange(len(self.alive[n])) == channel)
-                count += 1
-        return count
-
-    def get_extra_state(self) -> dict[str, Any]:
-        """Return all but the network that later steps depend on."""
-        return {name: getattr(self, name) for name in STATE}
-
-    def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Take up what `get_extra_state` returned."""
-        for name in STATE:
-            setattr(self, name, state[name])
-        self._gone = internal.gone(self.network, self.inner, self.alive)
+    def remove(self, number: int, going: torch.Tensor) -> None:
+        """Close a group's channels for good, as bool [channels]."""
+        super().remove(number, going)
+        self.space[number] = self.space[number] & ~going
 
     def _draw(self, number: int) -> torch.Tensor:
         """Return a random half of the candidates, as bool [channels]."""
@@ -112,35 +79,16 @@ class Ablated(OnLabels):
         self.vain[number] = 0 if going.any() else self.vain[number] + 1
         if self.vain[number] >= patience(len(alive)):
             self.thetas[number], self.vain[number] = 2 * theta, 0
-        self._remove(number, going)
+        self.remove(number, going)
         self.sums[number].zero_()
         self.tried[number].zero_()
         self.steps[number] = 0
-
-    def _remove(self, number: int, going: torch.Tensor) -> None:
-        self.alive[number] = self.alive[number] & ~going
-        self.space[number] = self.space[number] & ~going
-        self._gone = internal.gone(self.network, self.inner, self.alive)
-
-    def _gate(self, number: int, open_ones: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
-        gate = open_ones[self.inner[number].places].to(inputs)
-        return inputs * gate.view(1, -1, 1, 1)
-
-    def _masks(self, number: int) -> Any:
-        def hook(reader: nn.Module, inputs: tuple[torch.Tensor]) -> Any:
-            return (
-                None
-                if self.alive[number].all()
-                else self._gate(number, self.alive[number], *inputs)
-            )
-
-        return hook
 
     def _charges(self, number: int) -> Any:
         @torch.no_grad()
         def hook(reader: nn.Module, inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:
             if number in self._drawn:
-                less = reader.forward(self._gate(number, ~self._drawn[number], *inputs))
+                less = reader.forward(self.through(number, ~self._drawn[number], *inputs))
                 base, ablated = (self._response(number, one) for one in (output, less))
                 self._charged[number] = change(base, ablated)
 
@@ -155,9 +103,6 @@ class Ablated(OnLabels):
         if hasattr(norm, "act"):
             return norm.act(seen)
         return seen.relu() if name in self.relus else seen
-
-
-STATE = ("alive", "space", "thetas", "vain", "steps", "sums", "tried", "means")
 
 
 def change(base: torch.Tensor, ablated: torch.Tensor) -> torch.Tensor:

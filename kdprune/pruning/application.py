@@ -1,6 +1,7 @@
 """One way to call a pruning method, for all who do: it is given what it declares, and no more."""
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -56,6 +57,12 @@ def sparsify(
 def trains(method: str) -> bool:
     """Whether a method trains on its way: it has a keyword `train`."""
     return "train" in inspect.signature(METHODS[method]).parameters
+
+
+def spent(method: str, levels: Sequence[float], hyperparameters: Mapping[str, Any]) -> float:
+    """Return the epochs of plain training that a method costs which trains on its way."""
+    module = sys.modules[METHODS[method].__module__]
+    return module.spent(sum(level > 0 for level in levels), hyperparameters)
 
 
 def _given(

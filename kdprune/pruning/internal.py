@@ -19,6 +19,7 @@ from kdprune.pruning.groups import IN, Group
 from kdprune.pruning.norms import norm_behind
 from kdprune.pruning.pruned import Pruned
 from kdprune.pruning.surgery import Kept, cut, kept_after
+from kdprune.pruning.transformed import refuse_transformed
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ def find(model: nn.Module, input_size: int = 32) -> list[Inner]:
 
     Raises KdpruneError for networks that cannot be followed (`groups.find`), and without any.
     """
+    refuse_transformed(model)
     behind = norm_behind(model, input_size)
     inner = []
     for group in groups.find(model, input_size):

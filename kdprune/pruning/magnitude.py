@@ -8,8 +8,8 @@ their scan for it, and their dropout that falls with the weights left are not bu
 """
 
 import copy
-from collections.abc import Iterator, Sequence
-from typing import Annotated, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -50,6 +50,11 @@ def prune(
             train(OnLabels(pruned.model), epochs=epochs, lr=lr)
         network, masks = pruned.model, pruned.masks
         yield pruned
+
+
+def spent(rises: int, given: Mapping[str, Any]) -> float:
+    """Return the epochs of plain training that `rises` levels cost: retraining at each level."""
+    return rises * given["epochs"]
 
 
 def _of_survivors(network: nn.Module, masks: Masks, scope: str) -> Scores:

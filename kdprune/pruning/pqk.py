@@ -9,8 +9,8 @@ tensor, 8 bits, the losses and their temperature, separate batch-norm statistics
 trained network, no weight decay (steps must not shrink).
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Annotated
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any
 
 from pydantic import Field
 from torch import nn
@@ -20,6 +20,7 @@ from kdprune.pruning import scores, unstructured
 from kdprune.pruning.pruned import Pruned, apply
 from kdprune.pruning.quantised import Light, Ramped, SelfTaught, plain, same
 from kdprune.pruning.trained import Train
+from kdprune.pruning.transformed import refuse_transformed
 
 
 @checked
@@ -40,6 +41,7 @@ def prune(
     Phase 1 goes on from level to level, `ramp` epochs each; phase 2 works on a copy for `epochs`,
     which cost about two each. Counts are exact within each layer. Level 0 is `model` as it is.
     """
+    refuse_transformed(model)
     network, before = Light(model, bits), 0.0
     for level in levels:
         if not level:
@@ -59,3 +61,11 @@ def prune(
         apply(chosen.model, chosen.masks)
         chosen.note = f"{bits} bits"
         yield chosen
+
+
+def spent(rises: int, given: Mapping[str, Any]) -> float:
+    """Return the epochs of plain training that `rises` levels cost.
+
+    Phase 2 goes through the network twice.
+    """
+    return rises * (given["ramp"] + 2 * given["epochs"])

@@ -26,8 +26,9 @@ class Train(Protocol):
         epochs: int,
         lr: float | None = None,
         weight_decay: float | None = None,
+        schedule: str | None = None,
     ) -> None:
-        """Train for `epochs` at a constant rate; None stands for that of prune.finetune."""
+        """Train for `epochs`; None stands for what prune.finetune says, and for a constant rate."""
 
 
 class Idle:

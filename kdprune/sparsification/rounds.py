@@ -46,9 +46,10 @@ class Rounds:
         epochs: int,
         lr: float | None = None,
         weight_decay: float | None = None,
+        schedule: str | None = None,
     ) -> None:
         """Train `task` in place. Raises KdpruneError where that diverges."""
-        number, own = self.count, {"lr": lr, "weight_decay": weight_decay}
+        number, own = self.count, {"lr": lr, "weight_decay": weight_decay, "schedule": schedule}
         given: dict[str, Any] = {name: held for name, held in own.items() if held is not None}
         recipe = replace(self.recipe, epochs=epochs, seed=number, **given)
         data = self.data

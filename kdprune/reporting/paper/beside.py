@@ -23,16 +23,17 @@ QUANTITIES = [
     "student_breakpoint_params_1e7",
 ]
 # What stands for each row of Table 3: its smallest network per teacher, at the same breakpoint
-# rule. SimKD's own row is distillation without pruning: with it, it would be the study itself.
+# rule. [13], [17] and [21] act on the teacher itself. SimKD's own row is distillation without
+# pruning: with it, it would be the study itself.
 COMPRESSIONS = {
     "channel pruning (paper)": {"distill": "simkd", "condition": "channel"},
     "weight pruning (paper)": {"distill": "simkd", "condition": "weight"},
     "KD": {"distill": "kd", "condition": "weight"},
     "SemCKD": {"distill": "semckd", "condition": "weight"},
     "SimKD": {"distill": "simkd", "condition": "distilled"},
-    "magnitude pruning": {"condition": "magnitude"},
-    "AOFP": {"condition": "aofp"},
-    "PQK": {"condition": "pqk"},
+    "magnitude pruning": {"role": "teacher", "condition": "magnitude"},
+    "AOFP": {"role": "teacher", "condition": "aofp"},
+    "PQK": {"role": "teacher", "condition": "pqk"},
 }
 
 
