@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Polygon
 
 from kdprune.records import IDENTITY
 from kdprune.reporting.document.formats import dataset, size, taught
@@ -15,7 +16,7 @@ from kdprune.reporting.figures.looks import Look
 from kdprune.reporting.figures.style import PAPER
 
 NARROW = 560  # pixels
-WIDE, TALL, TITLE, LEFT, BELOW = 250, 118, 34, 40, 42  # pixels: a panel, and what is around it
+TALL, TITLE, LEFT, BELOW = 118, 40, 40, 42  # pixels: a panel, and what is around it
 NORMAL = 1.96  # 95 % of a normal distribution lie within so many standard errors
 NOTES = (
     "band: 95 % of what other test images and seeds would give",
@@ -33,7 +34,7 @@ def curves(
     """
     shelves = _shelves(sweeps)
     narrow = width < NARROW
-    columns = max(map(len, shelves.values()))
+    columns = max(map(len, shelves.values()), default=1)
     columns = min(columns, 2 if narrow else max(3, int((width - LEFT) // 190)))
     lines = [
         networks[at : at + columns]
@@ -46,8 +47,9 @@ def curves(
     figure, page = canvas.sheet(width, key + len(lines) * (TITLE + TALL) + BELOW)
     canvas.legend(page, 4, 12, width - 8, shown, *NOTES)
     images = frames.images_of(sweeps)
-    tables = _summarised(sweeps, images), frames.at_ends(breakpoints, sweeps)
-    low, high = _span(tables[0])
+    table, found = _summarised(sweeps, images), frames.at_ends(breakpoints, sweeps)
+    low, high = _span(table)
+    own, at = (dict(list(each_of.groupby(IDENTITY))) for each_of in (table, found))
     for number, networks in enumerate(lines):
         top = key + number * (TITLE + TALL) + TITLE
         last = number == len(lines) - 1
@@ -56,7 +58,8 @@ def curves(
             x = Scale(0, 100, left + each - 22, left + 4)  # pruning goes to the right
             y = Scale(low, high, top + TALL - 4, top + 4)
             beside = last or len(lines[number + 1]) <= place
-            _panel(page, network, tables, looks, x, y, first=place == 0, last=beside)
+            known = own[network], at.get(network, found.head(0))
+            _panel(page, network, known, looks, x, y, first=place == 0, last=beside)
     return figure
 
 
@@ -114,17 +117,15 @@ def _panel(
     first: bool,
     last: bool,
 ) -> None:
-    own, found = (table[(table[IDENTITY] == network).all(axis=1)] for table in tables)
+    own, found = tables
     _title(page, network, x, y, float(own.dense.max()))
-    canvas.up(
-        page, y, x.end - 4, x.start, (lambda value: f"{value:g}") if first else (lambda _: "")
-    )
+    canvas.up(page, y, x.end - 4, x.start, "{:g}".format if first else canvas.silent)
     canvas.across(
         page,
         x,
         y.end,
         y.start + 4,
-        (lambda value: f"{value:g}") if last else (lambda _: ""),
+        "{:g}".format if last else canvas.silent,
         "parameters left (%)" if last else "",
         45,
     )
@@ -140,19 +141,19 @@ def _title(page: Axes, network: Network, x: Scale, y: Scale, params: float) -> N
     name, role, teacher, student, by = network
     bold = teacher if role == "teacher" else f"→ {student}"
     how = "teacher" if role == "teacher" else f"student {taught(by)}"
-    canvas.words(page, x.end - 4, y.end - 22, bold, size=8.5, bold=True)
+    canvas.words(page, x.end - 4, y.end - 23, bold, size=8.5, bold=True)
     text = f"{how}, {size(params)}"
-    whole = f"{dataset(name)}, {text}"
-    room = x.start - x.end + 20
-    said = whole if canvas.length(whole, 8) <= room else text
-    canvas.words(page, x.end - 4, y.end - 8, said, size=8, soft=True)
+    texts = f"{dataset(name)}, {text}", text, f"{role}, {size(params)}", size(params)
+    said = canvas.fitting(x.start - x.end + 16, 8, *texts)
+    canvas.words(page, x.end - 4, y.end - 9, said, size=8, soft=True)
 
 
 def _curve(page: Axes, curve: pd.DataFrame, look: Look, x: Scale, y: Scale) -> None:
     xs = [x(value) for value in curve.left]
     low = [y(value) for value in curve.test_accuracy - curve.error]
     high = [y(value) for value in curve.test_accuracy + curve.error]
-    page.fill_between(xs, low, high, color=look.colour, alpha=0.16, linewidth=0)
+    corners = list(zip([*xs, *xs[::-1]], [*low, *high[::-1]], strict=True))
+    page.add_patch(Polygon(corners, color=look.colour, alpha=0.16, linewidth=0))
     means = [y(value) for value in curve.test_accuracy]
     canvas.line(page, xs, means, look.colour, 1.5, look.dash)
 
@@ -166,5 +167,4 @@ def _breakpoint(
         ends = [100 * params / row.dense_params for params in (row.params_low, row.params_high)]
         if not np.isnan(ends).any():
             canvas.line(page, [x(end) for end in ends], [floor] * 2, look.colour, 2.4, alpha=0.75)
-        page.plot(*[[value] for value in at], look.marker, color=PAPER, markersize=7,
-                  markeredgecolor=look.colour, markeredgewidth=1.6)  # fmt: skip
+        canvas.mark(page, *at, look, 7, PAPER)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import PathPatch
+from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 
 from kdprune.records import IDENTITY
@@ -35,7 +35,7 @@ def heat(
     parts = list(at.groupby(IDENTITY, sort=False))
     shown = [look for name, look in looks.items() if name in set(at.method)]
     names = [_name(identity, at) for identity, _ in parts]
-    labels = 22.0 if narrow else max(canvas.length(name, 8.5) for name in names) + 34
+    labels = 22.0 if narrow else max([canvas.length(name, 8.5) for name in names], default=0) + 34
     tall = [STRIP * part.method.nunique() + AIR + (16 if narrow else 0) for _, part in parts]
     key = 18 * (1 + int(sum(canvas.length(item.name) + 46 for item in shown) // width))
     figure, page = canvas.sheet(width, key + HEAD + sum(tall) + BELOW)
@@ -78,8 +78,8 @@ def _cells(part: pd.DataFrame) -> np.ndarray:
 def _strip(page: Axes, cells: np.ndarray, look: Look, start: float, end: float, top: float) -> None:
     edges = np.linspace(start, end, len(cells) + 1)
     shades = np.ceil(np.clip(cells, 0, 1) * STEPS - 1e-9).astype(int)
-    page.fill([start, end, end, start], [top, top, top + STRIP - 2, top + STRIP - 2], color=WASH,
-              linewidth=0)  # fmt: skip
+    ground = Rectangle((start, top), end - start, STRIP - 2, color=WASH, linewidth=0)
+    page.add_patch(ground)
     for shade in range(1, STEPS + 1):
         boxes = [_box(edges[at], edges[at + 1], top) for at in np.flatnonzero(shades == shade)]
         if boxes:

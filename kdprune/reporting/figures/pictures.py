@@ -1,6 +1,7 @@
 """All figures of a study, drawn and saved: as a whole, for narrow screens, and in parts."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -50,20 +51,24 @@ def save(
     }
     pictures = {}
     for name, draw in drawings.items():
+        apart = parts.get(name, {})
+        apart = apart if len(apart) > 1 else {}
         own = [
             (title, _saved(each, f"{name}-{number}", scratch, scratch))
-            for number, (title, each) in enumerate(parts.get(name, {}).items())
+            for number, (title, each) in enumerate(apart.items())
         ]
-        picture = _saved(draw, name, folder, scratch)
-        pictures[name] = Picture(picture.path, picture.narrow, own if len(own) > 1 else [])
+        whole = _saved(draw, name, folder, scratch, narrow=not own)
+        pictures[name] = replace(whole, parts=own)
     return pictures
 
 
-def _saved(draw: Draw, name: str, folder: Path, scratch: Path) -> Picture:
-    whole, narrow = folder / f"{name}.svg", scratch / f"{name}-narrow.svg"
-    style.save(draw(width=BESIDE if name == "pairs" else WHOLE), whole)
-    style.save(draw(width=NARROW), narrow)
-    return Picture(whole, narrow)
+def _saved(draw: Draw, name: str, folder: Path, scratch: Path, narrow: bool = True) -> Picture:
+    path, small = folder / f"{name}.svg", scratch / f"{name}-narrow.svg"
+    style.save(draw(width=BESIDE if name == "pairs" else WHOLE), path)
+    if not narrow:
+        return Picture(path)
+    style.save(draw(width=NARROW), small)
+    return Picture(path, small)
 
 
 def _pairs(results: Mapping[str, pd.DataFrame], known: Mapping) -> Draw:

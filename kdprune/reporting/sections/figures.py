@@ -108,7 +108,8 @@ def _accuracy(sweeps: pd.DataFrame, curves: pd.DataFrame) -> tuple[str, str]:
     finding = f"The share of parameters left at the breakpoint is {listed(means)} (means)."
     caption = (
         f"{finding} n = {_seeds(curves)} seeds per curve and level, "
-        f"{counted(len(curves), 'curve')}, {counted(sweeps.level.nunique(), 'level')}. The paper's figures 1 and 2."
+        f"{counted(len(curves), 'curve')}, {counted(sweeps.level.nunique(), 'level')}. The paper's "
+        "figures 1 and 2."
     )
     return caption, finding
 

@@ -58,7 +58,7 @@ def trained(networks: pd.DataFrame) -> Section:
     note = Text(
         "Deployed parameters are all that a prediction needs. With SimKD these are the student's "
         "encoder, the projector and the teacher's classifier. The paper counts networks with 1000 "
-        "classes. Dead weights are convolution weights that only ever meet zero padding, so pruning "
+        "classes. Dead weights are convolution weights that only ever meet zero padding; to prune "
         "them costs nothing. MACs are multiply-adds for one image. M is a million, k a thousand."
     )
     caption = f"All trained networks (n = {len(frame)}, each trained once)"
@@ -76,12 +76,12 @@ def breakpoints(curves: pd.DataFrame, *, confidence: float) -> Section:
         "that is pruned; where channels are masked, of those weights that can be. The breakpoint "
         "is found on validation accuracy, averaged over fine-tuning seeds. Low and high are the "
         f"ends of its {100 * confidence:g} % interval, bootstrapped over validation images and "
-        "seeds. They do not include variation between training runs. The bootstrap draws ten times as many "
-        "resamples where an end lies within two Monte-Carlo standard errors of the next level; an "
-        "end that is still open then may be a level off. The three columns after them show where "
-        "each rule puts the breakpoint. A censored curve never broke on the levels that were run. "
-        "A curve that broke at once lost too much at the first step, so nothing is pruned at its "
-        "breakpoint."
+        "seeds. They do not include variation between training runs. The bootstrap draws ten times "
+        "as many resamples where an end lies within two Monte-Carlo standard errors of the next "
+        "level; an end that is still open then may be a level off. The three columns after them "
+        "show where each rule puts the breakpoint. A censored curve never broke on the levels that "
+        "were run. A curve that broke at once lost too much at the first step, so nothing is "
+        "pruned at its breakpoint."
     )
     caption = f"All breakpoints (n = {counted(len(frame), 'curve')})"
     cost = Link(
