@@ -8,7 +8,7 @@ help, --version and recommend answer at once.
 import argparse
 
 from kdprune import __version__
-from kdprune.cli import compare, export, inspect, plan, predict, recommend, run
+from kdprune.cli import compare, export, inspect, plan, predict, recommend, report, run
 
 EPILOG = """\
 The study itself is run by DVC (`dvc repro`, or `kdprune run` for several
@@ -17,6 +17,7 @@ that --project names (default: here): params.yaml, metrics/, models/ and data/. 
 tells beforehand what a study costs.
 
 examples:
+  kdprune report --open
   kdprune plan --profile paper --no-calibration
   kdprune recommend --max-params 200k --max-drop 10
   kdprune export cifar10-resnet10_24-channel --breakpoint --format safetensors,onnx
@@ -38,6 +39,6 @@ def parser() -> argparse.ArgumentParser:
     )
     whole.add_argument("--version", action="version", version=f"kdprune {__version__}")
     commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (plan, run, recommend, compare, export, inspect, predict):
+    for command in (plan, run, report, recommend, compare, export, inspect, predict):
         command.add(commands)
     return whole

@@ -141,11 +141,11 @@ def _title(page: Axes, network: Network, x: Scale, y: Scale, params: float) -> N
     name, role, teacher, student, by = network
     bold = teacher if role == "teacher" else f"→ {student}"
     how = "teacher" if role == "teacher" else f"student {taught(by)}"
-    canvas.words(page, x.end - 4, y.end - 23, bold, size=8.5, bold=True)
+    canvas.words(page, x.end - 4, y.end - 25, bold, size=8.5, bold=True)
     text = f"{how}, {size(params)}"
     texts = f"{dataset(name)}, {text}", text, f"{role}, {size(params)}", size(params)
-    said = canvas.fitting(x.start - x.end + 16, 8, *texts)
-    canvas.words(page, x.end - 4, y.end - 9, said, size=8, soft=True)
+    said = canvas.fitting(x.start - x.end, 8, *texts)
+    canvas.words(page, x.end - 4, y.end - 11, said, size=8, soft=True)
 
 
 def _curve(page: Axes, curve: pd.DataFrame, look: Look, x: Scale, y: Scale) -> None:
