@@ -6,8 +6,11 @@ from pathlib import Path
 from kdprune.config.params import load
 from kdprune.records import write_csv
 from kdprune.reporting import report
+from kdprune.reporting.document import html
 from kdprune.reporting.figures import data, pictures
 from kdprune.study import paths, tables
+
+PAGE = Path(__file__).parents[1] / ".dvc/plots_page.html"  # holds Vega-Lite for `dvc plots`, too
 
 
 def main() -> None:
@@ -28,4 +31,5 @@ def main() -> None:
             confidence=confidence,
             interval=params.breakpoints.confidence,
             count=params.efficiency.count,
+            library=html.libraries(PAGE.read_text(encoding="utf-8")),
         )

@@ -7,14 +7,19 @@ import xml.etree.ElementTree as ElementTree
 
 import browser
 import pytest
+from conftest import ROOT
 from report_tables import committed_tables, saved, study, twenty
 
 from kdprune.reporting import report
+from kdprune.reporting.document import html
+from kdprune.reporting.figures import style
 
 pytestmark = pytest.mark.skipif(browser.BROWSER is None, reason="no chromium here")
 WIDTHS = (1400, 420)
 PROBE = """<script>
 "use strict";
+addEventListener("load", async () => {
+await new Promise(done => setTimeout(done, 1500)); // the chart is drawn meanwhile
 const found = {};
 const images = [...document.images];
 const shown = item => item.getClientRects().length > 0;
@@ -63,13 +68,23 @@ const places = [...document.querySelectorAll("table")].map(table => [...table.tH
 const holm = places.find(cells => cells.some(cell => cell.textContent === "p Holm"));
 found.holm = holm.find(cell => cell.textContent === "p Holm").getBoundingClientRect().right;
 delete found.faintest;
+const chart = document.querySelector(".chart");
+found.chart = {
+  lines: chart.querySelectorAll("svg .mark-line path").length,
+  points: chart.querySelectorAll("svg .mark-symbol.role-mark path").length,
+  choices: [...chart.querySelectorAll("select")].map(item => item.options.length),
+};
+const strokes = [...chart.querySelectorAll("svg .mark-line path")];
+found.strokes = [...new Set(strokes.map(item => item.getAttribute("stroke")))].sort();
 document.body.dataset.found = JSON.stringify(found);
-</script>"""
+});</script>"""
 
 
 def made(tables, folder):
     svgs, drawn = saved(tables, folder)
-    report.write(folder / "report.md", folder / "report.html", **tables, figures=drawn)
+    library = html.libraries((ROOT / ".dvc/plots_page.html").read_text())
+    pages = folder / "report.md", folder / "report.html"
+    report.write(*pages, **tables, figures=drawn, library=library)
     return folder, svgs, drawn
 
 
@@ -93,7 +108,8 @@ def looked(folder, tmp_path, width: int, *flags: str) -> dict:
     """
     page = tmp_path / "report.html"
     text = (folder / "report.html").read_text()
-    page.write_text(text.replace("</body>", PROBE + "</body>"))
+    before, _, after = text.rpartition("</body>")  # Vega-Embed's script names the tag, too
+    page.write_text(f"{before}{PROBE}</body>{after}")
     size = f"--window-size={max(width, 500)},900"
     if width < 500:
         page = framed(page, width)
@@ -105,8 +121,8 @@ def looked(folder, tmp_path, width: int, *flags: str) -> dict:
 
 def framed(page, width: int):
     """A page that holds another in a frame of some width, and tells what was found in it."""
-    tell = "parent.postMessage(document.body.dataset.found, '*');</script>"
-    page.write_text(page.read_text().replace("</script></body>", f"{tell}</body>"))
+    tell = "parent.postMessage(document.body.dataset.found, '*');\n});</script></body>"
+    page.write_text(page.read_text().replace("});</script></body>", tell))
     outer = page.with_name("framed.html")
     outer.write_text(
         f'<iframe src="{page.name}" width="{width}" height="900"></iframe><script>'
@@ -123,8 +139,12 @@ def test_a_small_study_is_read_at_once(small, tmp_path, width, dark):
     check(found)
     assert (found["ground"] < 0.1) == dark
     text = (small[0] / "report.html").read_text()
-    assert len(text) < 1e6
+    assert len(text) < 1.5e6
     assert not re.search(r"""(?:src|href)=["'](?:https?:)?//""", text)
+    curves = len(committed_tables()["breakpoints"])
+    assert found["chart"] == {"lines": curves, "points": 10 * curves, "choices": [2, 2, 3]}
+    light = ["#0072b2", "#d55e00"]
+    assert found["strokes"] == ([style.DARK[colour] for colour in light] if dark else light)
     if width == WIDTHS[0]:
         assert found["holm"] <= width  # the p that decides needs no scrolling
 

@@ -15,6 +15,7 @@ from kdprune.reporting.sections import (
     answer,
     comparisons,
     distillers,
+    explore,
     glossary,
     missing,
     networks,
@@ -39,6 +40,7 @@ def write(
     confidence: float = 0.95,
     interval: float = 0.95,
     count: str = "composite",
+    library: str = "",
 ) -> None:
     """Write the report as Markdown and as one self-contained HTML file.
 
@@ -46,9 +48,9 @@ def write(
     row per trained network (the JSON of the trainings). `figures` maps names to SVG or PNG files,
     or to pictures with further forms (kdprune.reporting.figures.pictures).
     `settings` are shown as they are. `confidence` is that of the tests, `interval` that of the
-    breakpoints, `count` says which parameters are scored (kdprune.analysis.efficiency). The same
-    input gives the same bytes. Raises KdpruneError where a figure is missing or neither SVG nor
-    PNG.
+    breakpoints, `count` says which parameters are scored (kdprune.analysis.efficiency), `library`
+    holds Vega-Lite (kdprune.reporting.document.html.libraries). The same input gives the same
+    bytes. Raises KdpruneError where a figure is missing or neither SVG nor PNG.
     """
     paths = {name: _picture(name, item) for name, item in figures.items()}
     given = {
@@ -68,7 +70,7 @@ def write(
     )
     texts = {
         Path(markdown_path): markdown.render(TITLE, sections, Path(markdown_path).parent),
-        Path(html_path): html.render(TITLE, sections, provenance.footer(given)),
+        Path(html_path): html.render(TITLE, sections, provenance.footer(given), library),
     }
     for path, text in texts.items():
         with replacing(path) as temporary:
@@ -100,6 +102,7 @@ def compose(
             settings=settings or {},
         ),
         *figures_of.sections(figures, sweeps, breakpoints, efficiency),
+        explore.section(sweeps, breakpoints),
         comparisons.section(
             efficiency,
             significance,

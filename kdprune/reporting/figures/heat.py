@@ -17,8 +17,8 @@ from kdprune.reporting.figures.style import WASH
 
 NARROW = 560  # pixels
 STRIP, AIR, HEAD, BELOW = 11, 9, 28, 30  # pixels
-BINS = 30  # strips of deeper networks join layers: a cell is at least some pixels wide
-STEPS = 10  # shades
+BINS = 24  # strips of deeper networks join layers: a cell is at least some pixels wide
+STEPS = 8  # shades
 AT_ONCE = 4  # pixels between a strip's mark and its first cell
 
 
@@ -81,10 +81,19 @@ def _strip(page: Axes, cells: np.ndarray, look: Look, start: float, end: float, 
     ground = Rectangle((start, top), end - start, STRIP - 2, color=WASH, linewidth=0)
     page.add_patch(ground)
     for shade in range(1, STEPS + 1):
-        boxes = [_box(edges[at], edges[at + 1], top) for at in np.flatnonzero(shades == shade)]
+        runs = [(first, last) for value, first, last in _runs(shades) if value == shade]
+        boxes = [_box(edges[first], edges[last], top) for first, last in runs]
         if boxes:
             whole = Path.make_compound_path(*boxes)
             page.add_patch(PathPatch(whole, color=look.colour, alpha=shade / STEPS, linewidth=0))
+
+
+def _runs(shades: np.ndarray) -> list[tuple[int, int, int]]:
+    """Return runs of equal shades: the shade, its first cell, and the cell after its last."""
+    ends = [*(np.flatnonzero(np.diff(shades)) + 1).tolist(), len(shades)]
+    return [
+        (int(shades[first]), first, last) for first, last in zip([0, *ends[:-1]], ends, strict=True)
+    ]
 
 
 def _box(left: float, right: float, top: float) -> Path:
