@@ -1,4 +1,4 @@
-"""Writes a prepared network's forms and its certificate: a whole folder, or nothing."""
+"""Writes a prepared network's forms, certificate and model card: a whole folder, or nothing."""
 
 import os
 import platform
@@ -9,8 +9,10 @@ from importlib import metadata as packages
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from kdprune import __version__
-from kdprune.deployment import certificate, forms
+from kdprune.deployment import card, certificate, forms
 from kdprune.deployment.prepared import Prepared
 from kdprune.errors import KdpruneError
 from kdprune.models import counts
@@ -25,6 +27,7 @@ def check_target(out: Path) -> None:
         return
     foreign = not out.is_dir() or {item.name for item in out.iterdir()} - {
         CERTIFICATE,
+        card.CARD,
         *forms.FILES.values(),
     }
     if foreign:
@@ -34,7 +37,7 @@ def check_target(out: Path) -> None:
 
 
 def write(made: Prepared, out: Path, names: Sequence[str]) -> dict[str, Any]:
-    """Write the forms `names` and the certificate to the folder `out`; return the certificate.
+    """Write forms, certificate and model card to the folder `out`; return the certificate.
 
     Raises KdpruneError, and leaves `out` as it was, where a form cannot be written or disagrees.
     """
@@ -45,13 +48,14 @@ def write(made: Prepared, out: Path, names: Sequence[str]) -> dict[str, Any]:
             forms.WRITERS[name](folder / forms.FILES[name], made.pruned.model, made.metadata)
         text = _certificate(made, folder, names)
         write_json(folder / CERTIFICATE, text)
+        (folder / card.CARD).write_text(card.write(text), encoding="utf-8", newline="\n")
     return text
 
 
 def _certificate(made: Prepared, folder: Path, names: Sequence[str]) -> dict[str, Any]:
     source, how = certificate.file_facts(made.checkpoint), made.metadata["pruned"]
     reference = "removed" if how["removed"] else "masked"
-    compared = _compared(made, folder, names, reference)
+    compared, expected = _compared(made, folder, names, reference)
     accuracy = compared[reference]["test_accuracy"]
     sweep = made.sweep
     if sweep is not None:
@@ -66,6 +70,9 @@ def _certificate(made: Prepared, folder: Path, names: Sequence[str]) -> dict[str
         "macs": {"dense": counts.macs(made.dense), "pruned": counts.macs(made.pruned.model)},
         "input": made.metadata["input"],
         "images": {"split": "test", "count": len(made.data["test_labels"])},
+        "classes": certificate.by_class(
+            expected, made.data["test_labels"], made.metadata["input"]["classes"]
+        ),
         "reference": reference,
         "tolerance": certificate.TOLERANCE,
         "forms": compared,
@@ -80,7 +87,7 @@ def _certificate(made: Prepared, folder: Path, names: Sequence[str]) -> dict[str
 
 def _compared(
     made: Prepared, folder: Path, names: Sequence[str], reference: str
-) -> dict[str, dict[str, Any]]:
+) -> tuple[dict[str, dict[str, Any]], torch.Tensor]:
     """Run every form on the test images; refuse where one disagrees with the network."""
     given = [made.data[name] for name in ("test_images", "mean", "std")]
     labels = made.data["test_labels"]
@@ -99,7 +106,7 @@ def _compared(
             **certificate.compare(expected, logits, labels),
         }
     certificate.demand_agreement(compared, reference)
-    return compared
+    return compared, expected
 
 
 @contextmanager
