@@ -51,7 +51,7 @@ def review(browser: str, page: Path, name: str, folder: Path, profile: Path) -> 
         for theme, flags in THEMES.items():
             target = folder / f"{name}-{width}-{theme}.png"
             size = [f"--window-size={max(width, 500)},{TALL}", f"--screenshot={target}"]
-            allow = [f"--user-data-dir={profile}", "--allow-file-access-from-files", *flags]
+            allow = [f"--user-data-dir={profile}-{theme}", "--allow-file-access-from-files", *flags]
             command = [browser, *FLAGS, *allow, *size, frame.as_uri()]
             subprocess.run(command, check=True, capture_output=True, timeout=120)
 
