@@ -61,7 +61,8 @@ const adapt = (spec, rows) => {
 };
 vegaEmbed = (element, spec) => {
   adapt(spec, spec.data?.values ?? []);
-  const [ink, soft, line] = dark ? ["#e4e6e9", "#a7aeb7", "#444a52"] : ["#1c1e21", "#555c64", "#ddd"];
+  const [ink, soft] = dark ? ["#e4e6e9", "#a7aeb7"] : ["#1c1e21", "#555c64"];
+  const line = dark ? "#444a52" : "#ddd";
   const words = { labelColor: soft, titleColor: soft };
   spec.config = {
     ...spec.config,

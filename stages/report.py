@@ -31,5 +31,5 @@ def main() -> None:
             confidence=confidence,
             interval=params.breakpoints.confidence,
             count=params.efficiency.count,
-            library=html.libraries(PAGE.read_text(encoding="utf-8")),
+            library=html.libraries(PAGE),
         )

@@ -82,7 +82,7 @@ document.body.dataset.found = JSON.stringify(found);
 
 def made(tables, folder):
     svgs, drawn = saved(tables, folder)
-    library = html.libraries((ROOT / ".dvc/plots_page.html").read_text())
+    library = html.libraries(ROOT / ".dvc/plots_page.html")
     pages = folder / "report.md", folder / "report.html"
     report.write(*pages, **tables, figures=drawn, library=library)
     return folder, svgs, drawn

@@ -86,12 +86,13 @@ def _json(value: Any) -> Markup:
     return Markup(text.replace("<", "\\u003c"))
 
 
-def libraries(page: str) -> str:
+def libraries(page: Path) -> str:
     """Return the script elements of Vega, Vega-Lite and Vega-Embed, with licences, out of a page.
 
-    The page is .dvc/plots_page.html, which conf/plots_page.py writes.
+    The page is .dvc/plots_page.html, which conf/plots_page.py writes; "" where it is not there.
     """
-    return "\n".join(re.findall(r"<script>\n/\*! vega.*?</script>", page, re.DOTALL))
+    text = page.read_text(encoding="utf-8") if page.is_file() else ""
+    return "\n".join(re.findall(r"<script>\n/\*! vega.*?</script>", text, re.DOTALL))
 
 
 def _own(name: str) -> Markup:
