@@ -1,6 +1,7 @@
 """Accuracy against what is left: small multiples on shared axes, a row a teacher."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -49,7 +50,10 @@ def curves(
     images = frames.images_of(sweeps)
     table, found = _summarised(sweeps, images), frames.at_ends(breakpoints, sweeps)
     low, high = _span(table)
-    own, at = (dict(list(each_of.groupby(IDENTITY))) for each_of in (table, found))
+    own = dict(list(table.groupby(IDENTITY)))
+    at: dict[Network, list[dict[str, Any]]] = {}
+    for row in found.to_dict("records"):
+        at.setdefault(tuple(row[name] for name in IDENTITY), []).append(row)
     for number, networks in enumerate(lines):
         top = key + number * (TITLE + TALL) + TITLE
         last = number == len(lines) - 1
@@ -58,7 +62,7 @@ def curves(
             x = Scale(0, 100, left + each - 22, left + 4)  # pruning goes to the right
             y = Scale(low, high, top + TALL - 4, top + 4)
             beside = last or len(lines[number + 1]) <= place
-            known = own[network], at.get(network, found.head(0))
+            known = own[network], at.get(network, [])
             _panel(page, network, known, looks, x, y, first=place == 0, last=beside)
     return figure
 
@@ -109,7 +113,7 @@ def _span(table: pd.DataFrame) -> tuple[float, float]:
 def _panel(
     page: Axes,
     network: Network,
-    tables: tuple[pd.DataFrame, pd.DataFrame],
+    tables: tuple[pd.DataFrame, list[dict[str, Any]]],
     looks: Mapping[str, Look],
     x: Scale,
     y: Scale,
@@ -130,11 +134,13 @@ def _panel(
         45,
     )
     drawn = [name for name in looks if name in set(own.method)]
+    by_method = dict(list(own.sort_values("left").groupby("method")))
     for name in drawn:
-        _curve(page, own[own.method == name].sort_values("left"), looks[name], x, y)
+        _curve(page, by_method[name], looks[name], x, y)
     for place, name in enumerate(drawn):
         floor = y.start - 3 - 5 * (len(drawn) - 1 - place)
-        _breakpoint(page, found[found.method == name], looks[name], x, y, floor)
+        own_marks = [row for row in found if row["method"] == name]
+        _breakpoint(page, own_marks, looks[name], x, y, floor)
 
 
 def _title(page: Axes, network: Network, x: Scale, y: Scale, params: float) -> None:
@@ -153,18 +159,19 @@ def _curve(page: Axes, curve: pd.DataFrame, look: Look, x: Scale, y: Scale) -> N
     low = [y(value) for value in curve.test_accuracy - curve.error]
     high = [y(value) for value in curve.test_accuracy + curve.error]
     corners = list(zip([*xs, *xs[::-1]], [*low, *high[::-1]], strict=True))
-    page.add_patch(Polygon(corners, color=look.colour, alpha=0.16, linewidth=0))
+    page.add_artist(Polygon(corners, color=look.colour, alpha=0.16, linewidth=0))
     means = [y(value) for value in curve.test_accuracy]
     canvas.line(page, xs, means, look.colour, 1.5, look.dash)
 
 
 def _breakpoint(
-    page: Axes, found: pd.DataFrame, look: Look, x: Scale, y: Scale, floor: float
+    page: Axes, found: Sequence[Mapping[str, Any]], look: Look, x: Scale, y: Scale, floor: float
 ) -> None:
     """Ring the breakpoint on its curve, and draw its interval at the bottom of the panel."""
-    for row in found.itertuples():
-        at = x(100 * row.nonzero_params / row.dense_params), y(row.test_accuracy)
-        ends = [100 * params / row.dense_params for params in (row.params_low, row.params_high)]
+    for row in found:
+        dense = row["dense_params"]
+        at = x(100 * row["nonzero_params"] / dense), y(row["test_accuracy"])
+        ends = [100 * row[f"params_{end}"] / dense for end in ("low", "high")]
         if not np.isnan(ends).any():
             canvas.line(page, [x(end) for end in ends], [floor] * 2, look.colour, 2.4, alpha=0.75)
         canvas.mark(page, *at, look, 7, PAPER)

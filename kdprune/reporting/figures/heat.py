@@ -49,10 +49,11 @@ def heat(
             middle = top + (high - AIR) / 2
             canvas.words(page, labels - 24, middle, name, size=8.5, anchor="right")
         strips = [item for item in looks if item in set(part.method)]
+        by_method = dict(list(part.groupby("method")))
         for number, method in enumerate(strips):
             y = top + 16 * narrow + STRIP * number
             canvas.mark(page, labels - 9, y + STRIP / 2, looks[method], 4)
-            cells = _cells(part[part.method == method])
+            cells = _cells(by_method[method])
             _strip(page, cells, looks[method], labels + AT_ONCE, width - 8, y)
         top += high
     canvas.words(page, labels + AT_ONCE, top + 10, "input", size=8, soft=True)
@@ -79,13 +80,13 @@ def _strip(page: Axes, cells: np.ndarray, look: Look, start: float, end: float, 
     edges = np.linspace(start, end, len(cells) + 1)
     shades = np.ceil(np.clip(cells, 0, 1) * STEPS - 1e-9).astype(int)
     ground = Rectangle((start, top), end - start, STRIP - 2, color=WASH, linewidth=0)
-    page.add_patch(ground)
+    page.add_artist(ground)
     for shade in range(1, STEPS + 1):
         runs = [(first, last) for value, first, last in _runs(shades) if value == shade]
         boxes = [_box(edges[first], edges[last], top) for first, last in runs]
         if boxes:
             whole = Path.make_compound_path(*boxes)
-            page.add_patch(PathPatch(whole, color=look.colour, alpha=shade / STEPS, linewidth=0))
+            page.add_artist(PathPatch(whole, color=look.colour, alpha=shade / STEPS, linewidth=0))
 
 
 def _runs(shades: np.ndarray) -> list[tuple[int, int, int]]:
