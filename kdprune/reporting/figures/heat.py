@@ -17,7 +17,7 @@ from kdprune.reporting.figures.style import WASH
 
 NARROW = 560  # pixels
 STRIP, AIR, HEAD, BELOW = 11, 9, 28, 30  # pixels
-BINS = 24  # strips of deeper networks join layers: a cell is at least some pixels wide
+BINS = 20  # strips of deeper networks join layers: a cell is at least some pixels wide
 STEPS = 8  # shades
 AT_ONCE = 4  # pixels between a strip's mark and its first cell
 

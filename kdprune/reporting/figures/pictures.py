@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from kdprune.reporting.document.blocks import Picture
 from kdprune.reporting.document.formats import dataset, taught
-from kdprune.reporting.figures import contrasts, curves, dots, forest, frames, heat, style
+from kdprune.reporting.figures import contrasts, curves, dots, forest, frames, heat, style, training
 from kdprune.reporting.figures.looks import looks
 from kdprune.reporting.headline import averages, headlines
 from kdprune.reporting.paper.beside import distilled_by
@@ -26,10 +26,12 @@ def save(
     scratch: Path,
     *,
     confidence: float,
+    learned: Mapping[str, pd.DataFrame] | None = None,
 ) -> dict[str, Picture]:
     """Draw NAME.svg in `folder` for each figure, what only the HTML shows in `scratch`.
 
-    `results` are the tables that kdprune.reporting.report takes, `layers` those of the sweeps.
+    `results` are the tables that kdprune.reporting.report takes, `layers` those of the sweeps,
+    `learned` the curve of each training by its name.
     """
     known = looks([*results["efficiency"].condition, *results["breakpoints"].method])
     drawings: dict[str, Draw] = {
@@ -39,6 +41,8 @@ def save(
         "layers": partial(heat.heat, layers, results["breakpoints"], known),
         "comparisons": partial(contrasts.contrasts, results["significance"], confidence),
     }
+    if learned:
+        drawings["training"] = partial(training.training, learned)
     parts: dict[str, dict[str, Draw]] = {
         "accuracy": {
             name: partial(curves.curves, part, results["breakpoints"], known)

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from kdprune.reporting.document.blocks import Chart, Section
-from kdprune.reporting.document.formats import condition, dataset, distiller, network, taught
+from kdprune.reporting.document.formats import condition, dataset, network, taught
 from kdprune.reporting.figures.frames import CURVE
 from kdprune.reporting.figures.looks import Look, looks
 from kdprune.reporting.figures.style import DARK
@@ -44,14 +44,11 @@ def table(sweeps: pd.DataFrame, breakpoints: pd.DataFrame) -> pd.DataFrame:
     marks = breakpoints[[*CURVE, "level"]].assign(broke=True)
     joined = means.merge(marks, on=[*CURVE, "level"], how="left")
     by = joined.distill.map(lambda name: taught(name) if name else "teachers")
-    named = joined.apply(network, axis=1) + joined.distill.map(
-        lambda name: f" ({distiller(name)})" if name else ""
-    )
     return pd.DataFrame(
         {
             "set": joined.dataset.map(dataset),
             "by": by,
-            "network": named,
+            "network": joined.apply(network, axis=1),
             "curve": joined.groupby(CURVE, sort=False).ngroup(),
             "pruning": joined.method.map(condition),
             "level": (100 * joined.level).round(1),
@@ -141,6 +138,7 @@ def _points(known: Mapping[str, Look]) -> dict[str, Any]:
     shapes = [SHAPES.get(look.marker, "circle") for look in known.values()]
     told = {
         "network": "network",
+        "by": "trained",
         "set": "data set",
         "pruning": "pruning",
         "level": "level (%)",
@@ -148,7 +146,12 @@ def _points(known: Mapping[str, Look]) -> dict[str, Any]:
         "params": "parameters (M)",
         "macs": "multiply-adds (M)",
     }
-    chosen = {"type": "point", "fields": ["network", "set"], "on": "click", "clear": "dblclick"}
+    chosen = {
+        "type": "point",
+        "fields": ["network", "set", "by"],
+        "on": "click",
+        "clear": "dblclick",
+    }
     return {
         "params": [{"name": "chosen", "select": chosen}],
         "mark": {"type": "point", "filled": True},

@@ -26,6 +26,7 @@ FIGURES = {
     "efficiency": "Accuracy per parameter",
     "layers": "What each layer lost at the breakpoint",
     "comparisons": "Every comparison",
+    "training": "Validation accuracy while training",
 }
 TITLES = {
     "accuracy": "Accuracy against size",
@@ -96,6 +97,16 @@ def comparisons(
     )
     caption = f"{alt} Dark diamonds are significant. Lines are {100 * confidence:g} % intervals."
     return [_figure("comparisons", pictures["comparisons"], caption, alt)]
+
+
+def trained(pictures: Mapping[str, Picture], networks: pd.DataFrame) -> list[Block]:
+    """Return the figure of the trainings, where it was drawn."""
+    if "training" not in pictures or networks.empty:
+        return []
+    low, high = networks.val_accuracy.min(), networks.val_accuracy.max()
+    alt = f"Trained networks end at {low:.1f} to {high:.1f} % of validation images."
+    caption = f"{alt} n = {counted(len(networks), 'network')}, each trained once."
+    return [_figure("training", pictures["training"], caption, alt)]
 
 
 def _figure(name: str, picture: Picture, caption: str, alt: str) -> Figure:

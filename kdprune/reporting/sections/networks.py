@@ -1,8 +1,10 @@
 """Sections of all trained networks and of all breakpoints."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
-from kdprune.reporting.document.blocks import Link, Section, Text, table
+from kdprune.reporting.document.blocks import Block, Link, Section, Text, table
 from kdprune.reporting.document.formats import (
     condition,
     counted,
@@ -52,7 +54,7 @@ BREAKPOINT = [
 ]
 
 
-def trained(networks: pd.DataFrame) -> Section:
+def trained(networks: pd.DataFrame, figure: Sequence[Block]) -> Section:
     """List all trained networks, before any pruning."""
     frame = _named(networks)
     note = Text(
@@ -62,7 +64,7 @@ def trained(networks: pd.DataFrame) -> Section:
         "them costs nothing. MACs are multiply-adds for one image. M is a million, k a thousand."
     )
     caption = f"All trained networks (n = {len(frame)}, each trained once)"
-    return Section("Trained networks", [note, table(frame, [*NETWORK, *TRAINED], caption)])
+    return Section("Trained networks", [*figure, note, table(frame, [*NETWORK, *TRAINED], caption)])
 
 
 def breakpoints(curves: pd.DataFrame, *, confidence: float) -> Section:
