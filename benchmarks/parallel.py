@@ -25,6 +25,8 @@ from faults import study
 WORDS = {"stage": "-m stages ", "slot": "kdprune.running.child", "driver": "-m kdprune run"}
 SIDES = {"serial": ["dvc", "repro"], "two": ["kdprune", "run", "-j", "2"]}
 LEFT = 20.0  # seconds in which all of a killed run's processes must have ended
+# One pair, so that sixty runs are soon done: a training waits for none, one, two at once
+KILLED = study.workspace.PROFILE.replace(", densenet21_12/resnet10_16]", "]")
 
 
 def start(folder: Path, side: str) -> subprocess.Popen:
@@ -110,7 +112,8 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         base = Path(name).resolve()
-        pristine = study.workspace.make(base / "pristine")
+        profile = KILLED if options.kills else study.workspace.PROFILE
+        pristine = study.workspace.make(base / "pristine", profile)
         if options.kills:
             return kills(pristine, base / "study", options.kills)
         ratios(pristine, base / "study", options.rounds)

@@ -212,13 +212,13 @@ def test_any_picture_is_prepared(tmp_path):
     clear = Image.new("RGBA", (32, 32), (10, 20, 30, 0))  # lies on white
     for name, image, colour in (("a.jpg", grey, (77,) * 3), ("b.png", clear, (255,) * 3)):
         image.save(tmp_path / name)
-        found = read(tmp_path / name, 32, 1.0)
-        assert (found.shape, found.dtype) == ((3, 32, 32), torch.uint8)
-        assert found.amin((1, 2)).tolist() == found.amax((1, 2)).tolist() == list(colour)
+        prepared = read(tmp_path / name, 32, 1.0)
+        assert (prepared.shape, prepared.dtype) == ((3, 32, 32), torch.uint8)
+        assert prepared.amin((1, 2)).tolist() == prepared.amax((1, 2)).tolist() == list(colour)
     # a fine checkerboard is grey after antialiasing, and black or white without
     board = np.indices((320, 320)).sum(0) % 2 * 255
     Image.fromarray(board.astype(np.uint8)).save(tmp_path / "board.png")
-    inner = read(tmp_path / "board.png")[:, 2:-2, 2:-2]
+    inner = read(tmp_path / "board.png", 32, 1.0)[:, 2:-2, 2:-2]
     assert 100 < inner.min() <= inner.max() < 155
     # a camera held upright: stored on its side, with a note to turn it
     turned = np.zeros((32, 32, 3), np.uint8)
@@ -226,7 +226,7 @@ def test_any_picture_is_prepared(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(turned).save(tmp_path / "c.png", exif=exif)
-    assert read(tmp_path / "c.png")[0, :, 0].tolist() == [0] * 16 + [255] * 16
+    assert read(tmp_path / "c.png", 32, 1.0)[0, :, 0].tolist() == [0] * 16 + [255] * 16
 
 
 def test_predict_names_the_file_it_cannot_read(tmp_path, values, capsys):

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kdprune.analysis import power
 from kdprune.analysis.conditions import by_bytes, conditions
 from kdprune.cli import parser
 from kdprune.errors import KdpruneError
@@ -49,6 +50,7 @@ def test_the_ratio_is_the_geometric_mean_over_pairs(scored):
     t = logs.mean() / (logs.std(ddof=1) / np.sqrt(3))
     assert t == pytest.approx(3.4641, abs=1e-4)
     assert row["log_p"] == pytest.approx(0.0742, abs=1e-4)  # t(2), two-sided
+    assert row["tells"] == pytest.approx(power.told(3, logs.std(ddof=1)))
 
 
 def test_bytes_turn_the_order_round(scored, measured):

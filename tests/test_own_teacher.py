@@ -23,7 +23,7 @@ from kdprune.config.params import validate
 from kdprune.distillation.none import Supervised
 from kdprune.errors import KdpruneError
 from kdprune.models.own_weights import adopt, goes_on
-from kdprune.records import read_json
+from kdprune.records import read_json, write_json
 from kdprune.study.trainings import guesses, train
 from kdprune.training.recipe import Recipe
 
@@ -210,6 +210,7 @@ def test_a_frozen_teacher_at_chance_is_told_before_distillation(
         middle = (dark + light)[0] / 2
         head.bias.copy_(-head.weight @ middle)
     described = {"timm_name": "resnet18", "classes": 2, "kwargs": TINY["basic"][1]}
+    write_json("data/mine/manifest.json", {"size": 32, "views": "auto"})
     frozen = Recipe(0, 8, 0.1, 0.9, nesterov=False, weight_decay=0.0)
     train(
         Supervised(model),

@@ -40,6 +40,7 @@ results: keep them the same within a comparison.
 |---|---|
 | `KDPRUNE_DEVICE` | `cpu`, `cuda`, `cuda:1`, `mps`; default: the first of cuda, mps, cpu at hand |
 | `KDPRUNE_UNFINISHED` | where unfinished work lies (default `.run/unfinished` of the clone) |
+| `KDPRUNE_REMOTE` | set: a job of an array takes and gives its work by the DVC remote |
 | `KDPRUNE_WARM` | `0`: every stage starts afresh, and imports torch itself (about 10 s each) |
 | `KDPRUNE_CIFAR_URL` | base address of a mirror of the authors' archives, for source `authors` |
 | `HF_ENDPOINT` | mirror of the Hugging Face Hub, for source `hub` |

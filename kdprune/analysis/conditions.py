@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kdprune.analysis import power
 from kdprune.analysis.efficiency import BEFORE
 from kdprune.analysis.significance import compare
 
@@ -28,8 +29,9 @@ def conditions(
     `studies` maps a study's name to its tables `efficiency` and `measured` (may be empty). `count`
     is "parameters" or "bytes": what accuracy is divided by. Rows hold n pairs, the ratio of the
     first to the second pruning (geometric mean over pairs) with its interval, log_p (paired t-test
-    of logarithms), cluster_p (sign flips of all pairs of a teacher together) and reason: why there
-    is no test.
+    of logarithms), cluster_p (sign flips of all pairs of a teacher together), reason: why there is
+    no test, and tells: the smallest ratio above 1 that so many pairs of such a spread show with a
+    power of 0.8.
     """
     rows = []
     for name, tables in studies.items():
@@ -47,7 +49,15 @@ def conditions(
                 who: dict[str, Any] = {"study": name, "count": count}
                 who |= dict(zip(GROUP, group, strict=True))
                 rows.append(who | {key: compared[key] for key in KEPT})
-    return pd.DataFrame(rows, columns=["study", "count", *GROUP, *KEPT])
+                rows[-1]["tells"] = _told(rows[-1], confidence)
+    return pd.DataFrame(rows, columns=["study", "count", *GROUP, *KEPT, "tells"])
+
+
+def _told(row: Mapping[str, Any], confidence: float) -> float | None:
+    low, high, n = (row[key] for key in ("ratio_low", "ratio_high", "n"))
+    if low is None or not 0 < low < high:
+        return None
+    return power.told(n, power.spread(low, high, n, confidence), alpha=1 - confidence)
 
 
 def by_bytes(scored: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:

@@ -14,7 +14,8 @@ DESCRIPTION = """\
 Tell which pruning is ahead, and how surely, under the conditions of several studies.
 
 A study is a folder with metrics/: this one, or one that was frozen in studies/. Bytes are those of
-the smallest file of each network that the stage `measure` wrote.
+the smallest file of each network that the stage `measure` wrote. "tells" is the smallest ratio,
+or one over it, that n pairs of such a spread find in four of five studies.
 """
 EXAMPLE = """\
 examples:
@@ -32,6 +33,7 @@ HEAD = (
     "95 % CI",
     "p",
     "by teacher",
+    "tells",
 )
 
 
@@ -81,7 +83,13 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
 
     interval = f"{shown('ratio_low', 2)} to {shown('ratio_high', 2)}"
     words = [row[name] or "-" for name in ("study", "dataset", "role", "distill")]
-    figures = [shown("ratio", 2), interval, shown("log_p", 3), shown("cluster_p", 3)]
+    figures = [
+        shown("ratio", 2),
+        interval,
+        shown("log_p", 3),
+        shown("cluster_p", 3),
+        shown("tells", 2),
+    ]
     return (*words, row["count"], str(row["n"]), *figures)
 
 
