@@ -8,7 +8,7 @@ import pytest
 from report_tables import committed_tables, saved, study
 
 from kdprune.reporting import report
-from kdprune.reporting.document.formats import condition
+from kdprune.reporting.document.formats import condition, short
 from kdprune.reporting.figures import curves, frames, style
 from kdprune.reporting.figures.canvas import Scale
 from kdprune.reporting.figures.looks import KNOWN, looks
@@ -145,3 +145,14 @@ def test_any_set_of_methods_is_drawn_and_told(tmp_path):
     told = (tmp_path / "r.md").read_text().split("## ")[1]
     assert "kept more accuracy per parameter than" in told
     assert "**3 pairs**" in told
+
+
+def test_a_comparison_of_two_prunings_names_the_one_ahead_first(committed, tmp_path):
+    """The table says channel ÷ weight 0.874 (0.495 to 1.54); the figure says its inverse."""
+    row = committed["significance"].query("role == 'student' and second == 'weight'").iloc[0]
+    svg = saved(committed, tmp_path / "all")[0]["comparisons"]
+    assert row.ratio < 1
+    said = f"{short(1 / row.ratio)}× ({short(1 / row.ratio_high)} to {short(1 / row.ratio_low)})"
+    assert said in svg
+    assert "weight pruning ÷ channel pruning" in svg
+    assert "channel pruning ÷ distilled, unpruned" in svg
