@@ -25,6 +25,7 @@ repro: setup ## Run the study: every stage that is not up to date
 	@python -m stages.runner.mend
 	@python -m kdprune.planning.rehearsal
 	python -m dvc repro
+	@echo && python -m kdprune report
 
 mend: setup ## Mend dvc.lock and DVC's locks after a kill, where DVC calls them invalid or corrupted
 	python -m stages.runner.mend

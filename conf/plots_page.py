@@ -25,24 +25,63 @@ FRAME = """<!DOCTYPE html>
 <title>kdprune: plots</title>
 {refresh_tag}
 <style>
+:root { color-scheme: light dark; }
 body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 1160px; padding: 24px; }
-body > div { border-top: 1px solid #ddd; overflow-x: auto; padding: 24px 0; }
+body > div { border-top: 1px solid #8885; overflow-x: auto; padding: 24px 0; }
 h1 { font-size: 22px; margin: 0 0 4px; }
-p { color: #444; margin: 0 0 24px; max-width: 46em; }
+p { color: #555; margin: 0 0 24px; max-width: 46em; }
 img { max-width: 100%%; }
+@media (prefers-color-scheme: dark) {
+  body { background: #15171a; color: #e4e6e9; }
+  p { color: #a7aeb7; }
+}
 </style>
 %s
 <script>
-// as SVG: sharp at any zoom, and its marks can be read
+// As SVG: sharp at any zoom, and its marks can be read. The colours follow the page, and legends
+// name what is drawn: the templates know every pruning method.
 const embedAsCanvas = vegaEmbed;
-vegaEmbed = (element, spec) => embedAsCanvas(element, spec, {renderer: "svg"});
+const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+const lighter = {
+  "#0072b2": "#5fb8f0", "#d55e00": "#ff9a56", "#00805b": "#3fd0a0", "#a03d83": "#e58fca",
+  "#7a6a00": "#dcc64a", "#b3243f": "#ff8a98", "#4a4fb8": "#a9adff", "#6a7078": "#a6acb5",
+};
+const adapt = (spec, rows) => {
+  const { field, scale } = spec;
+  if (field && scale?.domain?.length && scale.domain.length === scale.range?.length) {
+    const there = new Set(rows.map((row) => row[field]));
+    const places = scale.domain.map((name, at) => at).filter((at) => there.has(scale.domain[at]));
+    const range = places.map((at) => scale.range[at]);
+    scale.range = dark ? range.map((value) => lighter[value] ?? value) : range;
+    scale.domain = places.map((at) => scale.domain[at]);
+  }
+  for (const [name, part] of Object.entries(spec)) {
+    if (name !== "data" && part && typeof part === "object") adapt(part, rows);
+  }
+};
+vegaEmbed = (element, spec) => {
+  adapt(spec, spec.data?.values ?? []);
+  const [ink, soft] = dark ? ["#e4e6e9", "#a7aeb7"] : ["#1c1e21", "#555c64"];
+  const line = dark ? "#444a52" : "#ddd";
+  const words = { labelColor: soft, titleColor: soft };
+  spec.config = {
+    ...spec.config,
+    background: null,
+    axis: { ...spec.config?.axis, ...words, gridColor: line, domainColor: line, tickColor: line },
+    legend: { labelColor: ink, titleColor: soft, symbolOpacity: 1, symbolBaseFillColor: soft },
+    header: { ...spec.config?.header, labelColor: ink },
+    title: { ...spec.config?.title, color: ink, subtitleColor: soft },
+    view: { ...spec.config?.view, stroke: line },
+  };
+  return embedAsCanvas(element, spec, { renderer: "svg" });
+};
 </script>
 </head>
 <body>
-<h1>Which pruning matches a distilled network best?</h1>
+<h1>Which pruning keeps more accuracy per parameter after distillation?</h1>
 <p>Drawn by <code>dvc plots</code> from the tables in <code>plots/</code>. Hover for numbers.
-Overlay two revisions with <code>dvc plots diff A B</code>. The full account is
-<code>plots/report.html</code>.</p>
+Overlay two revisions with <code>dvc plots diff A B</code>. The answer is in
+<code>plots/report.html</code>: <code>kdprune report --open</code>.</p>
 {plot_divs}
 </body>
 </html>

@@ -11,14 +11,16 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
-from generators import commands, hyperparameters, parameters, results  # noqa: E402
+from generators import commands, hyperparameters, parameters, pipeline, results  # noqa: E402
 
 PAGES: dict[str, Callable[[Path], str]] = {
     "reference/parameters.md": parameters.page,
     "reference/methods.md": hyperparameters.page,
     "reference/command-line.md": commands.page,
+    "images/pipeline.svg": pipeline.drawing,
 }
 REGIONS: dict[tuple[str, str], Callable[[Path], str]] = {
+    ("index.md", "answer"): results.answer,
     ("tutorial.md", "answer"): results.answer,
     ("tutorial.md", "breakpoints"): results.breakpoints,
     ("reference/command-line.md", "make"): commands.targets,

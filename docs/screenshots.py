@@ -1,6 +1,7 @@
-"""Draw the pages that people look at into docs/images: python docs/screenshots.py.
+"""Draw the pages that people look at: python docs/screenshots.py [FOLDER].
 
-Needs chromium, and the results of `dvc repro`.
+Without FOLDER, into docs/images. With it, every page into FOLDER at 1400 and 420 pixels, light and
+dark: what to look at before a change of the pages. Needs chromium, and the results of `dvc repro`.
 """
 
 import shutil
@@ -21,7 +22,10 @@ FLAGS = [
     "--hide-scrollbars",
     "--virtual-time-budget=20000",
 ]
-SIZES = {"plots": (1080, 1570), "report": (1280, 1400), "docs": (1280, 900)}  # pixels
+SIZES = {"plots": (1080, 1570), "report": (1400, 900), "docs": (1280, 1100)}  # pixels
+WIDTHS = (1400, 420)
+TALL = 2400
+THEMES = {"light": [], "dark": ["--force-dark-mode"]}
 
 
 def shoot(browser: str, page: Path, name: str, profile: Path) -> None:
@@ -35,6 +39,37 @@ def shoot(browser: str, page: Path, name: str, profile: Path) -> None:
         image.convert("RGB").quantize(256).save(target, optimize=True)
 
 
+def review(browser: str, page: Path, name: str, folder: Path, profile: Path) -> None:
+    """Draw `page` to FOLDER/NAME-WIDTH-THEME.png at each of WIDTHS, light and dark."""
+    for width in WIDTHS:
+        frame = profile.with_name(f"frame-{name}-{width}.html")  # no window is narrower than 500
+        frame.write_text(
+            f'<body style="margin:0"><iframe src="{page.as_uri()}" width="{width}" height="{TALL}" '
+            'style="border:0"></iframe>',
+            encoding="utf-8",
+        )
+        for theme, flags in THEMES.items():
+            target = folder / f"{name}-{width}-{theme}.png"
+            size = [f"--window-size={max(width, 500)},{TALL}", f"--screenshot={target}"]
+            allow = [f"--user-data-dir={profile}-{theme}", "--allow-file-access-from-files", *flags]
+            command = [browser, *FLAGS, *allow, *size, frame.as_uri()]
+            subprocess.run(command, check=True, capture_output=True, timeout=120)
+
+
+def pages(folder: Path) -> dict[str, Path]:
+    """Make the pages that are not there, in `folder`; return where each lies."""
+    python = [sys.executable, "-m"]
+    subprocess.run([*python, "dvc", "plots", "show", "-o", folder / "plots"], cwd=ROOT, check=True)
+    build = ["mkdocs", "build", "--quiet", "--no-directory-urls", "-d", folder / "docs"]
+    subprocess.run([*python, *build], cwd=ROOT, check=True)
+    return {
+        "plots": folder / "plots" / "index.html",
+        "report": ROOT / "plots" / "report.html",
+        "docs": folder / "docs" / "index.html",
+        "tutorial": folder / "docs" / "tutorial.html",
+    }
+
+
 def main() -> None:
     """Make the pages, and draw them."""
     browser = shutil.which("chromium") or shutil.which("google-chrome")
@@ -43,19 +78,13 @@ def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        python = [sys.executable, "-m"]
-        subprocess.run(
-            [*python, "dvc", "plots", "show", "-o", folder / "plots"], cwd=ROOT, check=True
-        )
-        build = ["mkdocs", "build", "--quiet", "--no-directory-urls", "-d", folder / "docs"]
-        subprocess.run([*python, *build], cwd=ROOT, check=True)
-        pages = {
-            "plots": folder / "plots" / "index.html",
-            "report": ROOT / "plots" / "report.html",
-            "docs": folder / "docs" / "index.html",
-        }
-        for name, page in pages.items():
-            shoot(browser, page, name, folder / "profile")
+        for page, path in pages(folder).items():
+            if len(sys.argv) > 1:
+                target = Path(sys.argv[1])
+                target.mkdir(parents=True, exist_ok=True)
+                review(browser, path, page, target, folder / "profile")
+            elif page in SIZES:
+                shoot(browser, path, page, folder / "profile")
 
 
 if __name__ == "__main__":

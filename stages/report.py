@@ -4,22 +4,28 @@ import tempfile
 from pathlib import Path
 
 from kdprune.config.params import load
+from kdprune.home import located
 from kdprune.records import write_csv
 from kdprune.reporting import report
+from kdprune.reporting.document import html
 from kdprune.reporting.figures import data, pictures
 from kdprune.study import paths, tables
+
+PAGE = located(".dvc/plots_page.html")  # holds Vega-Lite for `dvc plots`, too
 
 
 def main() -> None:
     """Write plots/ from the tables of the grid."""
     params = load()
-    results = tables.results(params)
+    results, learned = tables.results(params), tables.learned(params)
     layers = results["layers"]
-    for name, table in data.tables(results, layers, tables.learned(params)).items():
+    for name, table in data.tables(results, layers, learned).items():
         write_csv(paths.PLOTS / f"{name}.csv", table)
     confidence = params.significance.confidence
     with tempfile.TemporaryDirectory() as scratch:
-        drawn = pictures.save(results, layers, paths.PLOTS, Path(scratch), confidence=confidence)
+        drawn = pictures.save(
+            results, layers, paths.PLOTS, Path(scratch), confidence=confidence, learned=learned
+        )
         report.write(
             paths.PLOTS / "report.md",
             paths.PLOTS / "report.html",
@@ -29,4 +35,5 @@ def main() -> None:
             confidence=confidence,
             interval=params.breakpoints.confidence,
             count=params.efficiency.count,
+            library=html.libraries(PAGE),
         )

@@ -13,7 +13,7 @@ import yaml
 ROOT = Path(__file__).parents[1]
 Item = TypeVar("Item")
 # Minutes each. They begin first: a worker takes whole files, and none should end alone.
-LONGEST = ("pipeline", "own_teacher", "faults", "fifteen_networks", "docs", "warm")
+LONGEST = ("pipeline", "own_teacher", "faults", "fifteen_networks", "docs", "warm", "report_page")
 
 # Tests are many small computations: threads of several workers would fight for the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

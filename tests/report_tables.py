@@ -10,6 +10,9 @@ from kdprune.analysis.breakpoints import breakpoints
 from kdprune.analysis.efficiency import efficiency
 from kdprune.analysis.significance import significance
 from kdprune.records import read_json
+from kdprune.reporting.figures import pictures
+from kdprune.reporting.paper import published
+from kdprune.reporting.paper.beside import PAIR
 
 LEVELS = [level / 10 for level in range(10)]
 KEPT = {"weight": 6, "channel": 3}  # steps that the synthetic curves survive
@@ -81,6 +84,13 @@ def curve(item, method, spread=0) -> list[dict]:
     return rows
 
 
+def twenty() -> pd.DataFrame:
+    """Twenty pairs on two data sets: the paper's ten, and each with another student."""
+    ten = published.breakpoints().query("dataset == 'cifar10'").drop_duplicates(PAIR)
+    pairs = pd.concat([ten, ten.assign(student=ten.student + "_b")])
+    return pd.concat([pairs, pairs.assign(dataset="cifar100")])
+
+
 def study(pairs, distillers=("simkd",), methods=("weight", "channel"), spread=0) -> dict:
     """Trained networks with the paper's sizes and accuracies, all swept."""
     networks = {}
@@ -123,3 +133,31 @@ def committed_tables() -> dict:
             for name in ("breakpoints", "efficiency", "significance")
         },
     }
+
+
+def learning(trained: pd.DataFrame) -> dict:
+    """A learning curve of five epochs for each network, which ends where the network stands."""
+    names = trained.apply(
+        lambda row: "-".join(filter(None, (row[key] for key in NAMES[2:5]))), axis=1
+    )
+    return {
+        f"{name}-{place}": pd.DataFrame(
+            {"epoch": range(1, 6), "val_accuracy": np.linspace(10, end, 5)}
+        )
+        for place, (name, end) in enumerate(zip(names, trained.val_accuracy, strict=True))
+    }
+
+
+def saved(tables, folder, layer_table=None):
+    """All figures of a study, as text by name, and what the report takes."""
+    folder.mkdir(exist_ok=True)
+    made = layers(tables["sweeps"]) if layer_table is None else layer_table
+    drawn = pictures.save(
+        tables,
+        made,
+        folder,
+        folder / "scratch",
+        confidence=0.95,
+        learned=learning(tables["trained"]),
+    )
+    return {name: item.path.read_text() for name, item in drawn.items()}, drawn

@@ -5,13 +5,14 @@ import json
 import pandas as pd
 import pytest
 import torch
+import yaml
 from cli_project import KEY, WHO, run_sweep, study
 from networks import TINY, dataset, images, tiny
 from torch import nn
 
 from kdprune import models
 from kdprune.__main__ import main
-from kdprune.deployment import certificate, forms
+from kdprune.deployment import certificate, converting, forms
 from kdprune.deployment.twin import masked_twin
 from kdprune.errors import KdpruneError
 from kdprune.models import checkpoints, counts
@@ -141,7 +142,7 @@ def test_export_is_certified_and_repeats(method, tmp_path, values, capsys):
     command = ["export", f"{KEY}-{method}", "--project", str(folder), "--out", str(out)]
     assert main([*command, "--format", "safetensors,torch"]) == 0
     assert {item.name for item in out.iterdir()} == {
-        *("network.safetensors", "network.pt2", "certificate.json")
+        *("network.safetensors", "network.pt2", "certificate.json", "README.md")
     }
     text = json.loads((out / "certificate.json").read_text())
     assert text["pruned"]["level"] == LEVEL  # that of breakpoints.csv
@@ -163,7 +164,11 @@ def test_export_is_certified_and_repeats(method, tmp_path, values, capsys):
     assert counts.parameters(model) == sizes["stored"]
     before = (out / "certificate.json").read_bytes(), (out / "network.safetensors").read_bytes()
     assert main(command) == 0  # over the earlier export, in another set of formats
-    assert {item.name for item in out.iterdir()} == {"network.safetensors", "certificate.json"}
+    assert {item.name for item in out.iterdir()} == {
+        "network.safetensors",
+        "certificate.json",
+        "README.md",
+    }
     assert (out / "network.safetensors").read_bytes() == before[1]
     assert "warning" not in capsys.readouterr().err
 
@@ -207,6 +212,30 @@ def test_a_network_as_trained_is_written_as_it_is(tmp_path, values, capsys):
     assert "99.50 % in metrics/teach" in capsys.readouterr().err
     assert main([*command, "--as-trained", "--method", "weight"]) == 2
     assert "give one of the two" in capsys.readouterr().err
+
+
+def test_the_model_card_says_what_the_certificate_holds(tmp_path, values):
+    folder = study(tmp_path, values)
+    run_sweep(folder, values, "weight")
+    out = tmp_path / "out"
+    assert main(["export", f"{KEY}-weight", "--project", str(folder), "--out", str(out)]) == 0
+    text = json.loads((out / "certificate.json").read_text())
+    _, head, body = (out / "README.md").read_text().split("---\n", 2)
+    named = yaml.safe_load(head)
+    accuracy = text["forms"]["masked"]["test_accuracy"]
+    assert named["license"] == "unknown"
+    assert named["datasets"] == [text["network"]["dataset"]]
+    metric = named["model-index"][0]["results"][0]["metrics"][0]
+    assert metric == {"type": "accuracy", "value": pytest.approx(accuracy / 100, abs=1e-4)}
+    assert f"**{accuracy:.2f} %** on 100 test images" in body
+    rows = text["classes"]
+    assert sum(row["images"] for row in rows.values()) == 100
+    assert sum(row["right"] for row in rows.values()) == round(accuracy)
+    assert all(f"| {name} |" in body for name in rows)
+    code = body.split("```python\n")[1].split("```")[0]
+    given = {"images": torch.zeros(2, 3, 32, 32)}
+    exec(code.replace("network.safetensors", str(out / "network.safetensors")), given)
+    assert given["logits"].shape == (2, len(rows))
 
 
 @pytest.mark.parametrize("earlier", [False, True])

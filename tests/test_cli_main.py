@@ -46,7 +46,7 @@ def test_module_version_and_usage_errors(root):
         assert "Traceback" not in ended.stderr
 
 
-@pytest.mark.parametrize("command", ["recommend", "export", "inspect", "predict"])
+@pytest.mark.parametrize("command", ["report", "recommend", "export", "inspect", "predict"])
 def test_every_help_has_an_example(command, capsys):
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])

@@ -60,7 +60,7 @@ def test_every_profile_composes_and_is_valid(root, tmp_path, profile):
         ("datasets", ["cifar11"], "cifar10"),
         ("datasets", ["cifar100"], "CIFAR-10 only"),
         ("pairs", ["resnet10_24/resnet10_16"] * 2, "twice"),
-        ("pairs", ["resnet10_24/resnet10_24"], "itself"),
+        ("pairs", ["resnet10_24/resnet10_24"], "the same weights"),
         ("pairs", ["resnet10_24/resnet10_17"], "did you mean resnet10_16"),
         ("data.source", "local", "data.path"),
         ("data.validation", 1.0, "less than 1"),

@@ -12,6 +12,8 @@ import pytest
 import yaml
 from conftest import ROOT, some
 
+from kdprune.reporting.figures.looks import KNOWN, looks
+
 DESCRIBED = yaml.safe_load((ROOT / "dvc.yaml").read_text())["plots"]
 PLOTS = some(values for plot in DESCRIBED for name, values in plot.items() if name != "plots/live")
 
@@ -44,6 +46,31 @@ def test_templates_overlay_revisions_and_have_titles(root):
         json.loads(text)
     for plot in PLOTS:
         assert {"title", "x_label", "y_label"} <= set(plot)
+
+
+def scales(part):
+    """Every scale of a template that names conditions."""
+    if isinstance(part, dict):
+        if part.get("field") in ("method", "condition") and "scale" in part:
+            yield part["scale"]
+        part = list(part.values())
+    if isinstance(part, list):
+        for item in part:
+            yield from scales(item)
+
+
+@pytest.mark.parametrize("name", ["efficiency", "layers", "pairs", "pruning"])
+def test_templates_know_every_pruning_as_the_figures_do(root, name):
+    template = json.loads((root / f".dvc/plots/{name}.json").read_text())
+    known = looks([*KNOWN, "distilled", "teacher"])
+    names = [method for method in known if method not in ("distilled", "teacher")]
+    for scale in some(scales(template)):
+        assert scale["domain"][: len(KNOWN)] == list(KNOWN)
+        if scale["range"][0].startswith("#"):
+            held = dict(zip(scale["domain"], scale["range"], strict=True))
+            assert all(held[method] == known[method].colour for method in names)
+        else:
+            assert len(set(scale["range"][: len(KNOWN)])) == len(KNOWN)  # a shape each
 
 
 def test_the_page_loads_nothing_from_elsewhere(page):

@@ -1,47 +1,27 @@
 """Figures follow from tables: the same bytes each time, for any grid and any set of methods."""
 
 import re
-import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pandas as pd
 import pytest
-from report_tables import committed_tables, layers, study
+from report_tables import committed_tables, saved, study
 
 from kdprune.reporting import report
-from kdprune.reporting.document.formats import condition
-from kdprune.reporting.figures import curves, frames, pictures, style
+from kdprune.reporting.document.formats import condition, short
+from kdprune.reporting.figures import curves, frames, style
 from kdprune.reporting.figures.canvas import Scale
 from kdprune.reporting.figures.looks import KNOWN, looks
 from kdprune.reporting.paper import published
 from kdprune.reporting.paper.beside import PAIR
 
 ODD = ("weight-kd", "weight-labels", "taylor", "random_channel", "mine")
-DRAWN = ("accuracy", "comparisons", "efficiency", "layers", "pairs")
+DRAWN = ("accuracy", "comparisons", "efficiency", "layers", "pairs", "training")
 
 
 @pytest.fixture(scope="module")
 def committed():
     return committed_tables()
-
-
-def saved(tables, folder, layer_table=None):
-    """All figures of a study, as text by name, and what the report takes."""
-    folder.mkdir(exist_ok=True)
-    made = layers(tables["sweeps"]) if layer_table is None else layer_table
-    drawn = pictures.save(tables, made, folder, folder / "scratch", confidence=0.95)
-    return {name: item.path.read_text() for name, item in drawn.items()}, drawn
-
-
-def texts(svg: str) -> list[tuple[float, float, str]]:
-    """What is written in a picture, and where: x, y, text."""
-    found = []
-    for element in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text"):
-        where = re.findall(r"-?[\d.]+", element.get("transform", "")) or [0, 0]
-        x, y = element.get("x"), element.get("y")
-        x, y = (x, y) if x is not None else where[:2]
-        found.append((float(x), float(y), "".join(element.itertext()).strip()))
-    return found
 
 
 def test_the_same_tables_give_the_same_bytes(committed, tmp_path):
@@ -63,7 +43,7 @@ def test_a_curve_is_the_mean_over_seeds_and_its_mark_the_breakpoint(committed):
     assert np.corrcoef(pixels, np.sort(wanted))[0, 1] == pytest.approx(-1)
     ring = next(item for item in page.lines if item.get_markersize() == 7)
     row = committed["breakpoints"].merge(one[["teacher", "role", "method"]].drop_duplicates())
-    place = int(round((1 - row.nonzero_params[0] / row.dense_params[0]) * 10))
+    place = round((1 - row.nonzero_params[0] / row.dense_params[0]) * 10)
     assert ring.get_xdata()[0] == pytest.approx(sorted(line.get_xdata())[place], abs=0.5)
 
 
@@ -132,10 +112,12 @@ def test_every_colour_stands_out_on_light_and_on_dark_pages():
 
 def test_a_picture_follows_the_reader_to_dark(committed, tmp_path):
     svg = saved(committed, tmp_path / "all")[0]["pairs"]
-    painted = set(re.findall(r"(?:fill|stroke): (#[0-9a-f]{6})", svg))
+    light, dark = svg.split("@media(prefers-color-scheme:dark)")
+    painted = set(re.findall(r"(?:fill|stroke):(#[0-9a-f]{6})", light))
     assert painted
     assert painted <= set(style.DARK)
-    assert f'[style*="fill: {style.INK}"]{{fill:{style.DARK[style.INK]}!important}}' in svg
+    turned = set(re.findall(r"(?:fill|stroke):(#[0-9a-f]{6})", dark))
+    assert turned == {style.DARK[colour] for colour in painted}
 
 
 @pytest.mark.parametrize("methods", [["weight"], ["channel"], []])
@@ -165,41 +147,12 @@ def test_any_set_of_methods_is_drawn_and_told(tmp_path):
     assert "**3 pairs**" in told
 
 
-@pytest.fixture(scope="module")
-def large(tmp_path_factory):
-    """Twenty pairs on two data sets by three distillation methods."""
-    pairs = published.breakpoints().drop_duplicates(PAIR)
-    both = [
-        pairs.query("dataset == 'cifar10'").assign(student=lambda rows: rows.student + suffix)
-        for suffix in ("", "_b")
-    ]
-    every = pd.concat([*both, *[part.assign(dataset="cifar100") for part in both]])
-    tables = study(every, distillers=("simkd", "kd", "none"), spread=2)
-    folder = tmp_path_factory.mktemp("large")
-    svgs, drawn = saved(tables, folder / "figures")
-    report.write(folder / "report.md", folder / "report.html", **tables, figures=drawn)
-    return folder, svgs, drawn
-
-
-def test_twenty_pairs_on_two_data_sets_by_three_methods_are_readable(large):
-    folder, svgs, drawn = large
-    told = texts(svgs["pairs"])
-    names = [text for _, _, text in told if "→" in text]
-    assert len(names) == len(set(names)) == 20
-    for name, svg in svgs.items():
-        width, height = map(float, re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)[0])
-        assert width <= 1100, name
-        # words are horizontal, within the sheet, and none stands on another
-        assert not re.search(r"rotate\(-(?!0\b)", svg), name
-        placed = texts(svg)
-        assert all(0 <= x <= width and 0 <= y <= height for x, y, _ in placed), name
-        assert len({(round(x), round(y)) for x, y, _ in placed}) == len(placed), name
-    assert [title for title, _ in drawn["accuracy"].parts] == [
-        f"{name}, students {how}"
-        for name in ("CIFAR-10", "CIFAR-100")
-        for how in ("by SimKD", "by KD", "without a teacher")
-    ]
-    assert (folder / "report.html").stat().st_size < 3e6
-    first = (folder / "report.md").read_text().split("## ")[1]
-    assert first.count("of 20 pairs") >= 2  # three methods are not sixty pairs
-    assert "60 pairs" not in first
+def test_a_comparison_of_two_prunings_names_the_one_ahead_first(committed, tmp_path):
+    """The table says channel ÷ weight 0.874 (0.495 to 1.54); the figure says its inverse."""
+    row = committed["significance"].query("role == 'student' and second == 'weight'").iloc[0]
+    svg = saved(committed, tmp_path / "all")[0]["comparisons"]
+    assert row.ratio < 1
+    said = f"{short(1 / row.ratio)}× ({short(1 / row.ratio_high)} to {short(1 / row.ratio_low)})"
+    assert said in svg
+    assert "weight pruning ÷ channel pruning" in svg
+    assert "channel pruning ÷ distilled, unpruned" in svg

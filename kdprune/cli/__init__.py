@@ -18,10 +18,13 @@ from kdprune.cli import (
     plan,
     predict,
     recommend,
+    report,
     run,
 )
 
-COMMANDS = (compress, init, plan, run, recommend, compare, export, evaluate, inspect, predict)
+# As help lists them
+COMMANDS = [compress, init, plan, run, report, recommend, compare, export, evaluate]
+COMMANDS += [inspect, predict]
 EPILOG = """\
 The study itself is run by DVC (`dvc repro`, or `kdprune run` for several
 instances at once). The other commands read what it wrote, in the folder
@@ -30,6 +33,7 @@ tells beforehand what a study costs.
 
 examples:
   kdprune compress flowers.pth photos/ --max-drop 1 --out small
+  kdprune report --open
   kdprune plan --profile paper --no-calibration
   kdprune recommend --max-params 200k --max-drop 10
   kdprune export cifar10-resnet10_24-channel --breakpoint --format safetensors,onnx

@@ -15,7 +15,8 @@ Prune a trained network as the study did, and write it as files to deploy.
 The network is pruned to --level, or to its --breakpoint (the last level before the first that
 costs more accuracy than params.yaml tolerates; from metrics/breakpoints.csv), and fine-tuned with
 the first seed of the sweep, by the same functions with the same parameters: its accuracy is that of
-the sweep's row, and certificate.json holds both numbers.
+the sweep's row, and certificate.json holds both numbers. README.md is a model card in
+Hugging Face's format.
 
 methods   channel: filters are cut out; the network is smaller, and dense
           weight: weights are zeroed; the shapes stay, and so does the speed of dense kernels
@@ -147,7 +148,7 @@ def report(out: Path, certificate: dict[str, Any], names: list[str]) -> None:
             f"  {form['file']:22} {form['bytes']:>10,} bytes, {form['gzip_bytes']:>10,} gzipped; "
             f"test {form['test_accuracy']:.2f} %, {_distance(form)}"
         )
-    print("  certificate.json")
+    print("  certificate.json, README.md (a model card)")
     sweep = certificate["sweep"]
     if sweep is None:
         print("kdprune: note: the study has no row of this level to compare with", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Writes a prepared network's forms and its certificate: a whole folder, or nothing."""
+"""Writes a prepared network's forms, certificate and model card: a whole folder, or nothing."""
 
 import os
 import platform
@@ -9,11 +9,12 @@ from importlib import metadata as packages
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from kdprune import __version__
 from kdprune.compression import files
-from kdprune.deployment import certificate, coded, converting, forms
+from kdprune.deployment import card, certificate, coded, converting, forms
 from kdprune.deployment.prepared import Prepared
 from kdprune.errors import KdpruneError
 from kdprune.models import counts
@@ -30,6 +31,7 @@ def check_target(out: Path) -> None:
         return
     foreign = not out.is_dir() or {item.name for item in out.iterdir()} - {
         CERTIFICATE,
+        card.CARD,
         *forms.FILES.values(),
         *EVALUATED.values(),
     }
@@ -40,7 +42,7 @@ def check_target(out: Path) -> None:
 
 
 def write(made: Prepared, out: Path, names: Sequence[str], bits: int = 8) -> dict[str, Any]:
-    """Write the forms `names` and the certificate to the folder `out`; return the certificate.
+    """Write forms, certificate and model card to the folder `out`; return the certificate.
 
     The compressed form shares values of so many `bits`.
 
@@ -60,6 +62,7 @@ def write(made: Prepared, out: Path, names: Sequence[str], bits: int = 8) -> dic
         for name in coded_as:
             text["forms"][name]["bits"] = bits
         write_json(folder / CERTIFICATE, text)
+        (folder / card.CARD).write_text(card.write(text), encoding="utf-8", newline="\n")
     return text
 
 
@@ -78,7 +81,7 @@ def _certificate(
 ) -> dict[str, Any]:
     source, how = certificate.file_facts(made.checkpoint), made.metadata.get("pruned")
     reference = "trained" if how is None else "removed" if how["removed"] else "masked"
-    compared = _compared(made, folder, names, reference, coded_as)
+    compared, expected = _compared(made, folder, names, reference, coded_as)
     accuracy = compared[reference]["test_accuracy"]
     sweep = made.sweep
     if sweep is not None:
@@ -93,6 +96,9 @@ def _certificate(
         "macs": {"dense": counts.macs(made.dense), "pruned": counts.macs(made.pruned.model)},
         "input": made.metadata["input"],
         "images": {"split": "test", "count": len(made.data["test_labels"])},
+        "classes": certificate.by_class(
+            expected, made.data["test_labels"], made.metadata["input"]["classes"]
+        ),
         "reference": reference,
         "tolerance": certificate.TOLERANCE,
         "forms": compared,
@@ -111,7 +117,7 @@ def _compared(
     names: Sequence[str],
     reference: str,
     coded_as: Mapping[str, nn.Module],
-) -> dict[str, dict[str, Any]]:
+) -> tuple[dict[str, dict[str, Any]], torch.Tensor]:
     """Run every form on the test images; refuse where one disagrees with the network.
 
     One that loses something is held to the network that it was made of, as `coded_as` has it;
@@ -137,7 +143,7 @@ def _compared(
         if name in coded_as:
             compared[name]["from_reference"] = certificate.compare(expected, logits, labels)
     certificate.demand_agreement(compared, reference)
-    return compared
+    return compared, expected
 
 
 @contextmanager

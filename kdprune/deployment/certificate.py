@@ -2,7 +2,7 @@
 
 import hashlib
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,17 @@ def compare(reference: torch.Tensor, other: torch.Tensor, labels: torch.Tensor) 
         "relative_difference": gap / max(reference.abs().max().item(), 1e-30),
         "top1_differences": int((top != reference.argmax(1)).sum()),
         "test_accuracy": (top == labels).double().mean().item() * 100,
+    }
+
+
+def by_class(
+    logits: torch.Tensor, labels: torch.Tensor, classes: Sequence[str]
+) -> dict[str, dict[str, int]]:
+    """Return per class how many images it has, and how many logits [N, classes] tell rightly."""
+    right = logits.argmax(1) == labels
+    return {
+        name: {"images": int((labels == at).sum()), "right": int(right[labels == at].sum())}
+        for at, name in enumerate(classes)
     }
 
 

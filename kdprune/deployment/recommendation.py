@@ -9,16 +9,17 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from kdprune.deployment.intervals import of_a_mean
 from kdprune.study.latencies import Key, Latency
 
 TRAINED, UNPRUNED = "trained", "none"  # the checkpoint; level 0, which is tuned like other levels
+LEVEL = itemgetter("level")
 SLACK = 1e-9  # points; differences below are rounding
-# What each limit is on
-LIMITS = {"max_params": "params", "max_drop": "drop"}
-LIMITS |= {"max_latency": "latency_ms", "max_bytes": "bytes"}
+LIMITS = {"max_params": "params", "max_drop": "drop", "max_latency": "latency_ms"}
+LIMITS["max_bytes"] = "bytes"  # each with what it is on
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def candidates(
     """
     points: dict[tuple, list[Mapping[str, Any]]] = {}
     for rows in sweeps:
-        for level, group in groupby(sorted(rows, key=_level), key=_level):
+        for level, group in groupby(sorted(rows, key=LEVEL), key=LEVEL):
             members = list(group)
             method = members[0]["method"]
             method = method if level or method == TRAINED else UNPRUNED
@@ -192,10 +193,6 @@ def shortfalls(candidates: Sequence[Candidate], limits: Mapping[str, float]) -> 
             alone = len(candidates) - len(over)
             missed.append(Shortfall(limit, allowed, nearest, gap, alone, others))
     return sorted(missed, key=lambda item: item.others)
-
-
-def _level(row: Mapping[str, Any]) -> float:
-    return row["level"]
 
 
 def _mean(rows: Sequence[Mapping[str, Any]], column: str) -> float:

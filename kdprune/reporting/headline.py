@@ -11,6 +11,7 @@ from kdprune.analysis.efficiency import BEFORE
 from kdprune.reporting.document.formats import condition, is_missing
 from kdprune.reporting.figures.frames import PAIR
 from kdprune.reporting.figures.lines import Mean
+from kdprune.reporting.figures.looks import looks
 from kdprune.reporting.paper.beside import PAPERS
 
 PAPERS_CONTRAST = ("channel", "weight")
@@ -122,10 +123,11 @@ def decided(headline: Headline, confidence: float) -> bool:
 def averages(found: Sequence[Headline], tested: pd.DataFrame) -> list[Mean]:
     """Return the means that the headline's figure draws: of each pruning, and of their ratio."""
     drawn = []
+    order = {name: place for place, name in enumerate(looks(tested["first"]))}
     for headline in found:
         mine = tested[(tested.dataset == headline.dataset) & (tested.distill == headline.distill)]
         own = mine[(mine.second == BEFORE["student"]) & ~mine.ratio.isna()]
-        for row in own.to_dict("records"):
+        for row in own.sort_values("first", key=lambda names: names.map(order)).to_dict("records"):
             own_ends = (_number(row[name]) for name in ("ratio", "ratio_low", "ratio_high"))
             drawn.append(Mean(headline.dataset, row["first"], condition(row["first"]), *own_ends))
         if not is_missing(headline.ratio):

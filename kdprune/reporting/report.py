@@ -16,6 +16,7 @@ from kdprune.reporting.sections import (
     answer,
     comparisons,
     distillers,
+    explore,
     glossary,
     missing,
     networks,
@@ -42,6 +43,7 @@ def write(
     confidence: float = 0.95,
     interval: float = 0.95,
     count: str = "composite",
+    library: str = "",
 ) -> None:
     """Write the report as Markdown and as one self-contained HTML file.
 
@@ -50,9 +52,9 @@ def write(
     out, what was left of each layer and what coded files cost (metrics/). `figures` maps names to
     SVG or PNG files, or to pictures with further forms (kdprune.reporting.figures.pictures).
     `settings` are shown as they are. `confidence` is that of the tests, `interval` that of the
-    breakpoints, `count` says which parameters are scored (kdprune.analysis.efficiency). The same
-    input gives the same bytes. Raises KdpruneError where a figure is missing or neither SVG nor
-    PNG.
+    breakpoints, `count` says which parameters are scored (kdprune.analysis.efficiency), `library`
+    holds Vega-Lite (kdprune.reporting.document.html.libraries). The same input gives the same
+    bytes. Raises KdpruneError where a figure is missing or neither SVG nor PNG.
     """
     paths = {name: _picture(name, item) for name, item in figures.items()}
     given = {
@@ -74,7 +76,7 @@ def write(
     )
     texts = {
         Path(markdown_path): markdown.render(TITLE, sections, Path(markdown_path).parent),
-        Path(html_path): html.render(TITLE, sections, provenance.footer(given)),
+        Path(html_path): html.render(TITLE, sections, provenance.footer(given), library),
     }
     for path, text in texts.items():
         with replacing(path) as temporary:
@@ -109,6 +111,7 @@ def compose(
             sizes=_sizes(breakpoints, layers, codings),
         ),
         *figures_of.sections(figures, sweeps, breakpoints, efficiency),
+        explore.section(sweeps, breakpoints),
         comparisons.section(
             efficiency,
             significance,
@@ -116,7 +119,7 @@ def compose(
             confidence=confidence,
         ),
         networks.breakpoints(breakpoints, confidence=interval),
-        networks.trained(trained),
+        networks.trained(trained, figures_of.trained(figures, trained)),
         distillers.section(trained, confidence=confidence),
         tables.breakpoint_tables(efficiency, count=count),
         tables.compression_tables(efficiency),

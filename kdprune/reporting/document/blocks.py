@@ -79,6 +79,16 @@ class Link:
 
 
 @dataclass(frozen=True)
+class Chart:
+    """A chart that answers to the reader, as a Vega-Lite specification; HTML alone can draw it."""
+
+    title: str
+    caption: str
+    alt: str
+    spec: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Links:
     """A line of links to files, by name; their addresses are relative to the document."""
 
@@ -114,7 +124,7 @@ class Hero:
     fold: Fold
 
 
-Block = Text | Bullets | Table | Figure | Link | Links | Fold | Hero
+Block = Text | Bullets | Table | Figure | Chart | Link | Links | Fold | Hero
 
 
 @dataclass(frozen=True)

@@ -1,28 +1,32 @@
 """Sections as one HTML file that needs nothing else: style, script and figures are in it."""
 
 import base64
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from kdprune.reporting.document.blocks import Block, Hero, Section
+from kdprune.reporting.document.blocks import Block, Chart, Hero, Section
 
 HERE = Path(__file__).parent
-PLAIN = (
-    "=:/;()'*!.-_~@{}[]+$|"  # need no escape in a data URI, nor in a srcset, which ends at spaces
-)
+# What needs no escape in a data URI, nor in a srcset, which ends at a space
+PLAIN = ",=:/;()'*!.-_~@{}[]+$|"
 KINDS = {".svg": "image/svg+xml", ".png": "image/png"}
 
 
-def render(title: str, sections: Sequence[Section], footer: Sequence[Block] = ()) -> str:
+def render(
+    title: str, sections: Sequence[Section], footer: Sequence[Block] = (), library: str = ""
+) -> str:
     """Return the document; every text is escaped, figures are embedded as data.
 
-    A first section that holds a Hero is the first screen, and its title the page's. Raises KeyError
-    for a figure that is neither SVG nor PNG.
+    A first section that holds a Hero is the first screen, and its title the page's. `library`
+    are the script elements of Vega-Lite; without them, no section with a Chart is there. Raises
+    KeyError for a figure that is neither SVG nor PNG.
     """
     environment = Environment(
         loader=FileSystemLoader(HERE),
@@ -32,8 +36,9 @@ def render(title: str, sections: Sequence[Section], footer: Sequence[Block] = ()
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    sections = [item for item in sections if library or not _charts(item)]
     kind = {"kind": lambda block: type(block).__name__}
-    environment.filters |= kind | {"slug": slug, "embedded": embedded, "held": held}
+    environment.filters |= kind | {"slug": slug, "embedded": embedded, "held": held, "json": _json}
     return environment.get_template("report.html.j2").render(
         title=title,
         sections=sections,
@@ -41,6 +46,8 @@ def render(title: str, sections: Sequence[Section], footer: Sequence[Block] = ()
         footer=footer,
         style=_own("style.css"),
         script=_own("sort.js"),
+        library=Markup(library),  # ours, not input
+        explore=_own("explore.js"),
     )
 
 
@@ -66,6 +73,25 @@ def _packed(path: Path) -> str:
     """Return an SVG without its prolog, and with quotes that need no escape."""
     text = path.read_text(encoding="utf-8").partition("?>")[2] or path.read_text(encoding="utf-8")
     return text.strip() if "'" in text else text.strip().replace('"', "'")
+
+
+def _charts(section: Section) -> bool:
+    return any(isinstance(block, Chart) for block in section.blocks)
+
+
+def _json(value: Any) -> Markup:
+    """Return JSON that can stand within a script element."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c"))
+
+
+def libraries(page: Path) -> str:
+    """Return the script elements of Vega, Vega-Lite and Vega-Embed, with licences, out of a page.
+
+    The page is .dvc/plots_page.html, which conf/plots_page.py writes; "" where it is not there.
+    """
+    text = page.read_text(encoding="utf-8") if page.is_file() else ""
+    return "\n".join(re.findall(r"<script>\n/\*! vega.*?</script>", text, re.DOTALL))
 
 
 def _own(name: str) -> Markup:

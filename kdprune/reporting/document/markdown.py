@@ -9,6 +9,7 @@ from urllib.parse import quote
 from kdprune.reporting.document.blocks import (
     Block,
     Bullets,
+    Chart,
     Figure,
     Fold,
     Hero,
@@ -47,6 +48,8 @@ def _block(block: Block, folder: Path) -> str:
             link = quote(Path(os.path.relpath(block.path, folder)).as_posix())
             alt = escape(block.alt or block.title)
             return f"![{alt}]({link})\n\n*{escape(block.title)}.* " + escape(block.caption)
+        case Chart():
+            return f"*{escape(block.title)}.* {escape(block.alt)} Drawn in the HTML report."
         case Fold():
             return "\n\n".join(
                 [f"**{escape(block.title)}**", *(_block(item, folder) for item in block.blocks)]

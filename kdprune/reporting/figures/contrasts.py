@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from kdprune.analysis.efficiency import BEFORE
 from kdprune.reporting.document.formats import (
     condition,
     dataset,
@@ -27,7 +28,7 @@ def contrasts(compared: pd.DataFrame, confidence: float, width: int = 1080) -> F
 
     Filled diamonds are significant after Holm's correction, at 1 - `confidence`.
     """
-    rows = compared[~compared.ratio.isna()] if "ratio" in compared else compared.head(0)
+    rows = _forward(compared[~compared.ratio.isna()] if len(compared) else compared)
     narrow = width < NARROW
     groups = list(rows.groupby(["dataset", "role", "distill"], sort=False))
     pitch = ROW + 15 * narrow
@@ -49,6 +50,16 @@ def contrasts(compared: pd.DataFrame, confidence: float, width: int = 1080) -> F
             _row(page, row, scale, at, labels, width, confidence, narrow)
             at += pitch
     return figure
+
+
+def _forward(rows: pd.DataFrame) -> pd.DataFrame:
+    """Turn comparisons of two prunings so that the one ahead comes first, as in the headline."""
+    turned = (rows.ratio < 1) & ~rows["second"].isin(BEFORE.values())
+    ends = {"ratio": "ratio", "ratio_low": "ratio_high", "ratio_high": "ratio_low"}
+    inverse = {name: rows[name].where(~turned, 1 / rows[other]) for name, other in ends.items()}
+    first, second = rows["first"], rows["second"]
+    names = {"first": first.where(~turned, second), "second": second.where(~turned, first)}
+    return rows.assign(**inverse, **names)
 
 
 def _each(rows: pd.DataFrame) -> list[dict]:

@@ -1,11 +1,13 @@
 """Accuracy against what is left: small multiples on shared axes, a row a teacher."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Polygon
 
 from kdprune.records import IDENTITY
 from kdprune.reporting.document.formats import dataset, size, taught
@@ -15,7 +17,7 @@ from kdprune.reporting.figures.looks import Look
 from kdprune.reporting.figures.style import PAPER
 
 NARROW = 560  # pixels
-WIDE, TALL, TITLE, LEFT, BELOW = 250, 118, 34, 40, 42  # pixels: a panel, and what is around it
+TALL, TITLE, LEFT, BELOW = 118, 40, 40, 42  # pixels: a panel, and what is around it
 NORMAL = 1.96  # 95 % of a normal distribution lie within so many standard errors
 NOTES = (
     "band: 95 % of what other test images and seeds would give",
@@ -33,7 +35,7 @@ def curves(
     """
     shelves = _shelves(sweeps)
     narrow = width < NARROW
-    columns = max(map(len, shelves.values()))
+    columns = max(map(len, shelves.values()), default=1)
     columns = min(columns, 2 if narrow else max(3, int((width - LEFT) // 190)))
     lines = [
         networks[at : at + columns]
@@ -46,8 +48,12 @@ def curves(
     figure, page = canvas.sheet(width, key + len(lines) * (TITLE + TALL) + BELOW)
     canvas.legend(page, 4, 12, width - 8, shown, *NOTES)
     images = frames.images_of(sweeps)
-    tables = _summarised(sweeps, images), frames.at_ends(breakpoints, sweeps)
-    low, high = _span(tables[0])
+    table, found = _summarised(sweeps, images), frames.at_ends(breakpoints, sweeps)
+    low, high = _span(table)
+    own = dict(list(table.groupby(IDENTITY)))
+    at: dict[Network, list[dict[str, Any]]] = {}
+    for row in found.to_dict("records"):
+        at.setdefault(tuple(row[name] for name in IDENTITY), []).append(row)
     for number, networks in enumerate(lines):
         top = key + number * (TITLE + TALL) + TITLE
         last = number == len(lines) - 1
@@ -56,7 +62,8 @@ def curves(
             x = Scale(0, 100, left + each - 22, left + 4)  # pruning goes to the right
             y = Scale(low, high, top + TALL - 4, top + 4)
             beside = last or len(lines[number + 1]) <= place
-            _panel(page, network, tables, looks, x, y, first=place == 0, last=beside)
+            known = own[network], at.get(network, [])
+            _panel(page, network, known, looks, x, y, first=place == 0, last=beside)
     return figure
 
 
@@ -106,7 +113,7 @@ def _span(table: pd.DataFrame) -> tuple[float, float]:
 def _panel(
     page: Axes,
     network: Network,
-    tables: tuple[pd.DataFrame, pd.DataFrame],
+    tables: tuple[pd.DataFrame, list[dict[str, Any]]],
     looks: Mapping[str, Look],
     x: Scale,
     y: Scale,
@@ -114,57 +121,57 @@ def _panel(
     first: bool,
     last: bool,
 ) -> None:
-    own, found = (table[(table[IDENTITY] == network).all(axis=1)] for table in tables)
+    own, found = tables
     _title(page, network, x, y, float(own.dense.max()))
-    canvas.up(
-        page, y, x.end - 4, x.start, (lambda value: f"{value:g}") if first else (lambda _: "")
-    )
+    canvas.up(page, y, x.end - 4, x.start, "{:g}".format if first else canvas.silent)
     canvas.across(
         page,
         x,
         y.end,
         y.start + 4,
-        (lambda value: f"{value:g}") if last else (lambda _: ""),
+        "{:g}".format if last else canvas.silent,
         "parameters left (%)" if last else "",
         45,
     )
     drawn = [name for name in looks if name in set(own.method)]
+    by_method = dict(list(own.sort_values("left").groupby("method")))
     for name in drawn:
-        _curve(page, own[own.method == name].sort_values("left"), looks[name], x, y)
+        _curve(page, by_method[name], looks[name], x, y)
     for place, name in enumerate(drawn):
         floor = y.start - 3 - 5 * (len(drawn) - 1 - place)
-        _breakpoint(page, found[found.method == name], looks[name], x, y, floor)
+        own_marks = [row for row in found if row["method"] == name]
+        _breakpoint(page, own_marks, looks[name], x, y, floor)
 
 
 def _title(page: Axes, network: Network, x: Scale, y: Scale, params: float) -> None:
     name, role, teacher, student, by = network
     bold = teacher if role == "teacher" else f"→ {student}"
     how = "teacher" if role == "teacher" else f"student {taught(by)}"
-    canvas.words(page, x.end - 4, y.end - 22, bold, size=8.5, bold=True)
+    canvas.words(page, x.end - 4, y.end - 25, bold, size=8.5, bold=True)
     text = f"{how}, {size(params)}"
-    whole = f"{dataset(name)}, {text}"
-    room = x.start - x.end + 20
-    said = whole if canvas.length(whole, 8) <= room else text
-    canvas.words(page, x.end - 4, y.end - 8, said, size=8, soft=True)
+    texts = f"{dataset(name)}, {text}", text, f"{role}, {size(params)}", size(params)
+    said = canvas.fitting(x.start - x.end, 8, *texts)
+    canvas.words(page, x.end - 4, y.end - 11, said, size=8, soft=True)
 
 
 def _curve(page: Axes, curve: pd.DataFrame, look: Look, x: Scale, y: Scale) -> None:
     xs = [x(value) for value in curve.left]
     low = [y(value) for value in curve.test_accuracy - curve.error]
     high = [y(value) for value in curve.test_accuracy + curve.error]
-    page.fill_between(xs, low, high, color=look.colour, alpha=0.16, linewidth=0)
+    corners = list(zip([*xs, *xs[::-1]], [*low, *high[::-1]], strict=True))
+    page.add_artist(Polygon(corners, color=look.colour, alpha=0.16, linewidth=0))
     means = [y(value) for value in curve.test_accuracy]
     canvas.line(page, xs, means, look.colour, 1.5, look.dash)
 
 
 def _breakpoint(
-    page: Axes, found: pd.DataFrame, look: Look, x: Scale, y: Scale, floor: float
+    page: Axes, found: Sequence[Mapping[str, Any]], look: Look, x: Scale, y: Scale, floor: float
 ) -> None:
     """Ring the breakpoint on its curve, and draw its interval at the bottom of the panel."""
-    for row in found.itertuples():
-        at = x(100 * row.nonzero_params / row.dense_params), y(row.test_accuracy)
-        ends = [100 * params / row.dense_params for params in (row.params_low, row.params_high)]
+    for row in found:
+        dense = row["dense_params"]
+        at = x(100 * row["nonzero_params"] / dense), y(row["test_accuracy"])
+        ends = [100 * row[f"params_{end}"] / dense for end in ("low", "high")]
         if not np.isnan(ends).any():
             canvas.line(page, [x(end) for end in ends], [floor] * 2, look.colour, 2.4, alpha=0.75)
-        page.plot(*[[value] for value in at], look.marker, color=PAPER, markersize=7,
-                  markeredgecolor=look.colour, markeredgewidth=1.6)  # fmt: skip
+        canvas.mark(page, *at, look, 7, PAPER)

@@ -82,10 +82,16 @@ def _panel(
     )
     title = TITLE if canvas.length(TITLE) < scale.end - scale.start else SHORT
     canvas.across(page, scale, top, bottom, lambda value: f"{value:,.0f}", title, 50)
-    best = _named(part).groupby("network").efficiency.max().sort_values(ascending=False)
+    named = _named(part)
+    values: dict[str, dict[str, float]] = {}
+    for network, condition, value in zip(
+        named.network, named.condition, named.efficiency, strict=True
+    ):
+        values.setdefault(network, {})[condition] = value
+    best = named.groupby("network").efficiency.max().sort_values(ascending=False)
     for number, name in enumerate(best.index):
         middle = top + ROW * (number + 0.5)
-        mine = _named(part).query("network == @name").set_index("condition").efficiency
+        mine = values[name]
         at = {condition: scale(mine[condition]) for condition in looks if condition in mine}
         canvas.line(page, [min(at.values()), max(at.values())], [middle] * 2, SOFT, 1.0, alpha=0.6)
         for condition, x in at.items():

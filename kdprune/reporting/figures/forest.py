@@ -18,6 +18,7 @@ NARROW = 560  # pixels; below, names stand above their rows, and data sets below
 ROW, HEAD, AXIS, RATIO = 23, 25, 46, 62  # pixels: a row, a title, an axis, a column of ratios
 TITLE = "accuracy per parameter, as a multiple of the unpruned student's"
 SHORT = "accuracy per parameter, unpruned = 1"
+SHORTEST = "multiple of unpruned"
 BAR = "bar: where the breakpoint may lie"
 DIAMOND = "diamond: mean with its interval"
 
@@ -48,8 +49,8 @@ def forest(
     narrow = width < NARROW
     lines = lines_of(rows, averages, versus)
     pitch = [HEAD if item.kind == "family" else ROW + 15 * narrow for item in lines]
-    labels = 6 if narrow else max(canvas.length(item.text) for item in lines) + 26
-    columns = 1 if narrow else min(2, len(names))
+    labels = 6 if narrow else max([canvas.length(item.text) for item in lines], default=0) + 26
+    columns = 1 if narrow else max(1, min(2, len(names)))
     down = HEAD + sum(pitch) + AXIS
     entries = [look for name, look in looks.items() if name in set(rows.condition)]
     key = 18 * (1 + sum(canvas.length(item.name) + 46 for item in entries) // width + narrow + 1)
@@ -81,7 +82,7 @@ def _frame(page: Axes, spot: Panel, tall: float, each: float, over: str) -> None
     bottom = spot.top + tall
     canvas.words(page, spot.left + 2, spot.top - 12, dataset(spot.dataset), bold=True)
     canvas.words(page, spot.ratios, spot.top - 12, over, size=8, soft=True, anchor="right")
-    title = TITLE if canvas.length(TITLE, 8.5) < each - RATIO else SHORT
+    title = canvas.fitting(each - RATIO, 8.5, TITLE, SHORT, SHORTEST)
     canvas.across(page, spot.scale, spot.top, bottom, times, title, 34)
     canvas.line(page, [spot.scale(1)] * 2, [spot.top, bottom], SOFT, 1.0)
 
@@ -129,7 +130,8 @@ def _dumbbell(
     known = part.set_index("condition")
     at = {name: spot.scale(known.value[name]) for name in drawn}
     canvas.line(page, [min(at.values()), max(at.values())], [middle] * 2, SOFT, 1.4)
-    step = min(7.0, 15 / len(drawn))
+    apart = bool((known.high > known.low).any())  # intervals must not lie on each other
+    step = min(7.0, 15 / len(drawn)) if apart else 0
     for place, name in enumerate(drawn):
         y = middle + step * (place - (len(drawn) - 1) / 2)
         low, high = known.low[name], known.high[name]

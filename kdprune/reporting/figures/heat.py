@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import PathPatch
+from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 
 from kdprune.records import IDENTITY
@@ -17,8 +17,8 @@ from kdprune.reporting.figures.style import WASH
 
 NARROW = 560  # pixels
 STRIP, AIR, HEAD, BELOW = 11, 9, 28, 30  # pixels
-BINS = 30  # strips of deeper networks join layers: a cell is at least some pixels wide
-STEPS = 10  # shades
+BINS = 20  # strips of deeper networks join layers: a cell is at least some pixels wide
+STEPS = 8  # shades
 AT_ONCE = 4  # pixels between a strip's mark and its first cell
 
 
@@ -35,7 +35,7 @@ def heat(
     parts = list(at.groupby(IDENTITY, sort=False))
     shown = [look for name, look in looks.items() if name in set(at.method)]
     names = [_name(identity, at) for identity, _ in parts]
-    labels = 22.0 if narrow else max(canvas.length(name, 8.5) for name in names) + 34
+    labels = 22.0 if narrow else max([canvas.length(name, 8.5) for name in names], default=0) + 34
     tall = [STRIP * part.method.nunique() + AIR + (16 if narrow else 0) for _, part in parts]
     key = 18 * (1 + int(sum(canvas.length(item.name) + 46 for item in shown) // width))
     figure, page = canvas.sheet(width, key + HEAD + sum(tall) + BELOW)
@@ -49,10 +49,11 @@ def heat(
             middle = top + (high - AIR) / 2
             canvas.words(page, labels - 24, middle, name, size=8.5, anchor="right")
         strips = [item for item in looks if item in set(part.method)]
+        by_method = dict(list(part.groupby("method")))
         for number, method in enumerate(strips):
             y = top + 16 * narrow + STRIP * number
             canvas.mark(page, labels - 9, y + STRIP / 2, looks[method], 4)
-            cells = _cells(part[part.method == method])
+            cells = _cells(by_method[method])
             _strip(page, cells, looks[method], labels + AT_ONCE, width - 8, y)
         top += high
     canvas.words(page, labels + AT_ONCE, top + 10, "input", size=8, soft=True)
@@ -78,13 +79,22 @@ def _cells(part: pd.DataFrame) -> np.ndarray:
 def _strip(page: Axes, cells: np.ndarray, look: Look, start: float, end: float, top: float) -> None:
     edges = np.linspace(start, end, len(cells) + 1)
     shades = np.ceil(np.clip(cells, 0, 1) * STEPS - 1e-9).astype(int)
-    page.fill([start, end, end, start], [top, top, top + STRIP - 2, top + STRIP - 2], color=WASH,
-              linewidth=0)  # fmt: skip
+    ground = Rectangle((start, top), end - start, STRIP - 2, color=WASH, linewidth=0)
+    page.add_artist(ground)
     for shade in range(1, STEPS + 1):
-        boxes = [_box(edges[at], edges[at + 1], top) for at in np.flatnonzero(shades == shade)]
+        runs = [(first, last) for value, first, last in _runs(shades) if value == shade]
+        boxes = [_box(edges[first], edges[last], top) for first, last in runs]
         if boxes:
             whole = Path.make_compound_path(*boxes)
-            page.add_patch(PathPatch(whole, color=look.colour, alpha=shade / STEPS, linewidth=0))
+            page.add_artist(PathPatch(whole, color=look.colour, alpha=shade / STEPS, linewidth=0))
+
+
+def _runs(shades: np.ndarray) -> list[tuple[int, int, int]]:
+    """Return runs of equal shades: the shade, its first cell, and the cell after its last."""
+    ends = [*(np.flatnonzero(np.diff(shades)) + 1).tolist(), len(shades)]
+    return [
+        (int(shades[first]), first, last) for first, last in zip([0, *ends[:-1]], ends, strict=True)
+    ]
 
 
 def _box(left: float, right: float, top: float) -> Path:

@@ -1,6 +1,7 @@
 """All figures of a study, drawn and saved: as a whole, for narrow screens, and in parts."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from matplotlib.figure import Figure
 
 from kdprune.reporting.document.blocks import Picture
 from kdprune.reporting.document.formats import dataset, taught
-from kdprune.reporting.figures import contrasts, curves, dots, forest, frames, heat, style
+from kdprune.reporting.figures import contrasts, curves, dots, forest, frames, heat, style, training
 from kdprune.reporting.figures.looks import looks
 from kdprune.reporting.headline import averages, headlines
 from kdprune.reporting.paper.beside import distilled_by
@@ -25,10 +26,12 @@ def save(
     scratch: Path,
     *,
     confidence: float,
+    learned: Mapping[str, pd.DataFrame] | None = None,
 ) -> dict[str, Picture]:
     """Draw NAME.svg in `folder` for each figure, what only the HTML shows in `scratch`.
 
-    `results` are the tables that kdprune.reporting.report takes, `layers` those of the sweeps.
+    `results` are the tables that kdprune.reporting.report takes, `layers` those of the sweeps,
+    `learned` the curve of each training by its name.
     """
     known = looks([*results["efficiency"].condition, *results["breakpoints"].method])
     drawings: dict[str, Draw] = {
@@ -38,6 +41,8 @@ def save(
         "layers": partial(heat.heat, layers, results["breakpoints"], known),
         "comparisons": partial(contrasts.contrasts, results["significance"], confidence),
     }
+    if learned:
+        drawings["training"] = partial(training.training, learned)
     parts: dict[str, dict[str, Draw]] = {
         "accuracy": {
             name: partial(curves.curves, part, results["breakpoints"], known)
@@ -50,20 +55,24 @@ def save(
     }
     pictures = {}
     for name, draw in drawings.items():
+        apart = parts.get(name, {})
+        apart = apart if len(apart) > 1 else {}
         own = [
             (title, _saved(each, f"{name}-{number}", scratch, scratch))
-            for number, (title, each) in enumerate(parts.get(name, {}).items())
+            for number, (title, each) in enumerate(apart.items())
         ]
-        picture = _saved(draw, name, folder, scratch)
-        pictures[name] = Picture(picture.path, picture.narrow, own if len(own) > 1 else [])
+        whole = _saved(draw, name, folder, scratch, narrow=not own)
+        pictures[name] = replace(whole, parts=own)
     return pictures
 
 
-def _saved(draw: Draw, name: str, folder: Path, scratch: Path) -> Picture:
-    whole, narrow = folder / f"{name}.svg", scratch / f"{name}-narrow.svg"
-    style.save(draw(width=BESIDE if name == "pairs" else WHOLE), whole)
-    style.save(draw(width=NARROW), narrow)
-    return Picture(whole, narrow)
+def _saved(draw: Draw, name: str, folder: Path, scratch: Path, narrow: bool = True) -> Picture:
+    path, small = folder / f"{name}.svg", scratch / f"{name}-narrow.svg"
+    style.save(draw(width=BESIDE if name == "pairs" else WHOLE), path)
+    if not narrow:
+        return Picture(path)
+    style.save(draw(width=NARROW), small)
+    return Picture(path, small)
 
 
 def _pairs(results: Mapping[str, pd.DataFrame], known: Mapping) -> Draw:

@@ -31,7 +31,11 @@ def compact(svg: str, dark: Mapping[str, str]) -> str:
     sheet = ElementTree.Element(f"{{{SVG}}}style")
     sheet.text = _sheet(classes, dark)
     root.insert(0, sheet)
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, "unicode") + "\n"
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>\n'
+        + ElementTree.tostring(root, "unicode").replace(" />", "/>")
+        + "\n"
+    )
 
 
 def _tidy(element: ElementTree.Element, wanted: set[str], classes: dict[str, str]) -> None:
@@ -47,6 +51,8 @@ def _tidy(element: ElementTree.Element, wanted: set[str], classes: dict[str, str
     for name in MEASURES:
         if name in element.attrib:
             element.set(name, _rounded(element.attrib[name]))
+    if "d" in element.attrib:  # a data URI writes a comma as it is, and a space in three characters
+        element.set("d", element.attrib["d"].replace(" ", ","))
     style = element.attrib.pop("style", "")
     if style:
         element.set("class", classes.setdefault(_plain(style), f"k{len(classes)}"))

@@ -23,7 +23,10 @@ ROUNDING = 0.005  # 1e7 parameters; its tables have two decimals
 
 def section() -> Section:
     """List the contradictions that bear on reading the comparison; figures are computed."""
-    lead = Text("The paper's tables are taken as printed. These points bear on reading them.")
+    lead = Text(
+        "This report takes the paper's tables as printed. Keep these points in mind when you read "
+        "them."
+    )
     return Section("Reading the paper", [lead, Bullets([*_computed(), *STATED])])
 
 
@@ -105,10 +108,10 @@ STATED = [
     "Its rows are matched by the methods' names.",
     "Table 3 gives pure distillation methods parameter counts that no network of the study has, "
     "and no accuracies. Ours are defined by one rule for all rows, stated there.",
-    "Weight pruning is scored by non-zero weights in dense tensors, channel pruning presumably by "
-    "what is left after removal: equal counts mean neither equal storage nor equal speed. MACs "
-    "stand beside our breakpoints; those of weight pruning do not fall.",
-    "The recipe is open in places: epochs, schedule, how 32-pixel images enter networks made for "
-    "224, what its ten iterations repeat, the rule for a breakpoint. Our choices are parameters, "
-    "and the share of dead weights is listed because of the second.",
+    "The paper scores weight pruning by non-zero weights in dense tensors, and channel pruning "
+    "presumably by what is left after removal. Equal counts mean neither equal storage nor equal "
+    "speed. MACs stand beside our breakpoints; weight pruning does not lower them.",
+    "The paper leaves parts of the recipe open: epochs, schedule, how 32-pixel images enter "
+    "networks made for 224, what its ten iterations repeat, and the rule for a breakpoint. Our "
+    "choices are parameters. The share of dead weights shows what the small images do.",
 ]

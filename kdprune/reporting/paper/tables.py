@@ -7,10 +7,10 @@ from kdprune.reporting.document.formats import (
     condition,
     counted,
     dataset,
-    distiller,
     fixed,
     printed,
     probability,
+    taught,
     whole,
 )
 from kdprune.reporting.paper import beside, published, ttests
@@ -28,7 +28,7 @@ QUANTITIES = [
     ("student_breakpoint_params_1e7", "P(s) break 1e7", printed),
 ]
 COUNTS = {
-    "composite": "all parameters that are deployed, the paper's are of networks with 1000 classes",
+    "composite": "all parameters that are deployed; the paper's are of networks with 1000 classes",
     "encoder": "the encoder without projector and foreign classifier",
     "paper": "the networks with 1000 classes, as the paper does",
 }
@@ -54,21 +54,22 @@ def breakpoint_tables(scored: pd.DataFrame, *, count: str) -> Section:
     frame = beside.tables_1_and_2(scored)
     distill = beside.distilled_by(scored)
     notes = (
-        "t is the teacher, s the student; P are parameters in units of 1e7, accuracies are on the "
-        "test images. Each difference is ours minus the paper's; pairs that the paper lacks stand "
-        f"alone. Ours count {COUNTS.get(count, count)}. A teacher is swept once, whichever student "
-        "it has, where the paper prints other values for a teacher of two students."
+        "t is the teacher and s the student. P are parameters in units of 1e7. Accuracies are on "
+        "the test images. A difference is ours minus the paper's; a pair that the paper lacks has "
+        f"none. Our counts are of {COUNTS.get(count, count)}. The paper prints several values for "
+        "a teacher of two students. Here a teacher is swept once."
     )
     if distill and distill != PAPERS:
         notes += (
-            f" The paper distilled with SimKD; these students are by {distiller(distill)}, so that "
-            "no differences are drawn."
+            f" The paper distilled with SimKD. These students are {taught(distill)}, so no "
+            "differences are drawn."
         )
     blocks: list[Text | Table] = [Text(notes)]
     for name in sorted(dict.fromkeys(frame.dataset), key=lambda item: TABLES.get(item, 9)):
         part = frame[frame.dataset == name].assign(method=lambda rows: rows.method.map(condition))
         columns = [*PAIR, ("method", "Pruning", None), ("source", "Source", None), *QUANTITIES]
-        caption = f"Table {TABLES.get(name, '–')} of the paper, {dataset(name)}: {_pairs(part)}"
+        papers = f"Table {TABLES[name]} of the paper" if name in TABLES else "In the paper's form"
+        caption = f"{papers}, {dataset(name)}: {_pairs(part)}"
         blocks.append(_beside(part, columns, caption))
     if frame.empty:
         blocks.append(Text("No student of this grid was pruned, nor its teacher."))
@@ -79,10 +80,10 @@ def compression_tables(scored: pd.DataFrame) -> Section:
     """Table 3: parameters at the breakpoint, by compression method and teacher."""
     blocks: list[Text | Table] = [
         Text(
-            "Parameters in units of 1e7 of the smallest network per teacher. The paper does not "
-            "say what accuracy its figures hold at. Ours: a distillation method is followed by the "
-            "same weight pruning and rule for the breakpoint, but for SimKD, which is distillation "
-            "alone; the others are at their breakpoints."
+            "Parameters, in units of 1e7, of the smallest network per teacher. The paper does not "
+            "say at which accuracy its figures hold. Ours are at the breakpoint of the row's "
+            "pruning. A distillation method is followed by the same weight pruning; SimKD's row is "
+            "distillation without pruning."
         )
     ]
     references = published.comparison().set_index("compression").reference

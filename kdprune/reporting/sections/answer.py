@@ -28,7 +28,7 @@ from kdprune.reporting.document.formats import (
 )
 from kdprune.reporting.headline import Headline, contrasts, headline_of, headlines
 from kdprune.reporting.sections.sure import basis, keeping, of, sure
-from kdprune.reporting.sections.verdict import brief, robust, sentence, students
+from kdprune.reporting.sections.verdict import brief, robust, students, together
 from kdprune.reporting.sections.weighed import bytes_of
 
 QUESTION = "Which pruning keeps more accuracy per parameter after distillation?"
@@ -53,16 +53,14 @@ def section(
     """
     found = {item.dataset: item for item in headlines(scored, tested)}
     names = list(dict.fromkeys(scored.dataset))
-    sentences: list[str] = []
+    sentences: list[str] = together(list(found.values()), confidence)
     stats: list[tuple[str, list[Stat]]] = []
     blocks: list[Block] = []
     for name in names:
-        where = dataset(name) if len(names) > 1 else ""
         if name not in found:
             sentences.append(f"{dataset(name)}: no answer yet. {_without(scored, name)}")
             continue
         headline = found[name]
-        sentences.append(sentence(headline, confidence=confidence, where=where))
         kept = keeping(breakpoints, headline)
         stats.append((students(headline.row), figures(headline, kept, confidence)))
         blocks += sure(headline, scored, breakpoints, kept, confidence)
@@ -103,18 +101,25 @@ def figures(
             f"{headline.wins} with {words[ahead]} pruning ahead",
             "A pair is a student and its teacher. Repeats of the fine-tuning are not counted.",
         ),
-        Stat(
-            f"p = {probability(headline.p)}",
-            f"below {1 - confidence:.2g} counts as evidence",
-            "How often chance alone gives such a gap where both are equal, by a paired t-test "
-            "after Holm.",
-        ),
+        _chance(headline, confidence),
         Stat(
             " | ".join(points(value) for value in lost.values()) or "–",
             f"points of accuracy, {' | '.join(words[name] for name in lost)}",
             "What pruning to the breakpoint changes, against the same fine-tuning without pruning.",
         ),
     ]
+
+
+def _chance(headline: Headline, confidence: float) -> Stat:
+    """Return p in large type."""
+    if is_missing(headline.p):
+        return Stat("no test", "p does not exist", f"The reason: {headline.row['reason']}.")
+    return Stat(
+        f"p = {probability(headline.p)}" if headline.p >= 0.001 else "p < 0.001",
+        f"below {1 - confidence:.2g} counts as evidence",
+        "How often chance alone gives such a gap where both are equal, by a paired t-test after "
+        "Holm.",
+    )
 
 
 def _limits(found: Sequence[Headline], breakpoints: pd.DataFrame, confidence: float) -> str:

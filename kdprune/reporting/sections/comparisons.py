@@ -9,14 +9,12 @@ from kdprune.reporting.document.formats import (
     condition,
     dataset,
     distiller,
-    fixed,
     probability,
     short,
     whole,
 )
 from kdprune.reporting.paper.tables import paired_tables
 
-figure = fixed(2)
 TITLE = "Every comparison"
 MEANS = "What the columns mean"
 NAMES = [
@@ -35,19 +33,19 @@ MAIN = [
     ("mean_difference", "Mean difference", short),
     ("ci_low", "Difference low", short),
     ("ci_high", "Difference high", short),
-    ("t", "t", fixed(4)),
+    ("t", "t", short),
     ("df", "df", whole),
 ]
 ROBUST = [
     ("log_p", "p of the ratio", probability),
-    ("log_t", "t of the ratio", fixed(4)),
+    ("log_t", "t of the ratio", short),
     ("wilcoxon_p", "p Wilcoxon", probability),
     ("sign_flip_p", "p sign flip", probability),
     ("cluster_p", "p by teacher", probability),
     ("p_without_teacher", "p without a teacher", probability),
     ("shapiro_p", "p Shapiro", probability),
-    ("d_z", "d_z", figure),
-    ("g_z", "g_z", figure),
+    ("d_z", "d_z", short),
+    ("g_z", "g_z", short),
     ("reason", "Why figures are missing", None),
 ]
 LEGEND = [

@@ -26,6 +26,7 @@ FIGURES = {
     "efficiency": "Accuracy per parameter",
     "layers": "What each layer lost at the breakpoint",
     "comparisons": "Every comparison",
+    "training": "Validation accuracy while training",
 }
 TITLES = {
     "accuracy": "Accuracy against size",
@@ -98,6 +99,16 @@ def comparisons(
     return [_figure("comparisons", pictures["comparisons"], caption, alt)]
 
 
+def trained(pictures: Mapping[str, Picture], networks: pd.DataFrame) -> list[Block]:
+    """Return the figure of the trainings, where it was drawn."""
+    if "training" not in pictures or networks.empty:
+        return []
+    low, high = networks.val_accuracy.min(), networks.val_accuracy.max()
+    alt = f"Trained networks end at {low:.1f} to {high:.1f} % of validation images."
+    caption = f"{alt} n = {counted(len(networks), 'network')}, each trained once."
+    return [_figure("training", pictures["training"], caption, alt)]
+
+
 def _figure(name: str, picture: Picture, caption: str, alt: str) -> Figure:
     return Figure(picture.path, FIGURES[name], caption, alt, picture.narrow, picture.parts)
 
@@ -108,7 +119,8 @@ def _accuracy(sweeps: pd.DataFrame, curves: pd.DataFrame) -> tuple[str, str]:
     finding = f"The share of parameters left at the breakpoint is {listed(means)} (means)."
     caption = (
         f"{finding} n = {_seeds(curves)} seeds per curve and level, "
-        f"{counted(len(curves), 'curve')}, {counted(sweeps.level.nunique(), 'level')}. The paper's figures 1 and 2."
+        f"{counted(len(curves), 'curve')}, {counted(sweeps.level.nunique(), 'level')}. The paper's "
+        "figures 1 and 2."
     )
     return caption, finding
 

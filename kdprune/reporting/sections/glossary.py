@@ -17,7 +17,8 @@ WORDS = {
     "Holm's correction": "many tests find something by chance. The correction raises each p so "
     "that all of them together keep to the 5 %.",
     "Interval": "the values that agree with the data, with the stated confidence.",
-    "Level (sparsity, pruning ratio)": "the share of convolution and linear weights that is pruned.",
+    "Level (sparsity, pruning ratio)": "the share of convolution and linear weights that "
+    "is pruned.",
     "Pair": "a student and the teacher that it was distilled from.",
     "Point": "one percent of the images: from 56 % to 55 % is a point.",
     "Seed": "one repeat of the fine-tuning with other random numbers.",

@@ -1,8 +1,10 @@
 """Sections of all trained networks and of all breakpoints."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
-from kdprune.reporting.document.blocks import Link, Section, Text, table
+from kdprune.reporting.document.blocks import Block, Link, Section, Text, table
 from kdprune.reporting.document.formats import (
     condition,
     counted,
@@ -52,17 +54,17 @@ BREAKPOINT = [
 ]
 
 
-def trained(networks: pd.DataFrame) -> Section:
+def trained(networks: pd.DataFrame, figure: Sequence[Block]) -> Section:
     """List all trained networks, before any pruning."""
     frame = _named(networks)
     note = Text(
         "Deployed parameters are all that a prediction needs. With SimKD these are the student's "
         "encoder, the projector and the teacher's classifier. The paper counts networks with 1000 "
-        "classes. Dead weights are convolution weights that only ever meet zero padding, so pruning "
+        "classes. Dead weights are convolution weights that only ever meet zero padding; to prune "
         "them costs nothing. MACs are multiply-adds for one image. M is a million, k a thousand."
     )
     caption = f"All trained networks (n = {len(frame)}, each trained once)"
-    return Section("Trained networks", [note, table(frame, [*NETWORK, *TRAINED], caption)])
+    return Section("Trained networks", [*figure, note, table(frame, [*NETWORK, *TRAINED], caption)])
 
 
 def breakpoints(curves: pd.DataFrame, *, confidence: float) -> Section:
@@ -76,12 +78,12 @@ def breakpoints(curves: pd.DataFrame, *, confidence: float) -> Section:
         "that is pruned; where channels are masked, of those weights that can be. The breakpoint "
         "is found on validation accuracy, averaged over fine-tuning seeds. Low and high are the "
         f"ends of its {100 * confidence:g} % interval, bootstrapped over validation images and "
-        "seeds. They do not include variation between training runs. The bootstrap draws ten times as many "
-        "resamples where an end lies within two Monte-Carlo standard errors of the next level; an "
-        "end that is still open then may be a level off. The three columns after them show where "
-        "each rule puts the breakpoint. A censored curve never broke on the levels that were run. "
-        "A curve that broke at once lost too much at the first step, so nothing is pruned at its "
-        "breakpoint."
+        "seeds. They do not include variation between training runs. The bootstrap draws ten times "
+        "as many resamples where an end lies within two Monte-Carlo standard errors of the next "
+        "level; an end that is still open then may be a level off. The three columns after them "
+        "show where each rule puts the breakpoint. A censored curve never broke on the levels that "
+        "were run. A curve that broke at once lost too much at the first step, so nothing is "
+        "pruned at its breakpoint."
     )
     caption = f"All breakpoints (n = {counted(len(frame), 'curve')})"
     cost = Link(

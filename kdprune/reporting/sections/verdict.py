@@ -1,5 +1,6 @@
 """What one paired comparison of two prunings says, in words computed from its row."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from kdprune.reporting.document.formats import (
@@ -8,6 +9,7 @@ from kdprune.reporting.document.formats import (
     dataset,
     distiller,
     is_missing,
+    listed,
     points,
     probability,
     short,
@@ -34,6 +36,22 @@ def sentence(headline: Headline, *, confidence: float, where: str = "") -> str:
     if is_missing(headline.p):
         return f"{told}, which no test can weigh."
     return f"{told}{'.' if decided(headline, confidence) else ': too little to call it better.'}"
+
+
+def together(found: Sequence[Headline], confidence: float) -> list[str]:
+    """Return a sentence a data set, or one for all where the same pruning wins safely on each."""
+    winners = {(item.ahead, item.behind) for item in found}
+    safe = all(decided(item, confidence) and 2 * item.wins > item.n for item in found)
+    if len(found) > 1 and len(winners) == 1 and safe:
+        ahead, behind = map(condition, next(iter(winners)))
+        each = [f"{item.wins} of {item.n} pairs on {dataset(item.dataset)}" for item in found]
+        told = f"{_capital(ahead)} kept more accuracy per parameter than {behind}"
+        return [f"{told} in {listed(each)}."]
+    several = len(found) > 1
+    return [
+        sentence(item, confidence=confidence, where=dataset(item.dataset) if several else "")
+        for item in found
+    ]
 
 
 def evidence(headline: Headline, *, confidence: float) -> str:

@@ -1,0 +1,73 @@
+"""kdprune report: the study's answer in a few lines, and where the whole report lies."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from kdprune.errors import KdpruneError
+from kdprune.terminal import printable
+
+DESCRIPTION = """\
+Tell the study's answer in a few lines: the verdict, and for each data set what both prunings keep.
+
+"left" is the share of the parameters at the breakpoint, "points" what the test accuracy loses
+there. Everything comes from metrics/; nothing is trained.
+"""
+EXAMPLE = """\
+examples:
+  kdprune report                       what `make repro` ends with
+  kdprune report --open                the same, and the report in your browser
+  kdprune report --project studies/desk
+"""
+PAGE = "plots/report.html"
+STYLES = {"bold": "1", "dim": "2", "ahead": "34", "behind": "33"}  # ANSI: blue and yellow
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    """Describe the command."""
+    parser = commands.add_parser(
+        "report",
+        help="tell the study's answer, and open the report",
+        description=DESCRIPTION,
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--open", action="store_true", help="open plots/report.html in a browser")
+    parser.add_argument(
+        "--project", type=Path, default=Path(), metavar="DIR", help="the study's folder"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Print the answer. Raises KdpruneError where the study has no results, or no report."""
+    from kdprune.config.params import load
+    from kdprune.reporting.brief import lines
+    from kdprune.study import tables
+
+    names = ("efficiency", "significance", "breakpoints")
+    read = {name: tables.read(given.project / f"metrics/{name}.csv", name) for name in names}
+    page = given.project / PAGE
+    if not page.is_file():
+        raise KdpruneError(f"{page}: is not there; run `dvc repro report`")
+    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    for line in lines(read, load(given.project / "params.yaml").significance.confidence):
+        print("".join(_styled(text, style if coloured else "") for style, text in line))
+    how = "" if given.open else "   (kdprune report --open)"
+    print(f"{'Report':<22}{printable(page)}{how}")
+    if given.open:
+        _show(page)
+    return 0
+
+
+def _styled(text: str, style: str) -> str:
+    text = printable(text)
+    return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if style else text
+
+
+def _show(page: Path) -> None:
+    import webbrowser
+
+    if not webbrowser.open(page.resolve().as_uri()):
+        raise KdpruneError(f"{page}: there is no browser here; open the file yourself")
