@@ -34,7 +34,7 @@ experiments: setup ## List experiments: the changed parameters, and each data se
 	@python -m stages.runner.experiments
 
 differences: setup ## Compare two experiments, without the grid: make differences A=one B=other
-	@python -m dvc exp diff $(A) $(B) | grep -v ' grid\.'
+	@python -m stages.runner.differences $(A) $(B)
 
 test: setup ## Run the tests
 	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder

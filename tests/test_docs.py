@@ -132,6 +132,8 @@ def current() -> bool:
 
 def stand_ins(folder: Path) -> None:
     """The embedded images, and the student of the pages as it is before any training."""
+    import torch
+
     from kdprune import models
     from kdprune.config.params import load
     from kdprune.distillation import METHODS
@@ -141,8 +143,9 @@ def stand_ins(folder: Path) -> None:
     prepare("cifar10", "embedded", folder / "data/cifar10", cache=folder / ".run", show=False)
     params = load(ROOT / "params.yaml")
     item = params.grid["students"][STUDENT]
-    teacher, _ = network(params, item["teacher"], 10, 1)
-    student, described = network(params, item["student"], 10, 1)
+    like = {"train_labels": torch.arange(10), "val_images": torch.zeros(1, 3, 32, 32)}
+    teacher, _ = network(params, item["teacher"], like, 1)
+    student, described = network(params, item["student"], like, 1)
     task = METHODS["simkd"](student, teacher, **params.distill.hyperparameters["simkd"])
     metadata = {
         "network": described,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stages.runner import experiments
+from stages.runner import differences, experiments
 from stages.runner.experiments import WIDTH, table
 
 FIGURES = {"pairs": 3, "channel": 51.19, "channel_left": 83.5, "weight": 51.27}
@@ -60,3 +60,27 @@ def test_a_fault_of_dvc_is_one_line(tmp_path, monkeypatch, capsys):
     with pytest.raises(experiments.KdpruneError, match="dvc exp show: "):
         experiments.main()
     assert capsys.readouterr().out == ""
+
+
+def test_differences_leave_the_grid_out_and_fit():
+    grid = {"grid.teachers.one.dataset": {"old": "a", "new": "b"}}
+    both, one = {"old": ["weight", "channel"] * 9, "new": "weight"}, {"old": 0.874, "new": 0.51}
+    told = {
+        "params": {"params.yaml": {"prune.method": both, **grid}},
+        "metrics": {
+            "metrics/summary/cifar10.json": {"ratio": {**one, "diff": -0.364}, "p" * 80: one}
+        },
+    }
+    lines = list(differences.lines(told))
+    assert max(map(len, lines)) <= WIDTH
+    assert not any("grid" in line for line in lines)
+    assert lines[0] == "params.yaml"
+    assert lines[1].split()[0] == "prune.method"
+    assert lines[1].split()[-2:] == ["weight", "–"]
+    assert lines[-1].split() == ["ratio", "0.874", "0.51", "-0.364"]
+    assert list(differences.lines({"params": {"params.yaml": grid}})) == []
+
+
+def test_differences_of_other_than_two_are_refused():
+    with pytest.raises(experiments.KdpruneError, match="name two"):
+        differences.main(["HEAD"])

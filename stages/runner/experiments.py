@@ -50,11 +50,11 @@ def _told(
     why = runs or ("failed" if state["error"] else "no results")
     first = name
     for dataset, figures in results or [(why, {})]:
-        yield _line(first, dataset, [_short(figures.get(figure, "")) for figure in FIGURES])
+        yield _line(first, dataset, [short(figures.get(figure, "")) for figure in FIGURES])
         first = ""
     after = _parameters(state)
     changed = [
-        f"{key}={_short(after[key])}" if key in after else f"{key} (not there)"
+        f"{key}={short(after[key])}" if key in after else f"{key} (not there)"
         for key in sorted(before.keys() | after.keys())
         if before and after and before.get(key) != after.get(key)
     ]
@@ -71,7 +71,8 @@ def _cut(text: str, most: int) -> str:
     return text if len(text) < most else f"{text[: most - 2]}…"
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """Write a value in few characters."""
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
