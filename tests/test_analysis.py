@@ -252,9 +252,9 @@ def tables(methods: tuple[str, ...]) -> list[pd.DataFrame]:
                 scores += [one | {"condition": pruning, "accuracy": accuracy - shift - drop}]
                 breaks += [one | {"method": pruning, "nonzero_params": left + 100 * pair}]
                 breaks[-1] |= {"dense_params": 1000}
-        tested = {"ratio": 0.51234, "holm_p": 0.123456}
+        tested = {"ratio": 0.51234, "log_holm_p": 0.123456}
         differences += [who | {"first": "channel", "second": "weight", **tested}]
-        differences += [who | {"first": "channel", "second": "distilled", "ratio": 9, "holm_p": 9}]
+        differences += [who | {"first": "channel", "second": "distilled", "ratio": 9, "log_holm_p": 9}]
     scores += [{"role": "teacher", "distill": "", "condition": "teacher", "accuracy": 99}]
     return [pd.DataFrame(rows) for rows in (breaks, scores, differences)]
 
@@ -280,7 +280,7 @@ def test_the_summary_leaves_out_what_was_not_run():
     assert list(found) == ["pairs", "student", "weight", "weight_left"]
     unpruned = scores[scores.condition == "distilled"]
     assert summary(breaks[:0], unpruned, differences[:0]) == {"pairs": 2, "student": 55.0}
-    differences["holm_p"] = np.nan  # one pair has no p
+    differences["log_holm_p"] = np.nan  # one pair has no p
     assert "p" not in summary(breaks, scores, differences)
 
 

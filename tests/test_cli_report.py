@@ -28,7 +28,7 @@ def test_the_answer_takes_four_lines(project, capsys):
     row = pd.read_csv(project / "metrics/significance.csv").query(
         "role == 'student' and first == 'channel' and second == 'weight'"
     )
-    assert f"p = {row.holm_p.iloc[0]:.3f}, n = 3 pairs" in surely
+    assert f"p = {row.log_holm_p.iloc[0]:.3f}, n = 3 pairs" in surely
     found = pd.read_csv(project / "metrics/breakpoints.csv").query("role == 'student'")
     for name, part in found.groupby("method"):
         left = 100 * (part.nonzero_params / part.dense_params).mean()

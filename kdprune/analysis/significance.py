@@ -24,7 +24,8 @@ def significance(efficiencies: pd.DataFrame, *, confidence: float = 0.95) -> pd.
     distillation method), d_z and g_z (Cohen's and Hedges' standardised mean difference),
     wilcoxon_p, sign_flip_p (exact up to n = 14), cluster_p (the same, flipping all pairs of a
     teacher together), shapiro_p (normality of the differences), log_t, log_p and ratio with
-    ratio_low and ratio_high (the test on logarithms; geometric mean ratio), p_without_teacher (the
+    ratio_low and ratio_high (the test on logarithms; geometric mean ratio), log_holm_p (Holm's
+    adjustment of log_p, over the same rows as holm_p), p_without_teacher (the
     largest p when one teacher's pairs are left out) and reason: why there is no test. Some figures
     are missing beside a test: shapiro_p and g_z below three pairs, wilcoxon_p where a difference is
     zero, those of logarithms where an efficiency is zero. Raises KdpruneError for a table with
@@ -48,7 +49,9 @@ def significance(efficiencies: pd.DataFrame, *, confidence: float = 0.95) -> pd.
             )
     result = pd.DataFrame(rows, columns=[*groups, "first", "second", *FIGURES])
     if rows:
-        result["holm_p"] = result.groupby(["role", "distill"]).p.transform(holm)
+        family = result.groupby(["role", "distill"])
+        for adjusted, own in (("holm_p", "p"), ("log_holm_p", "log_p")):
+            result[adjusted] = family[own].transform(holm)
     return result
 
 
@@ -171,6 +174,7 @@ FIGURES = [
     "shapiro_p",
     "log_t",
     "log_p",
+    "log_holm_p",
     "ratio",
     "ratio_low",
     "ratio_high",

@@ -13,7 +13,7 @@ def summary(
     pairs: how many the means are over. student, weight, channel: mean test accuracy in percent, as
     distilled and at the breakpoint of each pruning; weight_left, channel_left: mean share of the
     parameters that is left there, in percent. ratio: efficiency of channel over that of weight
-    pruning, the geometric mean; p: of the paired t-test between them, after Holm. What the tables
+    pruning, the geometric mean; p: of the paired t-test of its logarithm, after Holm. What tables
     do not have is left out. Several distillation methods give a mapping from each to its summary.
     """
     students = efficiencies[efficiencies.role == "student"]
@@ -36,7 +36,7 @@ def _method(rows: pd.DataFrame, breaks: pd.DataFrame, differences: pd.DataFrame)
     for pruning, share in left.items():
         told |= {pruning: round(accuracy[pruning], 2), f"{pruning}_left": round(share, 1)}
     both = differences[(differences["first"] == "channel") & (differences["second"] == "weight")]
-    for name, column, digits in (("ratio", "ratio", 3), ("p", "holm_p", 4)):
+    for name, column, digits in (("ratio", "ratio", 3), ("p", "log_holm_p", 4)):
         for value in both[column].dropna():
             told[name] = round(value, digits)
     return told

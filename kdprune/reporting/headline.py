@@ -16,6 +16,7 @@ from kdprune.reporting.paper.beside import PAPERS
 
 PAPERS_CONTRAST = ("channel", "weight")
 NONE = float("nan")
+DECIDES = ("log_holm_p", "holm_p", "p")  # the first that there is
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,9 @@ class Headline:
 
     `row` is that of kdprune.analysis.significance. `ahead` and `behind` are prunings; `ratio` is
     the first's efficiency over the second's, a geometric mean of `n` pairs, with its interval;
-    `wins` counts the pairs in which it is above 1; `p` is that of the t-test after Holm. What does
-    not exist is NaN.
+    `wins` counts the pairs in which it is above 1; `p` is that of the t-test of the ratio's
+    logarithm after Holm, since efficiencies span orders of magnitude; of the raw differences, as
+    the paper has it, where a logarithm does not exist. What does not exist is NaN.
     """
 
     row: Mapping[str, Any]
@@ -99,7 +101,7 @@ def headline_of(row: Mapping[str, Any], scored: pd.DataFrame) -> Headline:
         ratio=ends[0],
         low=ends[1],
         high=ends[2],
-        p=_number(row["p"] if is_missing(row["holm_p"]) else row["holm_p"]),
+        p=_number(next((row[name] for name in DECIDES if not is_missing(row[name])), None)),
     )
 
 
@@ -115,9 +117,8 @@ def _number(value: Any) -> float:
 
 
 def decided(headline: Headline, confidence: float) -> bool:
-    """Whether the t-test finds a difference after Holm's correction, of the ratio's direction."""
-    same = (headline.row["mean_difference"] > 0) == (headline.ahead == headline.row["first"])
-    return headline.p <= 1 - confidence and same
+    """Whether the test that decides finds a difference after Holm's correction."""
+    return headline.p <= 1 - confidence
 
 
 def averages(found: Sequence[Headline], tested: pd.DataFrame) -> list[Mean]:

@@ -93,7 +93,7 @@ def _row(
     said = f"{short(row['ratio'])}×"
     if not is_missing(row["ratio_low"]):
         low, high = scale(row["ratio_low"]), scale(row["ratio_high"])
-        safe = not is_missing(row["holm_p"]) and row["holm_p"] <= 1 - confidence
+        safe = not is_missing(row["log_holm_p"]) and row["log_holm_p"] <= 1 - confidence
         canvas.line(page, [low, high], [middle] * 2, INK if safe else SOFT, 1.4)
         canvas.diamond(
             page, (middle_of - 6, middle_of, middle_of + 6), middle, INK if safe else SOFT
@@ -102,4 +102,4 @@ def _row(
     else:
         canvas.diamond(page, (middle_of - 6, middle_of, middle_of + 6), middle, SOFT)
     canvas.words(page, width - 58, middle, said, size=8.5, anchor="right")
-    canvas.words(page, width - 8, middle, probability(row["holm_p"]), size=8.5, anchor="right")
+    canvas.words(page, width - 8, middle, probability(row["log_holm_p"]), size=8.5, anchor="right")

@@ -28,8 +28,10 @@ MAIN = [
     ("ratio", "Ratio", short),
     ("ratio_low", "Ratio low", short),
     ("ratio_high", "Ratio high", short),
-    ("holm_p", "p Holm", probability),
-    ("p", "p", probability),
+    ("log_holm_p", "p of the ratio, Holm", probability),
+    ("log_p", "p of the ratio", probability),
+    ("holm_p", "p of the difference, Holm", probability),
+    ("p", "p of the difference", probability),
     ("mean_difference", "Mean difference", short),
     ("ci_low", "Difference low", short),
     ("ci_high", "Difference high", short),
@@ -37,7 +39,6 @@ MAIN = [
     ("df", "df", whole),
 ]
 ROBUST = [
-    ("log_p", "p of the ratio", probability),
     ("log_t", "t of the ratio", short),
     ("wilcoxon_p", "p Wilcoxon", probability),
     ("sign_flip_p", "p sign flip", probability),

@@ -90,7 +90,7 @@ def comparisons(
     """Return the figure of all comparisons, where it was drawn."""
     if "comparisons" not in pictures or tested.empty:
         return []
-    safe = int((tested.holm_p <= 1 - confidence).sum())
+    safe = int((tested.log_holm_p <= 1 - confidence).sum())
     alt = (
         f"{safe} of {counted(len(tested), 'comparison')} "
         f"{'is' if safe == 1 else 'are'} significant after Holm's correction."

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from kdprune.analysis import power
 from kdprune.analysis.efficiency import BEFORE
 from kdprune.reporting.document.blocks import Text
 from kdprune.reporting.document.formats import condition, counted, is_missing, points, share, short
@@ -12,6 +13,8 @@ from kdprune.reporting.paper import published
 from kdprune.reporting.paper.beside import PAIR
 from kdprune.reporting.paper.ttests import recomputed
 from kdprune.reporting.sections.verdict import cost, evidence, robust, students
+
+CLAIM = 1.1  # a ratio worth to be known
 
 
 def keeping(breakpoints: pd.DataFrame, headline: Headline) -> dict[str, dict[str, float]]:
@@ -49,9 +52,24 @@ def sure(
         " ".join([*said, _tuned(scored, breakpoints, headline)]),
         _censored(breakpoints, headline),
         " ".join(filter(None, [robust(headline, confidence=confidence), _papers(headline)])),
+        _power(headline, confidence),
     ]
     first = Text(evidence(headline, confidence=confidence), lead=f"{students(headline.row)}.")
     return [first, *[Text(part) for part in parts if part.strip()]]
+
+
+def _power(headline: Headline, confidence: float) -> str:
+    """Say which claims so many pairs can support, and how many pairs smaller ones need."""
+    if is_missing(headline.low) or not 0 < headline.low < headline.high or headline.n < 2:
+        return ""
+    spread = power.spread(headline.low, headline.high, headline.n, confidence)
+    tells = power.told(headline.n, spread, alpha=1 - confidence)
+    needed = counted(power.pairs_needed(CLAIM, spread, alpha=1 - confidence), "pair")
+    return (
+        f"Pairs that differ as much as these show a true ratio of {short(tells)} or more in four "
+        f"of five studies of {counted(headline.n, 'pair')}. A ratio of {CLAIM:g} would need "
+        f"{needed}."
+    )
 
 
 def _tuned(scored: pd.DataFrame, breakpoints: pd.DataFrame, headline: Headline) -> str:

@@ -66,13 +66,30 @@ def evidence(headline: Headline, *, confidence: float) -> str:
         )
         known = not is_missing(headline.ratio) and headline.n
         return f"{ratio}{behind} (n = {pairs}). {said}" if known else said
-    said = _ratio(headline, confidence)
-    said += (
-        f" The paper tests raw differences instead: paired t({int(row['df'])}) = "
-        f"{short(abs(row['t']))}, p = {probability(row['p'])}, and p = {probability(headline.p)} "
-        "after Holm's correction for all comparisons of these students. The corrected p decides. "
+    told = [_ratio(headline, confidence)]
+    if not is_missing(row["log_holm_p"]):
+        told.append(
+            "It is tested on logarithms, since efficiencies span orders of magnitude: after Holm's "
+            "correction for all comparisons of these students p = "
+            f"{probability(row['log_holm_p'])}, which decides."
+        )
+    return " ".join([*told, _certainty(headline, alpha), papers_test(headline, alpha)])
+
+
+def papers_test(headline: Headline, alpha: float) -> str:
+    """Return what the paper's own test says: paired, of the raw differences."""
+    row = headline.row
+    said = (
+        f"As the paper tests it, on raw differences: paired t({int(row['df'])}) = "
+        f"{short(abs(row['t']))}, p = {probability(row['p'])}, and p = "
+        f"{probability(row['holm_p'])} after Holm's correction."
     )
-    return said + _certainty(headline, alpha)
+    if not is_missing(row["shapiro_p"]) and row["shapiro_p"] <= alpha:
+        said += (
+            " These differences are not normally distributed (Shapiro-Wilk p = "
+            f"{probability(row['shapiro_p'])}), so do not rely on that test here."
+        )
+    return said
 
 
 def _ratio(headline: Headline, confidence: float) -> str:
@@ -93,9 +110,10 @@ def _ratio(headline: Headline, confidence: float) -> str:
 
 def _certainty(headline: Headline, alpha: float) -> str:
     row, n = headline.row, headline.n
+    alone = row["p"] if is_missing(row["log_p"]) else row["log_p"]
     if headline.p <= alpha:
         said = f"The difference is significant at the {100 * alpha:.3g} % level."
-    elif row["p"] <= alpha:
+    elif alone <= alpha:
         said = (
             f"Alone, the difference is significant at the {100 * alpha:.3g} % level. Among all "
             "comparisons of these students it is not."
@@ -110,11 +128,6 @@ def _certainty(headline: Headline, alpha: float) -> str:
             f" With {counted(n, 'pair')}, a test that assumes nothing about the distribution "
             f"cannot give a p below {probability(2 / 2**n)}. The t-test can, because it assumes "
             "normally distributed differences."
-        )
-    if not is_missing(row["shapiro_p"]) and row["shapiro_p"] <= alpha:
-        said += (
-            " The differences are not normally distributed (Shapiro-Wilk p = "
-            f"{probability(row['shapiro_p'])}). Do not rely on the t-test here."
         )
     return said
 
