@@ -254,7 +254,9 @@ def tables(methods: tuple[str, ...]) -> list[pd.DataFrame]:
                 breaks[-1] |= {"dense_params": 1000}
         tested = {"ratio": 0.51234, "log_holm_p": 0.123456}
         differences += [who | {"first": "channel", "second": "weight", **tested}]
-        differences += [who | {"first": "channel", "second": "distilled", "ratio": 9, "log_holm_p": 9}]
+        differences += [
+            who | {"first": "channel", "second": "distilled", "ratio": 9, "log_holm_p": 9}
+        ]
     scores += [{"role": "teacher", "distill": "", "condition": "teacher", "accuracy": 99}]
     return [pd.DataFrame(rows) for rows in (breaks, scores, differences)]
 

@@ -77,10 +77,10 @@ def comparison() -> list[str]:
     low, high = sorted((1 / row.ratio_low, 1 / row.ratio_high))
     return [
         f"Weight pruning has {1 / row.ratio:.2f} times the accuracy per parameter of channel "
-        f"pruning (95 % interval {low:.2f} to {high:.2f}, p = {row.log_p:.2f}).",
+        f"pruning (95 % interval {low:.2f} to {high:.2f}; p = {row.log_holm_p:.2f} after Holm's "
+        "correction, which decides).",
         "The paper's test, on raw differences of accuracy per parameter, gives "
-        f"t = {abs(row.t):.2f} and p = {row.p:.2f},",
-        f"and p = {row.holm_p:.2f} after Holm's correction, which decides. "
+        f"t = {abs(row.t):.2f} and p = {row.p:.2f}.",
         f"n = {row.n:.0f} pairs; each mean is over ten fine-tuning seeds.",
     ]
 

@@ -349,7 +349,10 @@ def test_differences_that_are_not_normal_are_said():
     columns = ["dataset", "role", "teacher", "student", "distill", "condition", "efficiency"]
     nothing = pd.DataFrame(columns=columns)
     for values, wanted in (([*range(1, 10), 400], True), (np.arange(10) + 1, False)):
-        row = compare(pd.Series(np.array(values, float), pairs), flat) | {"holm_p": 0.04, "log_holm_p": None}
+        row = compare(pd.Series(np.array(values, float), pairs), flat) | {
+            "holm_p": 0.04,
+            "log_holm_p": None,
+        }
         named = {"dataset": "d", "distill": "simkd", "first": "channel", "second": "weight"}
         text = evidence(headline_of(row | named, nothing), confidence=0.95)
         assert ("differences are not normally distributed" in text) == wanted
