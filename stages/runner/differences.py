@@ -47,8 +47,8 @@ def main(arguments: list[str]) -> int:
     if done.returncode:
         said = done.stderr.strip().splitlines() or ["no output"]
         raise KdpruneError(f"dvc exp diff: {said[-1]}")
-    for line in lines(json.loads(done.stdout)):
-        print(line)
+    found = list(lines(json.loads(done.stdout)))
+    print("\n".join(found) or "no parameter or metric differs")
     return 0
 
 
