@@ -1,12 +1,11 @@
 """kdprune report: the study's answer in a few lines, and where the whole report lies."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
 from kdprune.errors import KdpruneError
-from kdprune.terminal import printable
+from kdprune.terminal import printable, styled
 
 DESCRIPTION = """\
 Tell the study's answer in a few lines: the verdict, and for each data set what both prunings keep.
@@ -21,7 +20,6 @@ examples:
   kdprune report --project studies/desk
 """
 PAGE = "plots/report.html"
-STYLES = {"bold": "1", "dim": "2", "ahead": "34", "behind": "33"}  # ANSI: blue and yellow
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -51,19 +49,13 @@ def run(given: argparse.Namespace) -> int:
     page = given.project / PAGE
     if not page.is_file():
         raise KdpruneError(f"{page}: is not there; run `dvc repro report`")
-    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     for line in lines(read, load(given.project / "params.yaml").significance.confidence):
-        print("".join(_styled(text, style if coloured else "") for style, text in line))
+        print("".join(styled(text, style, sys.stdout) for style, text in line))
     how = "" if given.open else "   (kdprune report --open)"
     print(f"{'Report':<22}{printable(page)}{how}")
     if given.open:
         _show(page)
     return 0
-
-
-def _styled(text: str, style: str) -> str:
-    text = printable(text)
-    return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if style else text
 
 
 def _show(page: Path) -> None:
