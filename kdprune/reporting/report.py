@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 
-from kdprune.analysis import sizes
 from kdprune.errors import KdpruneError
 from kdprune.files import replacing
 from kdprune.reporting.document import html, markdown
@@ -23,6 +22,7 @@ from kdprune.reporting.sections import (
     provenance,
 )
 from kdprune.reporting.sections import figures as figures_of
+from kdprune.reporting.sections.weighed import known_sizes
 
 TITLE = "kdprune: pruning after knowledge distillation"
 
@@ -108,7 +108,7 @@ def compose(
             first,
             confidence=confidence,
             settings=settings or {},
-            sizes=_sizes(breakpoints, layers, codings),
+            sizes=known_sizes(breakpoints, layers, codings),
         ),
         *figures_of.sections(figures, sweeps, breakpoints, efficiency),
         explore.section(sweeps, breakpoints),
@@ -128,16 +128,6 @@ def compose(
         glossary.section(),
     ]
     return [section for section in sections if section is not None]
-
-
-def _sizes(
-    breakpoints: pd.DataFrame, layers: pd.DataFrame | None, codings: pd.DataFrame | None
-) -> pd.DataFrame | None:
-    """Return what networks take in every count of bytes that is known; None where none is."""
-    known = [] if layers is None else [sizes.stored(breakpoints, layers)]
-    if codings is not None and len(codings):
-        known.append(sizes.coded(breakpoints, codings))
-    return pd.concat(known, ignore_index=True) if known else None
 
 
 def _picture(name: str, item: str | Path | Picture) -> Picture:
