@@ -14,7 +14,7 @@ from kdprune.pruning import application
 from kdprune.pruning.pruned import Pruned
 from kdprune.records import write_csv
 from kdprune.reporting.sections.deployment import write
-from kdprune.study import costs, images, paths
+from kdprune.study import costs, images, paths, tables
 from stages.runner.stale import only
 
 
@@ -37,4 +37,4 @@ def main(key: str) -> None:
         rows = pd.DataFrame([{**who, **row} for row in measure.compare(variants)])
     write_csv(paths.MEASURE, table := costs.replaced(params, key, rows))
     if len(table):
-        write(table, paths.PLOTS / "deployment.md", paths.PLOTS / "deployment.html")
+        write(table, tables.read(paths.BREAKPOINTS.with_suffix(".csv")), paths.PLOTS)

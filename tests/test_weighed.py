@@ -71,6 +71,17 @@ def test_the_committed_bytes_are_those_that_were_measured(root):
     assert ratio.between(1.0, 1.1).all()
 
 
+def test_bytes_are_known_at_every_level():
+    """As at the breakpoint, where the same rows are asked for."""
+    breaks, layers = tables()
+    both = pd.concat([breaks, breaks.assign(level=0.9)], ignore_index=True)
+    found = sizes.plain(both, layers)
+    assert len(found) == len(both)
+    at = dict(found.groupby(["method", "level"]).bytes.unique())
+    assert at["weight", 0.5] == at["weight", 0.9] == [MASKED]
+    assert len(sizes.plain(both.assign(level=0.7), layers)) == 0  # of no known layers
+
+
 def codings(bits=(8, 5)):
     """Files of which a masked network's takes 1.5 times the bytes of a cut one's."""
     return pd.DataFrame(

@@ -111,7 +111,7 @@ def compose(
             sizes=known_sizes(breakpoints, layers, codings),
         ),
         *figures_of.sections(figures, sweeps, breakpoints, efficiency),
-        explore.section(sweeps, breakpoints),
+        explore.section(sweeps, breakpoints, layers),
         comparisons.section(
             efficiency,
             significance,
