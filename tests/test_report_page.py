@@ -193,7 +193,10 @@ def texts(svg: str) -> list[tuple[float, float, str]]:
 @pytest.mark.slow
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_large_study_is_read_at_once(large, tmp_path, width):
-    check(looked(large[0], tmp_path, width))
+    found = looked(large[0], tmp_path, width)
+    check(found)
+    assert found["chart"]["lines"] == 2 * 20 + 1  # of one data set and one kind, and the unbeaten
+    assert found["chart"]["choices"] == [3, 3, 5]
 
 
 @pytest.mark.slow

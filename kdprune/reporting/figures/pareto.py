@@ -13,7 +13,8 @@ from kdprune.reporting.figures.style import DARK
 
 SHAPES = {"o": "circle", "D": "diamond", "^": "triangle-up", "s": "square", "v": "triangle-down",
           "P": "cross", "X": "wedge", "<": "triangle-left", ">": "triangle-right"}  # fmt: skip
-EVERY = "all"
+EVERY, TEACHERS = "all", "teachers"
+MANY = 40  # curves, beyond which nobody follows one
 NUMBERS = ("curve", "level", "accuracy", "broke")
 GREY = "#888888"  # readable on both pages
 AXIS = "size, logarithmic"  # explore.js puts the chosen one in its place
@@ -24,8 +25,12 @@ def spec(rows: pd.DataFrame, known: Mapping[str, Look], axes: Mapping[str, str])
     """Return a Vega-Lite specification of rows as `table` returns them.
 
     `axes` are the sizes to choose from, {what a reader sees: column}; `usermeta` holds the colours
-    of light and dark pages.
+    of light and dark pages. Of many curves, one data set and one kind of students are shown first.
     """
+    many = rows.curve.nunique() > MANY
+    kinds = list(dict.fromkeys(rows.by))
+    sets = list(dict.fromkeys(rows["set"]))
+    students = [kind for kind in kinds if kind != TEACHERS]
     return {
         "data": {
             "values": rows.to_csv(index=False, lineterminator="\n"),
@@ -35,9 +40,9 @@ def spec(rows: pd.DataFrame, known: Mapping[str, Look], axes: Mapping[str, str])
         "height": 380,
         "usermeta": {"dark": DARK},
         "params": [
-            _choice("axis", "Size", list(axes)),
-            _choice("shown", "Data set", [EVERY, *dict.fromkeys(rows["set"])]),
-            _choice("kind", "Networks", [EVERY, *dict.fromkeys(rows.by)]),
+            _choice("axis", "Size", list(axes), next(iter(axes))),
+            _choice("shown", "Data set", [EVERY, *sets], sets[0] if many else EVERY),
+            _choice("kind", "Networks", [EVERY, *kinds], [*students, EVERY][0] if many else EVERY),
         ],
         "transform": [
             {"filter": f"shown == '{EVERY}' || datum.set == shown"},
@@ -73,9 +78,9 @@ def spec(rows: pd.DataFrame, known: Mapping[str, Look], axes: Mapping[str, str])
     }
 
 
-def _choice(name: str, label: str, options: list[str]) -> dict[str, Any]:
+def _choice(name: str, label: str, options: list[str], first: str) -> dict[str, Any]:
     bound = {"input": "select", "options": options, "name": f"{label} "}
-    return {"name": name, "value": options[0], "bind": bound}
+    return {"name": name, "value": first, "bind": bound}
 
 
 def _scaled(field: str, range_: list[Any], known: Mapping[str, Look]) -> dict[str, Any]:
@@ -112,7 +117,7 @@ def _lines(known: Mapping[str, Look]) -> dict[str, Any]:
             "detail": {"field": "curve"},
             "strokeDash": {**_scaled("pruning", dashes, known), "legend": LEGEND},
             "order": {"field": "size", "type": "quantitative"},
-            "opacity": {"condition": {"param": "chosen", "value": 0.8}, "value": 0.07},
+            "opacity": {"condition": {"param": "chosen", "value": 0.6}, "value": 0.07},
         },
     }
 

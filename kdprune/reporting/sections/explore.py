@@ -7,7 +7,7 @@ from kdprune.reporting.document.blocks import Chart, Section
 from kdprune.reporting.document.formats import condition, dataset, network, taught
 from kdprune.reporting.figures.frames import CURVE
 from kdprune.reporting.figures.looks import looks
-from kdprune.reporting.figures.pareto import spec
+from kdprune.reporting.figures.pareto import TEACHERS, spec
 
 TITLE = "Explore"
 AXES = {
@@ -46,7 +46,7 @@ def table(
     means = sweeps.groupby([*CURVE, "level"], sort=False)[figures].mean().reset_index()
     marks = breakpoints[[*CURVE, "level"]].assign(broke=True)
     joined = means.merge(marks, on=[*CURVE, "level"], how="left")
-    by = joined.distill.map(lambda name: taught(name) if name else "teachers")
+    by = joined.distill.map(lambda name: taught(name) if name else TEACHERS)
     shown = pd.DataFrame(
         {
             "set": joined.dataset.map(dataset),

@@ -6,7 +6,7 @@ from kdprune.records import IDENTITY
 from kdprune.reporting.document.blocks import Chart, Section
 from kdprune.reporting.document.formats import condition, counted, dataset, network, taught
 from kdprune.reporting.figures.looks import looks
-from kdprune.reporting.figures.pareto import spec
+from kdprune.reporting.figures.pareto import TEACHERS, spec
 
 TITLE = "Accuracy against cost"
 RUNTIMES = {"onnx": "ONNX Runtime", "torch": "PyTorch"}
@@ -58,7 +58,7 @@ def table(measured: pd.DataFrame, breakpoints: pd.DataFrame) -> tuple[pd.DataFra
             rows.append(
                 {
                     "set": dataset(curve["dataset"]),
-                    "by": taught(curve["distill"]) if curve["distill"] else "teachers",
+                    "by": taught(curve["distill"]) if curve["distill"] else TEACHERS,
                     "network": network(curve),
                     "curve": place,
                     "pruning": condition(curve["method"]),
