@@ -31,16 +31,25 @@ def record(folder, name, *runs):
 
 @pytest.fixture
 def study(tmp_path, monkeypatch):
-    """The committed study's files, with a file for every output, so that all is up to date."""
+    """The committed study, recorded with today's code, and a file for every output: up to date."""
     for name in ("params.yaml", "dvc.yaml", "dvc.lock", ".dvcignore"):
         shutil.copy(ROOT / name, tmp_path)
     for name in ("kdprune", "stages"):
         (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
-    for stage in lockfile.read(str(tmp_path / "dvc.lock"))["stages"].values():
-        for item in stage.get("outs", []):
+    held, code = lockfile.read("dvc.lock"), {}
+    for name, described in lockfile.stages(lockfile.read("params.yaml")).items():
+        entry = held["stages"].get(name, {"outs": [], "params": {}})
+        known = {item["path"]: item["md5"] for item in entry.get("deps", [])}
+        for path in (path for path in described["deps"] if path.startswith(("kdprune", "stages"))):
+            code.setdefault(path, lockfile.md5(tmp_path / path))
+        now = {path: code.get(path, known.get(path)) for path in described["deps"]}
+        entry["deps"] = [{"path": path, "md5": md5} for path, md5 in now.items()]
+        held["stages"][name] = entry
+        for item in entry.get("outs", []):
             (tmp_path / item["path"]).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / item["path"]).touch()
+    (tmp_path / "dvc.lock").write_text(dumped(held))
     return tmp_path
 
 
@@ -65,7 +74,6 @@ def left(finished=""):
     return names
 
 
-@pytest.mark.usefixtures("committed_results")
 def test_what_is_to_run_follows_from_the_lock_file(study):
     assert left() == []
     change(study / "params.yaml", "distill", "simkd", "factor", value=4)
@@ -79,7 +87,6 @@ def test_what_is_to_run_follows_from_the_lock_file(study):
     assert STUDENT in left(TEACHERS[0])  # its lock file's entry is of another teacher
 
 
-@pytest.mark.usefixtures("committed_results")
 def test_another_teacher_in_the_lock_file_makes_its_students_stale(study):
     """As after a teacher that ran: its new hash stands there, its students' of the old one."""
     lock = study / "dvc.lock"
@@ -93,7 +100,6 @@ def test_another_teacher_in_the_lock_file_makes_its_students_stale(study):
     assert "prune@cifar10-densenet21_16-weight" not in names
 
 
-@pytest.mark.usefixtures("committed_results")
 def test_a_missing_output_is_to_be_made(study):
     (study / "models/teachers/cifar10-densenet21_16.safetensors").unlink()
     assert TEACHERS[1] in left()
@@ -114,7 +120,6 @@ def test_time_is_told_from_records_and_operations(tmp_path, monkeypatch):
     assert outlook.seconds(["download@g"], tmp_path) == outlook.DOWNLOAD
 
 
-@pytest.mark.usefixtures("committed_results")
 def test_an_instance_is_told_of_in_a_line(study, monkeypatch):
     stage, key = TEACHERS[1].split("@")
     change(study / "params.yaml", "teach", "epochs", value=2)
