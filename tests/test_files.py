@@ -78,15 +78,15 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "stages").mkdir()
     for name in ("teach", "code", "stranger"):
-        (tmp_path / f"stages/{name}.py").write_text(
-            "import stages.code" if name == "teach" else "1"
-        )
+        text = "import stages.code" if name == "teach" else "1"
+        (tmp_path / f"stages/{name}.py").write_text(text)
     for module in (code, unfinished):
         monkeypatch.setattr(module, "located", tmp_path.joinpath)
     code.imported.cache_clear()
     monkeypatch.delenv("KDPRUNE_UNFINISHED", raising=False)
     (tmp_path / "data").write_text("1")
-    return tmp_path
+    yield tmp_path
+    code.imported.cache_clear()
 
 
 def work(**changes):
