@@ -3,10 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 GPU := build/gpu
+PYTEST := python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 # `dvc` runs its stages with whatever `python` comes first
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup repro mend experiments differences test lint lock params texts verify publish faults \
+.PHONY: help setup repro mend experiments differences test slow lint lock params texts verify publish faults \
   fuzz bench gpu yardstick docs clean
 
 help: ## Show what each target does
@@ -37,8 +38,11 @@ experiments: setup ## List experiments: the changed parameters, and each data se
 differences: setup ## Compare two experiments, without the grid: make differences A=one B=other
 	@python -m stages.runner.differences $(A) $(B)
 
-test: setup ## Run the tests
-	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+test: setup ## Run the tests, but those that run whole pipelines
+	$(PYTEST) -m "not slow"
+
+slow: setup ## Run the tests that run whole pipelines, with the real DVC, git and browser
+	$(PYTEST) -m slow
 
 lint: setup ## Check style, types, docstrings, and that params.yaml follows from conf/
 	python -m ruff check .
