@@ -133,18 +133,6 @@ def test_an_experiment_reruns_only_what_changed(folder, changes, expected):
     assert sorted(ran) == sorted(expected)
 
 
-def test_a_study_without_students_is_collected(folder, tmp_path):
-    """In a fresh clone, which has no folder of theirs; this machine's cache has the rest."""
-    clone = tmp_path / "clone"
-    workspace.git(folder, "clone", "-q", str(folder), str(clone))
-    workspace.git(clone, "config", "user.name", "test")
-    workspace.git(clone, "config", "user.email", "test@localhost")
-    python(clone, "-m", "dvc", "cache", "dir", "--local", str(folder / ".dvc/cache"))
-    ran = dvc(clone, "exp", "run", "-S", "pairs=[resnet10_16/none]")
-    assert {"collect", "report"} <= set(ran)
-    assert not any(name.startswith(TRAINING) for name in ran)
-
-
 def test_branches_are_compared_without_any_cache(folder, tmp_path):
     workspace.git(folder, "checkout", "-q", "-b", "doubled")
     dvc(folder, "exp", "run", "-S", "efficiency.w1=1")

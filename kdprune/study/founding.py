@@ -8,7 +8,7 @@ from pathlib import Path
 from kdprune import __version__
 from kdprune.errors import KdpruneError
 from kdprune.home import FORM, IMAGES, LEFT_OUT, home
-from kdprune.study import paths, pinned
+from kdprune.study import pinned
 
 README = """\
 # A study of kdprune
@@ -49,11 +49,8 @@ def found(folder: Path, *, images: bool = True) -> None:
     pinned.write(folder, described)
     (folder / "README.md").write_text(README.format(version=__version__), encoding="utf-8")
     (folder / "Makefile").write_text(MAKEFILE, encoding="utf-8")
-    # DVC fails on a folder that it depends on and that is not there: a study without students has
-    # nothing in results/distill
-    for kept in (paths.PLOTS / "live", *(paths.RESULTS / name for name in paths.COLLECTED)):
-        (folder / kept).mkdir(parents=True)
-        (folder / kept / ".gitkeep").touch()
+    (folder / "plots/live").mkdir(parents=True)
+    (folder / "plots/live/.gitkeep").touch()
 
 
 def update(folder: Path) -> list[str]:

@@ -12,7 +12,6 @@ from kdprune.config import grid
 METRICS = Path("metrics")
 PLOTS = Path("plots")
 RESULTS = Path("results")
-COLLECTED = ("teach", "distill", "prune")  # folders in it that are there, if empty
 SPARSE = Path(grid.SPARSE)
 CACHE = Path(".run/downloads")  # archives and partial files; ignored by git and DVC
 LOCK = Path("dvc.lock")

@@ -22,11 +22,7 @@ def strangers() -> list[Path]:
     ours |= {paths.coded(key) for key in grid.get("compressions", {})}
     folders = (paths.RESULTS / stage for stage in ("teach", "distill", "prune", "compress"))
     return sorted(
-        path
-        for folder in folders
-        if folder.is_dir()
-        for path in {*folder.iterdir()} - ours
-        if path.name != ".gitkeep"
+        path for folder in folders if folder.is_dir() for path in {*folder.iterdir()} - ours
     )
 
 
