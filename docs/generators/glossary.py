@@ -14,7 +14,7 @@ OURS = {
     "runs and caches whole instances.",
     "Learning rate": "how far a step of training moves the weights: `teach.lr`, "
     "`distill.training.lr` and `prune.finetune.lr`.",
-    "Mask": "the note which weights of a tensor are set to zero. The tensor keeps its size.",
+    "Mask": "a note of the weights in a tensor that are zero. The tensor keeps its size.",
     "Profile": "a set of parameters under a name: `mini` runs in minutes, `paper` is the paper's "
     "study.",
     "Projector": "the small network that maps the student's last feature maps onto the teacher's. "
