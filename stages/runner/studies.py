@@ -70,7 +70,8 @@ def names() -> list[str]:
 def completed(folder: Path) -> bytes:
     """Return a study's parameters; those that came into being after it, as conf/ has them now."""
     values, own = lockfile.read("params.yaml"), lockfile.read(str(folder / "params.yaml"))
-    return yaml.safe_dump(_over(values, own), sort_keys=False).encode()
+    merged = _over(values, own) | {"grid": own["grid"]}  # of the study's own pairs and methods
+    return yaml.safe_dump(merged, sort_keys=False).encode()
 
 
 def torn(folder: Path) -> Iterator[str]:
