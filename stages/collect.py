@@ -6,7 +6,7 @@ from pathlib import Path
 from kdprune.config.params import load
 from kdprune.errors import KdpruneError
 from kdprune.files import replacing
-from kdprune.study import codings, paths
+from kdprune.study import codings, paths, trajectories
 
 FOLDERS = ("metrics/teach", "metrics/distill", "metrics/sweeps", "metrics/layers", "plots/learning")
 
@@ -37,3 +37,4 @@ def main() -> None:
         with replacing(table) as temporary:
             shutil.copyfile(made, temporary)
     codings.gather(grid.get("compressions", {}))
+    trajectories.gather(grid.get("trajectories", {}))

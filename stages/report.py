@@ -10,6 +10,7 @@ from kdprune.reporting import report
 from kdprune.reporting.document import html
 from kdprune.reporting.figures import data, pictures
 from kdprune.study import paths, tables
+from kdprune.study.settings import settings
 
 PAGE = located(".dvc/plots_page.html")  # holds Vega-Lite for `dvc plots`, too
 
@@ -31,7 +32,7 @@ def main() -> None:
             paths.PLOTS / "report.html",
             **results,
             figures=drawn,
-            settings=tables.settings(params),
+            settings=settings(params),
             confidence=confidence,
             interval=params.breakpoints.confidence,
             count=params.efficiency.count,

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 from kdprune.config.section import Section
 
 FOLDER = "results/compress"
+TRAJECTORIES = "results/sparsify"
 NOTHING = "results/prune"  # what the stage collect depends on anyway
 
 
@@ -30,13 +31,18 @@ def bits(params: Any) -> list[int]:
 
 
 def grid(
-    sweeps: Mapping[str, Mapping[str, str]], bits: Sequence[int]
+    sweeps: Mapping[str, Mapping[str, str]],
+    bits: Sequence[int],
+    trajectories: Mapping[str, Mapping[str, str]] | None = None,
 ) -> dict[str, dict[str, dict[str, str]]]:
     """Return what the grid has besides: the `compressions`, one per sweep if there are any `bits`.
 
-    `collected` holds the folder that the stage collect depends on for them, as DVC refuses one that
-    no stage writes.
+    `collected` holds the folders that the stage collect depends on for them, and for what
+    `trajectories` there are, as DVC refuses one that no stage writes.
     """
     chosen = {key: dict(item) for key, item in sweeps.items()} if bits else {}
-    folder = FOLDER if chosen else NOTHING
-    return {"compressions": chosen, "collected": {"codings": {"folder": folder}}}
+    folders = {
+        "codings": {"folder": FOLDER if chosen else NOTHING},
+        "trajectories": {"folder": TRAJECTORIES if trajectories else NOTHING},
+    }
+    return {"compressions": chosen, "collected": folders}

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from kdprune.config import consistency
 from kdprune.config.grid import LABELS
-from kdprune.config.kinds import Fraction, Methods, NonNegative, Plain, Positive
+from kdprune.config.kinds import Fraction, Methods, Name, NonNegative, Plain, Positive
 from kdprune.config.section import Section
 
 
@@ -45,6 +45,13 @@ class FineTune(Section):
         return [given] if isinstance(given, str) else given
 
 
+class Only(Section):
+    """Methods that the networks of one role alone are swept by."""
+
+    teacher: list[Name]
+    student: list[Name]
+
+
 class Prune(BaseModel):
     """The sweep; hyperparameters of a pruning method stand under its name."""
 
@@ -52,6 +59,7 @@ class Prune(BaseModel):
     __pydantic_extra__: dict[str, dict[str, Plain]]
     method: Methods
     roles: Annotated[list[Literal["teacher", "student"]], Field(min_length=1)]
+    only: Only | None = None
     levels: Annotated[list[Fraction], Field(min_length=1, max_length=1000)]
     seeds: Annotated[int, Field(ge=1, le=1000)]
     batchnorm: BatchNorm

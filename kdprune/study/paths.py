@@ -21,6 +21,8 @@ EFFICIENCY = METRICS / "efficiency"
 SIGNIFICANCE = METRICS / "significance"
 MEASURE = METRICS / "measure.csv"
 CODINGS = METRICS / "codings.csv"
+TRAJECTORIES = METRICS / "trajectories.csv"
+ROUNDS = PLOTS / "trajectories.csv"
 
 
 def summary(dataset: str) -> Path:

@@ -21,6 +21,7 @@ from kdprune.errors import KdpruneError, status_of
 from kdprune.files import replacing
 from kdprune.reporting import frozen
 from kdprune.study import paths, tables
+from kdprune.study.settings import settings
 from stages.runner import lockfile
 
 STUDIES = Path("studies")
@@ -109,7 +110,7 @@ def _describe(folder: Path, name: str) -> None:
     text = frozen.page(
         name,
         tables.results(params),
-        settings=tables.settings(params),
+        settings=settings(params),
         runs=json.loads((folder / RUNS).read_text(encoding="utf-8")),
         command=f"dvc exp run -S profile={params.profile}",
         commit=(folder / "commit").read_text(encoding="utf-8").strip(),
