@@ -9,7 +9,7 @@ from kdprune.records import write_csv
 from kdprune.reporting import report
 from kdprune.reporting.document import html
 from kdprune.reporting.figures import data, pictures
-from kdprune.study import paths, tables
+from kdprune.study import epochs, paths, tables
 from kdprune.study.settings import settings
 
 PAGE = located(".dvc/plots_page.html")  # holds Vega-Lite for `dvc plots`, too
@@ -19,7 +19,8 @@ def main() -> None:
     """Write plots/ from the tables of the grid."""
     params = load()
     results, learned = tables.results(params), tables.learned(params)
-    layers = results["layers"]
+    way, layers = tables.trained_on_the_way(), results["layers"]
+    results["spent"] = epochs.spent(params, results["breakpoints"], way, learned)
     for name, table in data.tables(results, layers, learned).items():
         write_csv(paths.PLOTS / f"{name}.csv", table)
     confidence = params.significance.confidence
@@ -31,8 +32,7 @@ def main() -> None:
             paths.PLOTS / "report.md",
             paths.PLOTS / "report.html",
             **results,
-            figures=drawn,
-            settings=settings(params),
+            **{"figures": drawn, "settings": settings(params)},
             confidence=confidence,
             interval=params.breakpoints.confidence,
             count=params.efficiency.count,

@@ -27,6 +27,7 @@ NAN, INFINITE = float("nan"), float("inf")
 PAIR = "resnet10_24/resnet10_16"
 
 # What is set, to what, and what the message says: a regular expression. The key is in it too.
+BOTH_ALONE = {"teacher": ["weight"], "student": ["weight"]}
 FAULTS = [
     # wrong type
     ("teach.epochs", True, r"teach\.epochs = True: .*integer"),
@@ -128,6 +129,9 @@ FAULTS = [
     # things named twice
     ("pairs", [PAIR, PAIR], r"pairs: 'resnet10_24/resnet10_16' is there twice"),
     ("datasets", ["cifar10", "cifar10"], r"datasets: 'cifar10' is there twice"),
+    ("prune.only.teacher", ["lamp"], r"prune\.only\.teacher: 'lamp' is not in prune\.method"),
+    ("prune.only", BOTH_ALONE, r"prune\.only\.teacher: 'weight' is named 2 times"),
+    ("prune.only.student", ["weight", "channel"], r"prune\.only: leaves no method for teachers"),
     ("prune.roles", ["teacher", "teacher"], r"prune\.roles: .* names one twice"),
     ("prune.method", ["weight", "both"], r"prune\.method: a method is named twice"),
     ("distill.method", ["simkd", "simkd"], r"distill\.method: a method is named twice"),
@@ -401,7 +405,7 @@ def test_a_stage_refuses_before_it_imports_torch(root, tmp_path, values):
 
 OVERRIDES = {
     "teach.epochs=0": r"conf: teach\.epochs = 0: .*equal to 1",
-    "profile=papr": r"In 'config': Could not find 'profile/papr' .*: desk mini paper strong",
+    "profile=papr": r"In 'config': Could not find 'profile/papr' .*: desk mini paper strong table3",
     "teach.epoch=3": r"Could not override 'teach\.epoch'",
     "+teach.epoch=3": r"conf: teach\.epoch: is unknown; did you mean epochs",
     "teach.epochs=[": r"teach\.epochs=\[: no viable alternative",

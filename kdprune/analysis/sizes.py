@@ -40,10 +40,12 @@ def stored(breakpoints: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
 def coded(breakpoints: pd.DataFrame, codings: pd.DataFrame) -> pd.DataFrame:
     """Return what each network takes in each coding at its breakpoint, from metrics/codings.csv.
 
-    Columns as of `stored`; bytes are of files, accuracies of what was read from them.
+    Columns as of `stored`; bytes are of files, accuracies of what was read from them. Of plain
+    float32 `stored` tells, once for all studies: a file of it is no further count.
     """
     if codings.empty:
         return pd.DataFrame(columns=[*CURVE, "count", "params", "bytes", "accuracy", "efficiency"])
+    codings = codings[codings.coding != FLOATS]
     rows = codings.merge(breakpoints[[*CURVE, "level"]], on=[*CURVE, "level"])
     return _finished(rows.rename(columns={"coding": "count"}), "test_accuracy")
 

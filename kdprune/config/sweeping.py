@@ -8,6 +8,7 @@ from kdprune.config import consistency
 from kdprune.config.grid import LABELS
 from kdprune.config.kinds import Fraction, Methods, Name, NonNegative, Plain, Positive
 from kdprune.config.section import Section
+from kdprune.methods import parts
 
 
 class BatchNorm(Section):
@@ -43,6 +44,11 @@ class FineTune(Section):
         """What is learned by; labels, where a study says nothing."""
         given = self.objective or LABELS
         return [given] if isinstance(given, str) else given
+
+    def objective_of(self, method: str) -> str:
+        """Return what the tuning of a sweep learns by, from the sweep's method."""
+        named = parts(method)[1]
+        return named or (self.objectives[0] if len(self.objectives) == 1 else LABELS)
 
 
 class Only(Section):

@@ -39,6 +39,7 @@ def write(
     figures: Mapping[str, str | Path | Picture],
     layers: pd.DataFrame | None = None,
     codings: pd.DataFrame | None = None,
+    spent: pd.DataFrame | None = None,
     settings: Mapping[str, Any] | None = None,
     confidence: float = 0.95,
     interval: float = 0.95,
@@ -48,9 +49,10 @@ def write(
     """Write the report as Markdown and as one self-contained HTML file.
 
     Tables are those of kdprune.analysis, as it returns them or read from CSV; `trained` holds one
-    row per trained network (the JSON of the trainings); `layers` and `codings`, which may be left
-    out, what was left of each layer and what coded files cost (metrics/). `figures` maps names to
-    SVG or PNG files, or to pictures with further forms (kdprune.reporting.figures.pictures).
+    row per trained network (the JSON of the trainings); `layers`, `codings` and `spent`, which may
+    be left out, what was left of each layer, what coded files cost (metrics/), and the epochs that
+    networks cost (kdprune.study.epochs). `figures` maps names to SVG or PNG files, or to pictures
+    with further forms (kdprune.reporting.figures.pictures).
     `settings` are shown as they are. `confidence` is that of the tests, `interval` that of the
     breakpoints, `count` says which parameters are scored (kdprune.analysis.efficiency), `library`
     holds Vega-Lite (kdprune.reporting.document.html.libraries). The same input gives the same
@@ -69,6 +71,7 @@ def write(
         figures=paths,
         layers=layers,
         codings=codings,
+        spent=spent,
         settings=settings,
         confidence=confidence,
         interval=interval,
@@ -93,6 +96,7 @@ def compose(
     figures: Mapping[str, Picture],
     layers: pd.DataFrame | None = None,
     codings: pd.DataFrame | None = None,
+    spent: pd.DataFrame | None = None,
     settings: Mapping[str, Any] | None = None,
     confidence: float = 0.95,
     interval: float = 0.95,
@@ -100,6 +104,9 @@ def compose(
 ) -> list[Section]:
     """Return the report's sections, in the order in which they are read; see `write`."""
     first = figures_of.first(figures, efficiency, significance, confidence)
+    sizes = _sizes(breakpoints, layers, codings)
+    full = {"breakpoints": breakpoints, "trained": trained, "sizes": sizes}
+    full |= {"spent": spent, "codings": codings}
     sections = [
         answer.section(
             efficiency,
@@ -108,7 +115,7 @@ def compose(
             first,
             confidence=confidence,
             settings=settings or {},
-            sizes=_sizes(breakpoints, layers, codings),
+            sizes=sizes,
         ),
         *figures_of.sections(figures, sweeps, breakpoints, efficiency),
         explore.section(sweeps, breakpoints),
@@ -122,7 +129,7 @@ def compose(
         networks.trained(trained, figures_of.trained(figures, trained)),
         distillers.section(trained, confidence=confidence),
         tables.breakpoint_tables(efficiency, count=count),
-        tables.compression_tables(efficiency),
+        tables.compression_tables(efficiency, **full),
         contradictions.section(),
         missing.section(efficiency, significance, breakpoints, trained, figures),
         glossary.section(),
