@@ -15,6 +15,7 @@ from kdprune.config.params import load, validate
 from kdprune.errors import KdpruneError
 from kdprune.pruning import application, internal, trajectories
 from kdprune.records import IDENTITY
+from kdprune.reporting import frozen
 from kdprune.reporting.paper import beside, compressions, published, tables
 from kdprune.sparsification.rounds import Rounds
 from kdprune.sparsification.trajectory import sparsify
@@ -186,3 +187,12 @@ def test_a_row_is_the_smallest_network_of_its_teacher_in_full():
     assert {"kB, float32", "kB, 8 bits", "MACs", "n seeds", "in all"} <= set(labels)
     alone = tables.compression_tables(scored)
     assert len(alone.blocks) == len(section.blocks) - 2
+
+
+def test_wall_time_counts_what_ran_side_by_side_once():
+    runs = [("10:00:00", 60.0), ("10:00:30", 60.0), ("10:00:40", 5.0), ("11:00:00", 7.0)]
+    records = [
+        {"started": f"2026-01-01T{start}+00:00", "seconds": seconds} for start, seconds in runs
+    ]
+    records.append({"started": "2026-01-01T12:00:00+00:00", "ended": "not yet, or killed"})
+    assert frozen.busy(records[::-1]) == 90 + 7

@@ -131,7 +131,8 @@ def _how(
 ) -> list[str]:
     """Say command, code, machine, time and versions."""
     last = {name: records[-1] for name, records in runs.items() if records}
-    seconds = [_seconds(record) for records in runs.values() for record in records]
+    every = [record for records in runs.values() for record in records]
+    seconds = sum(record.get("seconds", 0.0) for record in every)  # none of a killed one
     machines = {_machine(record) for record in last.values()}
     versions = {
         f"{name} {version}"
@@ -140,21 +141,25 @@ def _how(
     }
     return [
         f"Command: {command}. Code: commit {commit}.",
-        f"Time of all instances, one after the other: {duration(sum(seconds))} "
-        f"({counted(len(last), 'instance')}).",
+        f"Wall time, in which at least one instance ran: {duration(busy(every))}; of all "
+        f"{counted(len(last), 'instance')}, one after the other: {duration(seconds)}.",
         f"Machine: {'; '.join(sorted(machines))}.",
         f"Versions: {', '.join(sorted(versions))}.",
         "Settings: " + "; ".join(f"{key} {value}" for key, value in settings.items()) + ".",
     ]
 
 
-def _seconds(record: Mapping[str, Any]) -> float:
-    """Return how long a stage took; nothing for one that was killed, whose end nobody saw."""
-    try:
-        start, end = (datetime.fromisoformat(record[name]) for name in ("started", "ended"))
-    except ValueError:
-        return 0.0
-    return (end - start).total_seconds()
+def busy(records: Sequence[Mapping[str, Any]]) -> float:
+    """Return in how many seconds at least one of some runs was at work."""
+    spans = []
+    for record in records:
+        start = datetime.fromisoformat(record["started"]).timestamp()
+        spans.append((start, start + record.get("seconds", 0.0)))
+    total, reached = 0.0, float("-inf")
+    for start, end in sorted(spans):
+        total += max(0.0, end - max(start, reached))
+        reached = max(reached, end)
+    return total
 
 
 def _machine(record: Mapping[str, Any]) -> str:
