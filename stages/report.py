@@ -9,7 +9,7 @@ from kdprune.records import write_csv
 from kdprune.reporting import report
 from kdprune.reporting.document import html
 from kdprune.reporting.figures import data, pictures
-from kdprune.study import epochs, paths, tables
+from kdprune.study import attributions, epochs, paths, tables
 from kdprune.study.settings import settings
 
 PAGE = located(".dvc/plots_page.html")  # holds Vega-Lite for `dvc plots`, too
@@ -19,11 +19,11 @@ def main() -> None:
     """Write plots/ from the tables of the grid."""
     params = load()
     results, learned = tables.results(params), tables.learned(params)
-    way, layers = tables.trained_on_the_way(), results["layers"]
-    results["spent"] = epochs.spent(params, results["breakpoints"], way, learned)
+    spent = epochs.spent(params, results["breakpoints"], tables.trained_on_the_way(), learned)
+    results |= {"spent": spent, "attribution": attributions.read()}
+    confidence, layers = params.significance.confidence, results["layers"]
     for name, table in data.tables(results, layers, learned).items():
         write_csv(paths.PLOTS / f"{name}.csv", table)
-    confidence = params.significance.confidence
     with tempfile.TemporaryDirectory() as scratch:
         drawn = pictures.save(
             results, layers, paths.PLOTS, Path(scratch), confidence=confidence, learned=learned

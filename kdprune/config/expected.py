@@ -21,7 +21,8 @@ def check(params: Any) -> None:
         source=getattr(tuned, "from"),
         only=params.prune.only and params.prune.only.model_dump(),
     )
-    wanted |= coding.grid(wanted["sweeps"], coding.bits(params), wanted["trajectories"])
+    named = coding.bits(params), wanted["trajectories"], coding.attributed(params)
+    wanted |= coding.grid(wanted["sweeps"], *named)
     # a study may be older than the stages of these
     older = coding.grid({}, [], wanted["trajectories"])
     given = {"trajectories": {}, **older, **params.grid}

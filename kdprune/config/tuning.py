@@ -10,12 +10,16 @@ IN_HEADS = ("labels", "kd")  # whose gradient a linear classifier's tuning has i
 
 
 def check(params: Any) -> None:
-    """Check `prune.only` and `prune.finetune` of a `kdprune.config.schema.Params`.
+    """Check `prune.only`, `prune.finetune` and `attribute` of a `kdprune.config.schema.Params`.
 
     Raises ValueError.
     """
     tuning = params.prune.finetune
     _check_only(params.prune)
+    for name in params.attribute.methods if params.attribute else []:
+        if name not in (swept := names(params.prune.method)):
+            hint = nearest(name, swept)
+            raise ValueError(f"attribute.methods: {name!r} is not in prune.method; {hint}")
     _check_objectives(tuning, params.distill.hyperparameters)
     if tuning.schedule == "rewind":
         _check_length(params)

@@ -22,6 +22,7 @@ from kdprune.reporting.sections import (
     networks,
     provenance,
 )
+from kdprune.reporting.sections import attribution as apart
 from kdprune.reporting.sections import figures as figures_of
 
 TITLE = "kdprune: pruning after knowledge distillation"
@@ -40,6 +41,7 @@ def write(
     layers: pd.DataFrame | None = None,
     codings: pd.DataFrame | None = None,
     spent: pd.DataFrame | None = None,
+    attribution: pd.DataFrame | None = None,
     settings: Mapping[str, Any] | None = None,
     confidence: float = 0.95,
     interval: float = 0.95,
@@ -49,10 +51,11 @@ def write(
     """Write the report as Markdown and as one self-contained HTML file.
 
     Tables are those of kdprune.analysis, as it returns them or read from CSV; `trained` holds one
-    row per trained network (the JSON of the trainings); `layers`, `codings` and `spent`, which may
-    be left out, what was left of each layer, what coded files cost (metrics/), and the epochs that
-    networks cost (kdprune.study.epochs). `figures` maps names to SVG or PNG files, or to pictures
-    with further forms (kdprune.reporting.figures.pictures).
+    row per trained network (the JSON of the trainings); `layers`, `codings`, `attribution` and
+    `spent`, which may be left out, what was left of each layer, what coded files cost, what losses
+    are made of (metrics/), and the epochs that networks cost (kdprune.study.epochs). `figures` maps
+    names to SVG or PNG files, or to pictures with further forms
+    (kdprune.reporting.figures.pictures).
     `settings` are shown as they are. `confidence` is that of the tests, `interval` that of the
     breakpoints, `count` says which parameters are scored (kdprune.analysis.efficiency), `library`
     holds Vega-Lite (kdprune.reporting.document.html.libraries). The same input gives the same
@@ -72,6 +75,7 @@ def write(
         layers=layers,
         codings=codings,
         spent=spent,
+        attribution=attribution,
         settings=settings,
         confidence=confidence,
         interval=interval,
@@ -97,6 +101,7 @@ def compose(
     layers: pd.DataFrame | None = None,
     codings: pd.DataFrame | None = None,
     spent: pd.DataFrame | None = None,
+    attribution: pd.DataFrame | None = None,
     settings: Mapping[str, Any] | None = None,
     confidence: float = 0.95,
     interval: float = 0.95,
@@ -126,6 +131,7 @@ def compose(
             confidence=confidence,
         ),
         networks.breakpoints(breakpoints, confidence=interval),
+        apart.section(attribution),
         networks.trained(trained, figures_of.trained(figures, trained)),
         distillers.section(trained, confidence=confidence),
         tables.breakpoint_tables(efficiency, count=count),

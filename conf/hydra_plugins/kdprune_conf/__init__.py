@@ -50,8 +50,8 @@ def grid(
     values = OmegaConf.to_container(rest, resolve=True)
     try:
         expanded = expand(**dict(zip(keys, plain, strict=True)))
-        bits, trajectories = values["compress"]["bits"], expanded["trajectories"]
-        expanded |= coding.grid(expanded["sweeps"], bits, trajectories)
+        named = values["compress"]["bits"], expanded["trajectories"], values["attribute"]["methods"]
+        expanded |= coding.grid(expanded["sweeps"], *named)
     except (KdpruneError, TypeError, KeyError):
         expanded = {}  # validation says what is wrong
     try:
