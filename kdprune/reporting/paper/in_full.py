@@ -54,8 +54,9 @@ def networks(part: pd.DataFrame, name: str, **tables: pd.DataFrame | None) -> Ta
     counts = [item for item in frame if item.startswith("bytes ")]
     frame[counts] /= 1000
     labels = {item: f"kB, {stored(item.removeprefix('bytes '))}" for item in counts}
-    spent = [item for item in EPOCHS if item[0] in frame]
-    columns = [*STATE, *[(item, labels[item], kilobytes) for item in counts], *REACHED, *spent]
+    sizes = [(item, labels[item], kilobytes) for item in counts]
+    known = [item for item in (*REACHED, *EPOCHS) if item[0] in frame]
+    columns = [*STATE, *sizes, *known]
     caption = f"The networks of Table 3, {dataset(name)} (n = {counted(len(frame), 'network')})"
     return table(frame, columns, caption)
 
