@@ -50,6 +50,16 @@ def coded(breakpoints: pd.DataFrame, codings: pd.DataFrame) -> pd.DataFrame:
     return _finished(rows.rename(columns={"coding": "count"}), "test_accuracy")
 
 
+def known(
+    breakpoints: pd.DataFrame, layers: pd.DataFrame | None, codings: pd.DataFrame | None
+) -> pd.DataFrame | None:
+    """Return what networks take in every count of bytes that is known; None where none is."""
+    parts = [] if layers is None else [stored(breakpoints, layers)]
+    if codings is not None and len(codings):
+        parts.append(coded(breakpoints, codings))
+    return pd.concat(parts, ignore_index=True) if parts else None
+
+
 def _finished(table: pd.DataFrame, accuracy: str) -> pd.DataFrame:
     efficiency = table[accuracy] / (table.bytes / MEGA)
     table = table.assign(params=table.nonzero_params, accuracy=table[accuracy])

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from kdprune.analysis import sizes
 from kdprune.analysis.efficiency import BEFORE
 from kdprune.progress import duration
 from kdprune.reporting.document import markdown
@@ -23,6 +24,7 @@ from kdprune.reporting.document.formats import (
     whole,
 )
 from kdprune.reporting.paper.beside import PAIR
+from kdprune.reporting.paper.tables import compression_tables
 
 QUESTION = "Which pruning keeps more accuracy per parameter after distillation?"
 figure = fixed(2)
@@ -42,17 +44,22 @@ def page(
 ) -> str:
     """Return the README of a study as Markdown.
 
-    `tables` are those of kdprune.study.tables.results, `runs` the records of its stages by
-    instance, `picture` a figure below `folder`, where the page will lie.
+    `tables` are those of kdprune.study.tables.results, and `spent` as the report takes it; `runs`
+    are the records of its stages by instance, `picture` a figure below `folder`, where the page
+    will lie.
     """
     answers = [_answer(row, confidence) for row in _contrasts(tables["significance"])]
     drawn = Figure(
         picture, "Both prunings, pair by pair", "Further pictures: report.html in plots/"
     )
+    broken, layers, codings = (tables[part] for part in ("breakpoints", "layers", "codings"))
+    full = {"breakpoints": broken, "trained": tables["trained"], "codings": codings}
+    full |= {"sizes": sizes.known(broken, layers, codings), "spent": tables["spent"]}
     sections = [
         Section(QUESTION, answers or [Text("Nothing was compared.")]),
         Section("The pairs", [drawn, _pairs(tables["efficiency"])]),
         Section("The networks", [_networks(tables["trained"])]),
+        compression_tables(tables["efficiency"], **full),
         Section("How it was run", [Bullets(_how(settings, runs, command, commit))]),
     ]
     return markdown.render(f"Study {name}", sections, folder)

@@ -109,8 +109,8 @@ def compose(
 ) -> list[Section]:
     """Return the report's sections, in the order in which they are read; see `write`."""
     first = figures_of.first(figures, efficiency, significance, confidence)
-    sizes = _sizes(breakpoints, layers, codings)
-    full = {"breakpoints": breakpoints, "trained": trained, "sizes": sizes}
+    known = sizes.known(breakpoints, layers, codings)
+    full = {"breakpoints": breakpoints, "trained": trained, "sizes": known}
     full |= {"spent": spent, "codings": codings}
     sections = [
         answer.section(
@@ -120,7 +120,7 @@ def compose(
             first,
             confidence=confidence,
             settings=settings or {},
-            sizes=sizes,
+            sizes=known,
         ),
         *figures_of.sections(figures, sweeps, breakpoints, efficiency),
         explore.section(sweeps, breakpoints),
@@ -141,16 +141,6 @@ def compose(
         glossary.section(),
     ]
     return [section for section in sections if section is not None]
-
-
-def _sizes(
-    breakpoints: pd.DataFrame, layers: pd.DataFrame | None, codings: pd.DataFrame | None
-) -> pd.DataFrame | None:
-    """Return what networks take in every count of bytes that is known; None where none is."""
-    known = [] if layers is None else [sizes.stored(breakpoints, layers)]
-    if codings is not None and len(codings):
-        known.append(sizes.coded(breakpoints, codings))
-    return pd.concat(known, ignore_index=True) if known else None
 
 
 def _picture(name: str, item: str | Path | Picture) -> Picture:

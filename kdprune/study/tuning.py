@@ -4,14 +4,12 @@ from typing import Any
 
 from kdprune.config.grid import LABELS
 from kdprune.config.params import Params
-from kdprune.methods import parts
 from kdprune.training.recipe import Recipe
 
 
 def objective(params: Params, method: str) -> str:
     """Return what a sweep's tuning learns by: labels, or a distillation method."""
-    named, own = parts(method)[1], params.prune.finetune.objectives
-    return named or (own[0] if len(own) == 1 else LABELS)
+    return params.prune.finetune.objective_of(method)
 
 
 def told(params: Params, role: str, method: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from kdprune.config.params import load
 from kdprune.errors import KdpruneError, status_of
 from kdprune.files import replacing
 from kdprune.reporting import frozen
-from kdprune.study import paths, tables
+from kdprune.study import epochs, paths, tables
 from kdprune.study.settings import settings
 from stages.runner import lockfile
 
@@ -106,10 +106,12 @@ def _commit() -> str:
 
 
 def _describe(folder: Path, name: str) -> None:
-    params = load()
+    results = tables.results(params := load())
+    way, learned = tables.trained_on_the_way(), tables.learned(params)
+    results["spent"] = epochs.spent(params, results["breakpoints"], way, learned)
     text = frozen.page(
         name,
-        tables.results(params),
+        results,
         settings=settings(params),
         runs=json.loads((folder / RUNS).read_text(encoding="utf-8")),
         command=f"dvc exp run -S profile={params.profile}",
