@@ -4,12 +4,14 @@ from typing import Any
 
 from kdprune.config.grid import LABELS
 from kdprune.config.params import Params
+from kdprune.methods import parts
 from kdprune.training.recipe import Recipe
 
 
 def objective(params: Params, method: str) -> str:
     """Return what a sweep's tuning learns by: labels, or a distillation method."""
-    return params.prune.finetune.objective_of(method)
+    named, own = parts(method)[1], params.prune.finetune.objectives
+    return named or (own[0] if len(own) == 1 else LABELS)
 
 
 def told(params: Params, role: str, method: str) -> dict[str, Any]:
