@@ -19,8 +19,8 @@ def main() -> None:
     """Write plots/ from the tables of the grid."""
     params = load()
     results, learned = tables.results(params), tables.learned(params)
-    spent = epochs.spent(params, results["breakpoints"], tables.trained_on_the_way(), learned)
-    results |= {"spent": spent, "attribution": attributions.read()}
+    results |= {"attribution": attributions.read(), "trajectories": tables.trained_on_the_way()}
+    results["spent"] = epochs.spent(params, results["breakpoints"], learned)
     confidence, layers = params.significance.confidence, results["layers"]
     for name, table in data.tables(results, layers, learned).items():
         write_csv(paths.PLOTS / f"{name}.csv", table)

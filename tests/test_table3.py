@@ -17,6 +17,7 @@ from kdprune.pruning import application, internal, trajectories
 from kdprune.records import IDENTITY
 from kdprune.reporting import frozen
 from kdprune.reporting.paper import beside, compressions, published, tables
+from kdprune.reporting.sections import missing
 from kdprune.sparsification.rounds import Rounds
 from kdprune.sparsification.trajectory import sparsify
 from kdprune.study import epochs, gathering
@@ -121,11 +122,12 @@ def test_epochs_are_of_the_training_the_way_and_the_tuning(values):
     rows += [{**item, "role": "student"} for item in params.grid["students"].values()]
     rows = [dict.fromkeys(IDENTITY, "") | row for row in rows]
     broken = pd.DataFrame([{**row, "method": "magnitude", "level": 0.5} for row in rows])
-    way = broken[:1].assign(sparsity=0.5, spent=6.0)
+    way = broken[:1].assign(sparsity=0.5, spent=6.0, note="8 bits")
     keys = {**params.grid["teachers"], **params.grid["students"]}
     learned = {key: pd.DataFrame({"epoch": range(12)}) for key in keys}
-    table = epochs.spent(params, broken, way, learned)
+    table = epochs.spent(params, broken, learned, way)
     assert len(table) == 2 * len(rows)
+    assert table[table.note != ""].condition.tolist() == ["magnitude"]
     costs = table.set_index(["role", "condition"])[["training", "pruning", "tuning"]]
     assert costs.loc[("teacher", "teacher")].to_numpy().tolist() == [[12, 0, 0]] * 2
     assert costs.loc[("student", "distilled")].to_numpy().tolist() == [[16, 0, 0]] * 3  # a third
@@ -136,7 +138,7 @@ def test_epochs_are_of_the_training_the_way_and_the_tuning(values):
         tuned = {**values["prune"]["finetune"], "scope": scope, "objective": objective or "labels"}
         prune = {**values["prune"], "finetune": tuned}
         changed = validate({**values, "prune": prune, "grid": _grid(values, tuned)})
-        assert epochs.spent(changed, broken, way, learned).tuning.max() == pytest.approx(wanted)
+        assert epochs.spent(changed, broken, learned, way).tuning.max() == pytest.approx(wanted)
 
 
 def _grid(values, tuned):
@@ -160,7 +162,9 @@ def test_a_row_is_the_smallest_network_of_its_teacher_in_full():
     made = study(pairs, distillers=("simkd", "kd"), methods=methods)
     scored, broken, trained = (made[name] for name in ("efficiency", "breakpoints", "trained"))
     stored = sizes.stored(broken, layers(made["sweeps"]))
-    spent = scored[[*IDENTITY, "condition"]].assign(training=10.0, pruning=2.0, tuning=0.5)
+    spent = scored[[*IDENTITY, "condition"]].assign(
+        training=10.0, pruning=2.0, tuning=0.5, note="so"
+    )
     codings = broken.assign(level=0.0, coding="shared8", bytes=77, test_accuracy=1.0)
     full = {"breakpoints": broken, "trained": trained, "sizes": stored}
     frame = compressions.rows(scored, **full, spent=spent, codings=codings)
@@ -185,6 +189,11 @@ def test_a_row_is_the_smallest_network_of_its_teacher_in_full():
     section = tables.compression_tables(scored, **full, spent=spent, codings=codings)
     labels = [label for label, _ in section.blocks[2].columns]
     assert {"kB, float32", "kB, 8 bits", "MACs", "n seeds", "in all"} <= set(labels)
+    beyond = pd.DataFrame(
+        [{**scored.iloc[0], "method": "aofp", "level": 0.9, "note": "out of reach"}]
+    )
+    said = missing._levels(pd.concat([beyond, beyond.assign(sparsity=0.1)]))
+    assert said == [f"AOFP, level 0.9 of {scored.teacher[0]} (CIFAR-10): out of reach."]
     alone = tables.compression_tables(scored)
     assert len(alone.blocks) == len(section.blocks) - 2
 

@@ -42,6 +42,7 @@ def write(
     codings: pd.DataFrame | None = None,
     spent: pd.DataFrame | None = None,
     attribution: pd.DataFrame | None = None,
+    trajectories: pd.DataFrame | None = None,
     settings: Mapping[str, Any] | None = None,
     confidence: float = 0.95,
     interval: float = 0.95,
@@ -51,11 +52,11 @@ def write(
     """Write the report as Markdown and as one self-contained HTML file.
 
     Tables are those of kdprune.analysis, as it returns them or read from CSV; `trained` holds one
-    row per trained network (the JSON of the trainings); `layers`, `codings`, `attribution` and
-    `spent`, which may be left out, what was left of each layer, what coded files cost, what losses
-    are made of (metrics/), and the epochs that networks cost (kdprune.study.epochs). `figures` maps
-    names to SVG or PNG files, or to pictures with further forms
-    (kdprune.reporting.figures.pictures).
+    row per trained network (the JSON of the trainings); `layers`, `codings`, `attribution`,
+    `trajectories` and `spent`, which may be left out, what was left of each layer, what coded files
+    cost, what losses are made of, what trained on its way (metrics/), and the epochs that networks
+    cost (kdprune.study.epochs). `figures` maps names to SVG or PNG files, or to pictures with
+    further forms (kdprune.reporting.figures.pictures).
     `settings` are shown as they are. `confidence` is that of the tests, `interval` that of the
     breakpoints, `count` says which parameters are scored (kdprune.analysis.efficiency), `library`
     holds Vega-Lite (kdprune.reporting.document.html.libraries). The same input gives the same
@@ -76,6 +77,7 @@ def write(
         codings=codings,
         spent=spent,
         attribution=attribution,
+        trajectories=trajectories,
         settings=settings,
         confidence=confidence,
         interval=interval,
@@ -102,6 +104,7 @@ def compose(
     codings: pd.DataFrame | None = None,
     spent: pd.DataFrame | None = None,
     attribution: pd.DataFrame | None = None,
+    trajectories: pd.DataFrame | None = None,
     settings: Mapping[str, Any] | None = None,
     confidence: float = 0.95,
     interval: float = 0.95,
@@ -137,7 +140,7 @@ def compose(
         tables.breakpoint_tables(efficiency, count=count),
         tables.compression_tables(efficiency, **full),
         contradictions.section(),
-        missing.section(efficiency, significance, breakpoints, trained, figures),
+        missing.section(efficiency, significance, breakpoints, trained, figures, trajectories),
         glossary.section(),
     ]
     return [section for section in sections if section is not None]

@@ -14,34 +14,38 @@ from kdprune.config.grid import LABELS
 from kdprune.config.params import Params
 from kdprune.methods import parts
 from kdprune.records import IDENTITY
-from kdprune.study import trajectories
+from kdprune.study import tables, trajectories
 
 FORWARD = 1 / 3  # of a step, in steps
-COLUMNS = [*IDENTITY, "condition", "training", "pruning", "tuning"]
+COLUMNS = [*IDENTITY, "condition", "training", "pruning", "tuning", "note"]
 
 
 def spent(
     params: Params,
     breakpoints: pd.DataFrame,
-    levels: pd.DataFrame,
     learned: Mapping[str, pd.DataFrame],
+    levels: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return COLUMNS for each network as it was trained, and at the breakpoint of each pruning.
 
-    `levels` is metrics/trajectories.csv, `learned` has each training's learning curve by key.
-    `condition` as of `kdprune.analysis.efficiency`; one seed's tuning is counted.
+    `learned` has each training's learning curve by key, `levels` is metrics/trajectories.csv.
+    `condition` as of `kdprune.analysis.efficiency`; one seed's tuning is counted. `note` is what a
+    method that trains on its way tells of the level.
     """
     rows = []
     for role in ("teacher", "student"):
         for key, item in params.grid[f"{role}s"].items():
             who = {name: item.get(name, "") for name in IDENTITY} | {"role": role}
-            rows.append([*who.values(), BEFORE[role], _trained(who, learned[key]), 0.0, 0.0])
-    costs = {tuple(row[:-4]): row[-3] for row in rows}
-    way = levels.set_index([*trajectories.WHO, "level"]).spent.to_dict()
+            rows.append([*who.values(), BEFORE[role], _trained(who, learned[key]), 0.0, 0.0, ""])
+    costs = {tuple(row[:-5]): row[-4] for row in rows}
+    levels = tables.trained_on_the_way() if levels is None else levels
+    way = levels.set_index([*trajectories.WHO, "level"])
+    spent, notes = way.spent.to_dict(), way.note.to_dict()
     for row in breakpoints.to_dict("records"):
         named = tuple(row[name] for name in IDENTITY)
-        pruning = way.get((*named, parts(row["method"])[0], row["level"]), 0.0)
-        rows.append([*named, row["method"], costs[named], pruning, _tuned(params, row["method"])])
+        at = (*named, parts(row["method"])[0], row["level"])
+        cost = costs[named], spent.get(at, 0.0), _tuned(params, row["method"])
+        rows.append([*named, row["method"], *cost, notes.get(at, "")])
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

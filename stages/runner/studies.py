@@ -107,8 +107,7 @@ def _commit() -> str:
 
 def _describe(folder: Path, name: str) -> None:
     results = tables.results(params := load())
-    way, learned = tables.trained_on_the_way(), tables.learned(params)
-    results["spent"] = epochs.spent(params, results["breakpoints"], way, learned)
+    results["spent"] = epochs.spent(params, results["breakpoints"], tables.learned(params))
     text = frozen.page(
         name,
         results,

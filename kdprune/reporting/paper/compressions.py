@@ -31,7 +31,7 @@ def rows(
     that this study has besides, of the teachers where they were swept. `sizes` as of
     `kdprune.analysis.sizes`; bytes of a network that was not pruned are from `codings` at level 0.
     Columns: compression, AT, level, params, nonzero_params, macs, accuracy, accuracy_sd, n_seeds,
-    EPOCHS, total, and bytes in each count as "bytes COUNT".
+    EPOCHS, total, note, and bytes in each count as "bytes COUNT".
     """
     made = []
     for name, wanted in _all(scored):
@@ -43,7 +43,7 @@ def rows(
     for count, held in _bytes(trained, sizes, codings):
         table = table.merge(held.rename(columns={"bytes": f"bytes {count}"}), on=AT, how="left")
     if spent is not None:
-        table = table.merge(spent[[*AT, *EPOCHS]], on=AT, how="left")
+        table = table.merge(spent[[*AT, *EPOCHS, "note"]], on=AT, how="left")
         table["total"] = table[EPOCHS].sum(axis=1)
     return table
 

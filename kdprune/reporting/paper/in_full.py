@@ -35,6 +35,7 @@ EPOCHS: list[tuple[str, str, Format | None]] = [
     ("pruning", "pruned on the way", fixed(1)),
     ("tuning", "tuned", fixed(1)),
     ("total", "in all", fixed(1)),
+    ("note", "Told by the method", None),
 ]
 NOTE = (
     "The networks of Table 3 are each the one with the fewest parameters of its teacher, at its "
