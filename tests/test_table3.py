@@ -205,3 +205,13 @@ def test_wall_time_counts_what_ran_side_by_side_once():
     ]
     records.append({"started": "2026-01-01T12:00:00+00:00", "ended": "not yet, or killed"})
     assert frozen.busy(records[::-1]) == 90 + 7
+
+
+def test_a_frozen_page_counts_pairs_once():
+    pairs = published.breakpoints().query("dataset == 'cifar10'").drop_duplicates(beside.PAIR)[:2]
+    two, one = (
+        frozen._pairs(study(pairs, distillers=by)["efficiency"]).caption
+        for by in (("simkd", "kd"), ("simkd",))
+    )
+    assert two.endswith(". n = 2 pairs, 4 students")
+    assert one.endswith(". n = 2 pairs")

@@ -113,16 +113,22 @@ def _pairs(scored: pd.DataFrame) -> Table:
         caption += f"; the ratio is {' to '.join(names)}"
     wide["distill"] = wide.distill.map(distiller)
     wide["dataset"] = wide.dataset.map(dataset)
-    return table(wide, columns, f"{caption}. n = {counted(len(wide), 'pair')}")
+    count = counted(len(wide[PAIR].drop_duplicates()), "pair")  # not one for each distillation
+    if len(wide) > len(wide[PAIR].drop_duplicates()):
+        count += f", {counted(len(wide), 'student')}"
+    return table(wide, columns, f"{caption}. n = {count}")
 
 
 def _networks(trained: pd.DataFrame) -> Table:
     rows = trained.assign(
-        dataset=trained.dataset.map(dataset), network=trained.apply(network, axis=1)
+        dataset=trained.dataset.map(dataset),
+        network=trained.apply(network, axis=1),
+        distill=trained.distill.map(distiller),
     )
     columns = [
         ("dataset", "Dataset", None),
         ("network", "Network", None),
+        ("distill", "Distilled by", None),
         ("params", "Parameters", whole),
         ("val_accuracy", "Validation %", figure),
         ("test_accuracy", "Test %", figure),
@@ -140,6 +146,8 @@ def _how(
     last = {name: records[-1] for name, records in runs.items() if records}
     every = [record for records in runs.values() for record in records]
     seconds = sum(record.get("seconds", 0.0) for record in every)  # none of a killed one
+    worked = [record["cpu_seconds"] for record in every if "cpu_seconds" in record]
+    processor = f"; of processor time: {duration(sum(worked))}" if len(worked) == len(every) else ""
     machines = {_machine(record) for record in last.values()}
     versions = {
         f"{name} {version}"
@@ -149,7 +157,8 @@ def _how(
     return [
         f"Command: {command}. Code: commit {commit}.",
         f"Wall time, in which at least one instance ran: {duration(busy(every))}; of all "
-        f"{counted(len(last), 'instance')}, one after the other: {duration(seconds)}.",
+        f"{counted(len(last), 'instance')}, one after the other: {duration(seconds)}"
+        f"{processor}.",
         f"Machine: {'; '.join(sorted(machines))}.",
         f"Versions: {', '.join(sorted(versions))}.",
         "Settings: " + "; ".join(f"{key} {value}" for key, value in settings.items()) + ".",
