@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from kdprune.config import consistency, values, weights
-from kdprune.config.coding import Compress
+from kdprune.config.coding import Attribute, Compress
 from kdprune.config.kinds import (
     Channel,
     Fraction,
@@ -152,6 +152,7 @@ class Params(Section):
     distill: Distill
     prune: Annotated[Prune, AfterValidator(consistency.check_sweep)]
     compress: Compress | None = None
+    attribute: Attribute | None = None
     breakpoints: Breakpoints
     efficiency: Efficiency
     significance: Significance
