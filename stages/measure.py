@@ -11,7 +11,7 @@ from kdprune.deployment import measure
 from kdprune.models import counts
 from kdprune.records import write_csv
 from kdprune.reporting.sections.deployment import write
-from kdprune.study import costs, paths, variants
+from kdprune.study import costs, paths, tables, variants
 from stages.runner.stale import only
 
 
@@ -33,4 +33,4 @@ def main(key: str) -> None:
         rows = pd.concat([fresh, *kept], ignore_index=True)
     write_csv(paths.MEASURE, table := costs.replaced(params, key, rows))
     if len(table):
-        write(table, paths.PLOTS / "deployment.md", paths.PLOTS / "deployment.html")
+        write(table, tables.read(paths.BREAKPOINTS.with_suffix(".csv")), paths.PLOTS)

@@ -30,25 +30,26 @@ def results() -> str:
     lines = [
         f"**{answer(ROOT).removeprefix(chr(10) + '> ').strip()}**",
         "",
-        "| teacher → student | teacher | student as distilled | level 0: tuned, not pruned "
+        "| teacher → student | teacher | student as distilled | fine-tuned, not pruned (level 0) "
         "| weight pruning at breakpoint | channel pruning at breakpoint |",
         "|---|---|---|---|---|---|",
         *rows(),
         "",
         f"Accuracies are on {images()} test images, of networks trained once: the 95 % sampling "
         "error of one is about ±3 points.",
-        "Levels are shares of convolution and linear weights; the breakpoint is the last level "
-        "before the first that loses more than",
-        "a point of validation accuracy. A student counts its projector and the teacher's "
-        "classifier, and can be the larger network.",
+        "A level (sparsity, pruning ratio) is the share of convolution and linear weights that is "
+        "gone. The breakpoint is the last level",
+        "before the first that loses more than a point of validation accuracy. A student counts "
+        "its projector and the teacher's classifier, so",
+        "it can be larger than its teacher.",
         "",
         *comparison(),
         "",
         f"{dead()} of these students' convolution weights only ever meet zero padding on 32-pixel "
-        "images: weight pruning",
-        "drops them for nothing, channel pruning cannot; and to tune the last layer alone favours "
-        "weight pruning, too. `-S model.stem=cifar`",
-        "and `-S prune.finetune.scope=all` take both away.",
+        "images. Weight pruning removes",
+        "these at no cost; channel pruning cannot. Fine-tuning the last layer alone favours weight "
+        "pruning, too. `-S model.stem=cifar` and",
+        "`-S prune.finetune.scope=all` take both advantages away.",
     ]
     return "\n".join(lines) + "\n"
 

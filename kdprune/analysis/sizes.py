@@ -20,21 +20,29 @@ FLOATS = "float32"  # the count of `stored`
 def stored(breakpoints: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
     """Return what each network's parameters take in float32 at its breakpoint: a row per curve.
 
-    `layers` is the table metrics/layers of all sweeps. A layer that lost weights in place has a bit
-    for each place and 4 bytes for each weight left, or all in 4 bytes where that is less; the rest
-    has 4 bytes a parameter. Buffers are left out. Columns: those of CURVE, count, params (that are
-    left), bytes, accuracy (test) and efficiency, percent per megabyte.
+    Columns: those of CURVE, count, params (that are left), bytes, accuracy (test) and efficiency,
+    percent per megabyte. Bytes are those of `plain`.
     """
     where = breakpoints[[*CURVE, "level", "params", "nonzero_params", "test_accuracy"]]
+    return _finished(plain(where, layers).assign(count=FLOATS), "test_accuracy")
+
+
+def plain(where: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
+    """Return `where`, rows of curves at levels, with the bytes of each as float32 numbers.
+
+    `layers` is the table metrics/layers of all sweeps. A layer that lost weights in place has a bit
+    for each place and 4 bytes for each weight left, or all in 4 bytes where that is less; the rest
+    has 4 bytes a parameter. Buffers are left out. Rows that `layers` lacks are left out.
+    """
+    at = [*CURVE, "level"]
     held = layers.rename(columns={"params": "all", "nonzero_params": "left"})
-    joined = where.merge(held[[*CURVE, "level", "all", "left"]], on=[*CURVE, "level"])
+    joined = where.merge(held[[*at, "all", "left"]], on=at)
     masked = (joined.left < joined["all"]) & (joined.nonzero_params < joined.params)
     bits = np.ceil(joined["all"] / 8) + FLOAT * joined.left
     joined["saved"] = np.where(masked, np.maximum(0, FLOAT * joined["all"] - bits), 0)
-    saved = joined.groupby(CURVE, sort=False).saved.sum().reset_index()
-    table = where.merge(saved, on=CURVE)
-    table["bytes"] = FLOAT * table.params - table.saved
-    return _finished(table.assign(count=FLOATS), "test_accuracy")
+    saved = joined.groupby(at, sort=False).saved.sum().reset_index()
+    table = where.merge(saved, on=at)
+    return table.assign(bytes=FLOAT * table.params - table.saved).drop(columns="saved")
 
 
 def coded(breakpoints: pd.DataFrame, codings: pd.DataFrame) -> pd.DataFrame:

@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Make a trained network smaller on your images, and write it as files to ship, with a certificate.
 
-NETWORK is a file of weights (a state dict, .pt, .pth or .safetensors, or a checkpoint of kdprune),
-whose network is recognised, or the name of a network that is to be trained first. IMAGES is a
-folder with a folder of images per class, divided in train/ and test/ or not. A study of its own is
-composed in --out, in the form of this project, and run; it can be gone on with there.
+NETWORK is a file of weights: a state dict (.pt, .pth, .safetensors) or a checkpoint of kdprune. Its
+architecture is recognised. NETWORK can also be the name of a network, which is then trained first.
+IMAGES is a folder with a folder of images per class, divided in train/ and test/ or not. The
+command makes a study of its own in --out and runs it; you can work on there.
 
-Without --teacher and --student the network itself is pruned to several levels, and tuned by what it
-knew before. With --student, that network learns from NETWORK first (SimKD), and is pruned. With
---teacher, NETWORK learns from that one first, and is pruned.
+Without --teacher and --student, the network itself is pruned to several levels, and fine-tuned to
+answer as it did before. With --student, that network first learns from NETWORK (SimKD), and is then
+pruned. With --teacher, NETWORK first learns from that one, and is then pruned.
 
-Of what is within the limits, the smallest is taken; where --max-params or --max-latency name a
-budget, the most accurate on validation images. Test images are only reported on.
+The smallest network within the limits is chosen. With --max-params or --max-latency, it is the most
+accurate one on validation images. Test images never choose; they only report.
 """
 EXAMPLE = """\
 examples:
@@ -35,8 +35,8 @@ examples:
   kdprune compress flowers.pth photos/ --max-drop 2 --max-params 3M --prune both --out small
   kdprune compress flowers.pth photos/ --student mobilenetv2_100 --out smaller
 
-The same command goes on after Ctrl-C; asked with other limits, it answers from what it has.
-Exit status 1: nothing is within the limits; told is what comes nearest.
+After Ctrl-C, the same command continues. With other limits, it answers from what it has.
+Exit status 1: no network is within the limits; the nearest one is named.
 """
 
 

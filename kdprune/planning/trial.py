@@ -1,4 +1,4 @@
-"""Every network and every method of a grid, once, on random numbers: faults that hours would show.
+"""Every network and method of a grid, once, on random numbers: faults that hours would show.
 
 First all networks without memory (torch's meta device), where a misspelt name costs nothing; then
 each student with its method for one step of training, and each deployed network cut to the highest
@@ -25,9 +25,10 @@ from kdprune.errors import KdpruneError, out_of_memory
 from kdprune.methods import parts
 from kdprune.models import counts
 from kdprune.models.building import side_of
-from kdprune.planning import calibration, plan
+from kdprune.planning import calibration
 from kdprune.planning.cost import Images
 from kdprune.planning.images import sizes
+from kdprune.planning.subjects import subject
 from kdprune.pruning import BY_SHAPES, application
 from kdprune.pruning.trained import Idle
 
@@ -66,7 +67,7 @@ def _subjects(params: Params, known: Mapping[str, tuple[Images, int]]) -> dict[s
     chosen: dict[Any, tuple[str, dict[str, str]]] = {}
     for key, item in {**params.grid["teachers"], **params.grid["students"]}.items():
         images, classes = known[item["dataset"]]
-        same = plan.subject(item), images.train, images.side
+        same = subject(item), images.train, images.side
         if same not in chosen or classes > known[chosen[same][1]["dataset"]][1]:
             chosen[same] = key, item
     ordered = sorted(chosen.items(), key=lambda entry: (bool(entry[0][0][1]), entry[0][0][0]))
@@ -110,7 +111,7 @@ def _subject(
 
     `teachers` keeps the last one that was built.
     """
-    teacher, student, method = plan.subject(item)
+    teacher, student, method = subject(item)
     stage = "students" if student else "teachers"
     where = f"grid.{stage}.{key}"
     theirs = _described(params, teacher, classes, images.side)

@@ -126,7 +126,7 @@ def compose(
             sizes=known,
         ),
         *figures_of.sections(figures, sweeps, breakpoints, efficiency),
-        explore.section(sweeps, breakpoints),
+        explore.section(sweeps, breakpoints, layers),
         comparisons.section(
             efficiency,
             significance,

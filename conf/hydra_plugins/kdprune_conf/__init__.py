@@ -1,11 +1,14 @@
 """What Hydra needs to compose conf/: the stage grid, and one entry for all methods of a group."""
 
+import functools
 import os
 import sys
 from pathlib import Path
 
 from dvc.exceptions import DvcException
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_store import ConfigStore
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError
 
@@ -16,6 +19,7 @@ CONF = Path(__file__).parents[2]
 sys.path.insert(0, str(CONF.parent))
 try:
     from kdprune.config import coding
+    from kdprune.config.composing import told
     from kdprune.config.grid import expand
     from kdprune.config.params import validate
     from kdprune.errors import KdpruneError
@@ -29,6 +33,38 @@ class Refused(InterpolationResolutionError, DvcException):
     def __init__(self, told: str) -> None:
         super().__init__(told)
         self.msg = told
+
+
+class Miscomposed(HydraException, DvcException):
+    """The same, of what Hydra refuses."""
+
+    def __init__(self, told: str) -> None:
+        super().__init__(told)
+        self.msg = told
+
+
+def in_our_words(load):
+    """Return Hydra's own way to load a configuration, its faults told by `told`."""
+
+    @functools.wraps(load)
+    def loaded(*given, **named):
+        try:
+            return load(*given, **named)
+        except Miscomposed:
+            raise
+        except HydraException as error:
+            raise Miscomposed(f"conf: {told(error)}") from None
+
+    return loaded
+
+
+def present(folders: dict, datasets: list[str]) -> None:
+    """Refuse a study that DVC is to run on images that are not there: it says a bare Errno 2."""
+    if "dvc" not in Path(sys.argv[0]).parts:  # conf/compose.py may write for another machine
+        return
+    for name in (name for name in datasets if name in folders):
+        if not Path(path := folders[name]["path"]).exists():
+            raise Refused(f"conf: folders.{name}.path = {path!r}: is not there; name a folder")
 
 
 def grid(
@@ -58,10 +94,12 @@ def grid(
         validate({**values, "grid": expanded}, where="conf")
     except KdpruneError as error:
         raise Refused(str(error)) from None
+    present(values["folders"] or {}, values["datasets"])
     return OmegaConf.create(expanded)
 
 
 OmegaConf.register_new_resolver("grid", grid, replace=True)
+ConfigLoaderImpl.load_configuration = in_our_words(ConfigLoaderImpl.load_configuration)
 
 # `distill: all` stands for every conf/distill/*.yaml, so that a new method needs no further line
 for group in ("distill", "prune"):

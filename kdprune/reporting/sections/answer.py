@@ -29,7 +29,7 @@ from kdprune.reporting.document.formats import (
 from kdprune.reporting.headline import Headline, contrasts, headline_of, headlines
 from kdprune.reporting.sections.sure import basis, keeping, of, sure
 from kdprune.reporting.sections.verdict import brief, robust, students, together
-from kdprune.reporting.sections.weighed import bytes_of
+from kdprune.reporting.sections.weighed import bytes_of, leads
 
 QUESTION = "Which pruning keeps more accuracy per parameter after distillation?"
 SURE = "How sure is that?"
@@ -53,7 +53,8 @@ def section(
     """
     found = {item.dataset: item for item in headlines(scored, tested)}
     names = list(dict.fromkeys(scored.dataset))
-    sentences: list[str] = together(list(found.values()), confidence)
+    by_bytes = leads(list(found.values()), sizes, confidence=confidence)
+    sentences: list[str] = together(list(found.values()), confidence, by_bytes)
     stats: list[tuple[str, list[Stat]]] = []
     blocks: list[Block] = []
     for name in names:
