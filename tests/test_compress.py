@@ -1,5 +1,6 @@
 """kdprune compress: from a file of weights and a folder of images to what is shipped."""
 
+import argparse
 import copy
 import json
 import os
@@ -17,6 +18,7 @@ from PIL import Image
 
 from kdprune import __main__ as entrance
 from kdprune import models
+from kdprune.cli import answering
 from kdprune.config.grid import expand
 from kdprune.config.params import validate
 from kdprune.deployment.answer import chosen, split
@@ -73,6 +75,8 @@ def candidate(**how):
         1,
         0.0,
         None,
+        None,
+        "channel",
     )
     return replace(base, **how)
 
@@ -96,6 +100,34 @@ def test_a_drop_is_below_the_network_that_was_given():
     budget = chosen(others, {"max_drop": 30.0, "max_params": 30})  # the most accurate within it
     assert [one.params for one in budget] == [20, 10]
     assert not chosen(others, {"max_drop": 0.1})
+
+
+def test_a_budget_of_bytes_is_met_by_the_files_that_are_written(tmp_path, monkeypatch):
+    """An ONNX file is larger than the weights say: the next smaller one is written in its place."""
+    others = [
+        candidate(level=level, val_accuracy=80 - 10 * level, params=size, stored_params=size)
+        for level, size in ((0.2, 80), (0.5, 50), (0.8, 20), (0.9, 10))
+    ]
+    written, asked = [], argparse.Namespace(out=tmp_path)
+
+    def export(given, best, formats):
+        written.append(best.stored_params)
+        (tmp_path / "export").mkdir(exist_ok=True)
+        sizes = {80: 400, 50: 260, 20: 120, 10: 80}
+        return {"onnx": sizes[best.stored_params], "safetensors": 4 * best.stored_params}
+
+    monkeypatch.setattr(answering, "_export", export)
+    base = [4.0 * one.stored_params for one in others]
+    kept, sized, files = answering._winner(asked, others, base, {"max_bytes": 250}, ["onnx"])
+    assert written == [50, 20]
+    assert (kept[0].stored_params, kept[0].bytes, files["onnx"]) == (20, 120, 120)
+    assert sized[1].bytes == 260
+    written.clear()
+    kept, sized, files = answering._winner(asked, others, base, {"max_bytes": 60}, ["onnx"])
+    assert (kept, files, written) == ([], {}, [10])
+    assert not (tmp_path / "export").exists()
+    kept, _, _ = answering._winner(asked, others, base, {"max_drop": 1.0}, ["onnx"])
+    assert (written, kept[0].stored_params) == ([10, 10], 10)
 
 
 def test_a_file_of_other_classes_gets_a_new_head_and_one_of_these_is_taken_as_it_is(tmp_path):
@@ -195,6 +227,10 @@ def test_what_cannot_be_is_one_line_before_any_work(tmp_path, capsys):
         (("gone.pth", "photos"), "gone.pth: is neither a file nor the name of a network"),
         (("dense.pth", "photos", "--mean", "0,0,0"), "--mean and --std: go together"),
         (("dense.pth", "photos", "--size", "7"), "--size: from 8 to 512"),
+        (
+            ("dense.pth", "photos", "--prune", "weight", "--max-bytes", "1M"),
+            "--max-bytes: weight pruning leaves files as large",
+        ),
     ]
     for (network, folder, *more), said in rows:
         given = tmp_path / network, tmp_path / folder, *more, "--out", tmp_path / "out"
@@ -224,8 +260,18 @@ def test_a_network_is_compressed_answered_for_and_shipped(tmp_path):
     assert (tmp_path / "small/export/network.onnx").is_file()
     lines = compress(tmp_path, *asked, "--max-params", "1k", status=1)
     assert any("--max-params, " in line and "parameters over" in line for line in lines)
+    half = sum(path.stat().st_size for path in shipped(tmp_path)) // 4
+    compress(tmp_path, *asked, "--max-drop", "100", "--max-bytes", str(half))
+    assert [path.stat().st_size <= half for path in shipped(tmp_path)] == [True, True]
+    lines = compress(tmp_path, *asked, "--max-bytes", "20k", "--max-drop", "100", status=1)
+    assert any("--max-bytes, " in line and "bytes over; channel" in line for line in lines)
+    assert not (tmp_path / "small/export").exists()
     other = compress(tmp_path, *asked, "--prune", "both", status=2, stream="stderr")
     assert "holds the study of another question" in other[-1]
+
+
+def shipped(folder):
+    return [folder / f"small/export/network.{form}" for form in ("safetensors", "onnx")]
 
 
 def compress(folder, *arguments, status=0, stream="stdout"):

@@ -7,7 +7,7 @@ import numpy as np
 from kdprune.data.mapped import HELD, let_go
 from kdprune.errors import KdpruneError
 
-WIDEST = 64 << 20  # bytes that are compared at a time, of all images together
+WIDEST = 32 << 20  # bytes that are compared at a time, of all images together
 LEAST = 64  # of an image
 
 
@@ -40,7 +40,8 @@ def ordered(images: np.ndarray, labels: np.ndarray, where: str) -> Ordered:
         )
     if outside := labels[(labels < 0) | (labels > 255)].tolist():  # else a byte would hide it
         raise KdpruneError(f"{where}: there is a label {outside[0]}, which fits in no byte")
-    rows = _by_pixels(images.reshape(len(images), -1), labels)
+    flat = images.reshape(len(images), images.shape[1] ** 2 * 3)
+    rows = _by_pixels(flat, labels)
     return Ordered(images, rows, labels[rows].astype(np.uint8))
 
 

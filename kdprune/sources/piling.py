@@ -2,8 +2,11 @@
 
 import tempfile
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
+
+from kdprune.errors import KdpruneError
 
 
 class Pile:
@@ -14,16 +17,29 @@ class Pile:
 
     def __init__(self, folder: Path, side: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.side, self.count = side, 0
+        self.folder, self.side, self.count = folder, side, 0
         self.file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115, as long as what it holds
 
     def add(self, image: np.ndarray) -> None:
-        """Lay an image on the others. Raises OSError where the disk is full."""
-        self.file.write(np.ascontiguousarray(image).data)
+        """Lay an image on the others. Raises KdpruneError where the disk is full."""
+        try:
+            self.file.write(np.ascontiguousarray(image).data)
+        except OSError as error:
+            self._refuse(error)
         self.count += 1
 
     def whole(self) -> np.ndarray:
         """Return all images [N, side, side, 3], mapped; N is at least 1."""
-        self.file.flush()
+        try:
+            self.file.flush()
+        except OSError as error:
+            self._refuse(error)
         shape = self.count, self.side, self.side, 3
         return np.memmap(self.file, np.uint8, "r", shape=shape)
+
+    def _refuse(self, error: OSError) -> NoReturn:
+        held = f"{self.count * self.side**2 * 3 / 1e9:.1f} GB"
+        raise KdpruneError(
+            f"{self.folder}: cannot be written, after {held} of images ({error.strerror}); twice "
+            "the bytes of all images are needed while they are prepared"
+        ) from None
