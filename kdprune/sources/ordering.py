@@ -54,19 +54,20 @@ def _by_pixels(flat: np.ndarray, labels: np.ndarray) -> np.ndarray:
     rows = np.argsort(labels, kind="stable")
     groups = np.searchsorted(labels[rows], labels[rows])  # where those alike so far begin
     tied = _tied(groups)
-    begin, length, read = 0, flat.shape[1], 0
+    begin, length = 0, flat.shape[1]
     while begin < length and len(tied):
         width = min(length - begin, max(LEAST, WIDEST // len(tied)))
         keys = np.empty((len(tied), 8 + width), np.uint8)
         keys[:, :8] = groups[tied].astype(">u8").view(np.uint8).reshape(-1, 8)
-        keys[:, 8:] = flat[rows[tied], begin : begin + width]
+        for first in range(0, len(tied), at_once := max(1, HELD // length)):
+            some = slice(first, first + at_once)
+            keys[some, 8:] = flat[rows[tied[some]], begin : begin + width]
+            let_go(flat)
         order = np.argsort(keys.view(f"V{8 + width}").ravel(), kind="stable")
         rows[tied], keys = rows[tied][order], keys[order]
         fresh = np.append(True, (keys[1:] != keys[:-1]).any(1))
         groups[tied] = tied[np.maximum.accumulate(np.where(fresh, np.arange(len(tied)), 0))]
-        tied, begin, read = tied[_shared(fresh)], begin + width, read + len(tied) * flat.shape[1]
-        if read > HELD:
-            let_go(flat)
+        tied, begin = tied[_shared(fresh)], begin + width
     return rows
 
 
