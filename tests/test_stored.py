@@ -8,14 +8,13 @@ import numpy as np
 import own_data
 import pytest
 import torch
-from networks import dataset, tiny
+from networks import dataset, in_files, tiny
 from test_training import RECIPE, make, same, train
 
 from kdprune import memory
 from kdprune.data import mapped
 from kdprune.data.ahead import NAME, ahead
 from kdprune.data.augment import centred
-from kdprune.data.mapped import opened
 from kdprune.data.stored import Stored, batches, parts
 from kdprune.data.tensors import load_tensors
 from kdprune.deployment import certificate
@@ -27,23 +26,13 @@ from kdprune.sweeps.sweep import sweep
 from kdprune.training.loop import fit, predict
 from kdprune.training.recipe import Recipe
 
-CPU = torch.device("cpu")
 TUNE = {key: RECIPE[key] for key in ("momentum", "nesterov", "weight_decay")}
 TUNE |= {"epochs": 1, "batch_size": 16, "lr": 0.01, "views": 2}
 
 
 @pytest.fixture
 def stored(tmp_path):
-    """The images of `dataset` in files, of which every second row is none of theirs."""
-    data = dataset()
-    for name, images in list(data.items()):
-        if name.endswith("_images"):
-            between = torch.stack([images, 255 - images], 1).flatten(0, 1)
-            np.save(tmp_path / f"{name}.npy", between.numpy())
-            rows = np.arange(0, len(between), 2)
-            array = opened(tmp_path / f"{name}.npy")
-            data[name] = Stored(array, rows, size=32, device=CPU)
-    return data
+    return in_files(dataset(), tmp_path)
 
 
 def reading() -> list[str]:
