@@ -14,6 +14,7 @@ from kdprune.errors import KdpruneError
 from kdprune.progress import Progress
 from kdprune.training.checkpointing import restore, store
 from kdprune.training.kernels import guarded
+from kdprune.training.layers import groups, to_train
 from kdprune.training.recipe import Recipe
 from kdprune.training.step import Task, training_step
 
@@ -62,9 +63,8 @@ def fit(
     arrange(task)
     batch_size = min(recipe.batch_size, len(images))
     batches = len(images) // batch_size
-    trained = [parameter for parameter in task.parameters() if parameter.requires_grad]
     optimiser = torch.optim.SGD(
-        trained,
+        groups(task, recipe.body),
         recipe.lr,
         recipe.momentum,
         nesterov=recipe.nesterov,
@@ -79,7 +79,7 @@ def fit(
     progress = Progress(title, epochs=recipe.epochs, rows=rows, images=batches * batch_size)
 
     for epoch in range(len(rows) + 1, recipe.epochs + 1):
-        task.train()
+        to_train(task, recipe.body)
         total = torch.zeros((), device=device)  # read once an epoch: no waiting for the device
         permutation = torch.randperm(len(images), generator=order)[: batches * batch_size]
         every = permutation.to(device).split(batch_size)
