@@ -102,6 +102,10 @@ def test_a_drop_is_below_the_network_that_was_given():
     assert not chosen(others, {"max_drop": 0.1})
 
 
+def inside(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
 def test_a_budget_of_bytes_is_met_by_the_files_that_are_written(tmp_path, monkeypatch):
     """An ONNX file is larger than the weights say: the next smaller one is written in its place."""
     others = [
@@ -109,23 +113,31 @@ def test_a_budget_of_bytes_is_met_by_the_files_that_are_written(tmp_path, monkey
         for level, size in ((0.2, 80), (0.5, 50), (0.8, 20), (0.9, 10))
     ]
     written, asked = [], argparse.Namespace(out=tmp_path)
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export/earlier").touch()
 
     def export(given, best, formats):
         written.append(best.stored_params)
-        (tmp_path / "export").mkdir(exist_ok=True)
+        (tmp_path / "export.tried").mkdir(exist_ok=True)
+        (tmp_path / f"export.tried/{best.stored_params}").touch()
         sizes = {80: 400, 50: 260, 20: 120, 10: 80}
         return {"onnx": sizes[best.stored_params], "safetensors": 4 * best.stored_params}
 
     monkeypatch.setattr(answering, "_export", export)
     base = [4.0 * one.stored_params for one in others]
+    impossible = {"max_drop": -1.0}
+    assert answering._winner(asked, others, base, impossible, ["onnx"])[0] == []
+    assert inside(tmp_path) == ["export", "export/earlier"]
     kept, sized, files = answering._winner(asked, others, base, {"max_bytes": 250}, ["onnx"])
     assert written == [50, 20]
+    held = ["export", "export/20", "export/50"]  # both, for this writer replaces no folder
+    assert inside(tmp_path) == held
     assert (kept[0].stored_params, kept[0].bytes, files["onnx"]) == (20, 120, 120)
     assert sized[1].bytes == 260
     written.clear()
     kept, sized, files = answering._winner(asked, others, base, {"max_bytes": 60}, ["onnx"])
     assert (kept, files, written) == ([], {}, [10])
-    assert not (tmp_path / "export").exists()
+    assert inside(tmp_path) == held
     kept, _, _ = answering._winner(asked, others, base, {"max_drop": 1.0}, ["onnx"])
     assert (written, kept[0].stored_params) == ([10, 10], 10)
 
@@ -265,7 +277,7 @@ def test_a_network_is_compressed_answered_for_and_shipped(tmp_path):
     assert [path.stat().st_size <= half for path in shipped(tmp_path)] == [True, True]
     lines = compress(tmp_path, *asked, "--max-bytes", "20k", "--max-drop", "100", status=1)
     assert any("--max-bytes, " in line and "bytes over; channel" in line for line in lines)
-    assert not (tmp_path / "small/export").exists()
+    assert [path.stat().st_size <= half for path in shipped(tmp_path)] == [True, True]
     other = compress(tmp_path, *asked, "--prune", "both", status=2, stream="stderr")
     assert "holds the study of another question" in other[-1]
 

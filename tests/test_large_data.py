@@ -57,7 +57,6 @@ def large(tmp_path):
 def test_what_is_written_is_never_held(large, tmp_path, monkeypatch):
     images, labels = large
     monkeypatch.setattr(mapped, "AT_ONCE", 1 << 19)
-    monkeypatch.setattr(mapped, "HELD", 1 << 21)
     monkeypatch.setattr(ordering, "WIDEST", 1 << 19)
     tracemalloc.start()
     train = ordered(images, labels, "here")

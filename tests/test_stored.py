@@ -3,6 +3,7 @@
 import threading
 import time
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import own_data
@@ -15,6 +16,7 @@ from kdprune import memory
 from kdprune.data import mapped
 from kdprune.data.ahead import NAME, ahead
 from kdprune.data.augment import centred
+from kdprune.data.mapped import opened
 from kdprune.data.stored import Stored, batches, parts
 from kdprune.data.tensors import load_tensors
 from kdprune.deployment import certificate
@@ -84,12 +86,29 @@ def test_what_looks_at_images_sees_the_same(stored):
 
 
 def test_pages_are_let_go_of_and_read_again(stored, monkeypatch):
-    monkeypatch.setattr("kdprune.data.stored.HELD", 1)  # after every batch
+    monkeypatch.setattr(mapped, "HELD", 3 * mapped.FOLIO)  # three images
     assert torch.equal(stored["train_images"].whole(5), dataset()["train_images"])
     monkeypatch.setattr(mapped, "AT_ONCE", 10_000)
     images = stored["test_images"]
     read = np.concatenate(list(mapped.parts(images.array, images.rows)))
     np.testing.assert_array_equal(read, dataset()["test_images"].numpy())
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no Linux")
+def test_what_was_read_does_not_count_as_the_processs_own(tmp_path):
+    np.save(tmp_path / "images.npy", np.ones((1000, 3, 100, 100), np.uint8))
+    images = Stored(
+        opened(tmp_path / "images.npy"), np.arange(1000), size=100, device=torch.device("cpu")
+    )
+    before = mapped_bytes()
+    with batches(images, torch.randperm(1000), 50) as read:
+        assert sum(int(part.sum()) for part in read) == 30_000_000
+    assert mapped_bytes() - before < 8e6
+
+
+def mapped_bytes() -> int:
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(status.partition("RssFile:")[2].split()[0])
 
 
 def test_a_data_set_too_large_for_memory_stays_in_its_files(tmp_path, monkeypatch):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 LIMITS = {"max_drop": "points", "max_params": "parameters", "max_bytes": "bytes"}
 LIMITS |= {"max_latency": "ms"}
 WHOLE = ("parameters", "bytes")  # units of whole numbers
+EXPORT, TRIED = "export", "export.tried"  # folders: of the answer, and of what may become it
 
 
 def answer(given: argparse.Namespace, formats: list[str], seconds: float) -> int:
@@ -57,7 +58,7 @@ def answer(given: argparse.Namespace, formats: list[str], seconds: float) -> int
         for item in recommendation.shortfalls(others, limits):
             print(f"           {printable(_missed(item))}; {answer.named(item.nearest)}")
         return 1
-    best, out = kept[0], folder / "export"
+    best, out = kept[0], folder / EXPORT
     print(f"after      {answer.figures(best, counts['test'], written['safetensors'])}")
     print(f"winner     {printable(answer.named(best))}")
     if len(kept) > 1:
@@ -86,6 +87,7 @@ def _winner(
 
     A file takes the bytes that `base` says, until one is written; then as many times as much as
     that took. So the last to be written is the best, and keeps to --max-bytes by its own files.
+    Only that takes the place of an earlier answer's.
     """
     from kdprune.deployment import answer
 
@@ -98,10 +100,12 @@ def _winner(
             for at, one in enumerate(others)
         ]
         kept = answer.chosen(sized, limits)
-        if not kept:  # nor may what was tried last be taken for the answer
-            shutil.rmtree(given.out / "export", ignore_errors=True)
+        if not kept:
+            shutil.rmtree(given.out / TRIED, ignore_errors=True)
             return [], sized, {}
         if (best := sized.index(kept[0])) == last:
+            shutil.rmtree(given.out / EXPORT, ignore_errors=True)
+            (given.out / TRIED).rename(given.out / EXPORT)
             return kept, sized, written
         written, last = _export(given, others[best], formats), best
         exact[best] = max(written.values())
@@ -124,7 +128,7 @@ def _bytes(
 
 
 def _export(given: argparse.Namespace, best: "Candidate", formats: list[str]) -> dict[str, int]:
-    """Write the winner's files to export/; return their sizes in bytes by form."""
+    """Write a candidate's files; return their sizes in bytes by form."""
     from kdprune.cli import export
     from kdprune.deployment import recommendation
     from kdprune.records import read_json
@@ -140,13 +144,13 @@ def _export(given: argparse.Namespace, best: "Candidate", formats: list[str]) ->
         as_trained=False,
         bits=8,
         format=",".join(formats),
-        out=folder / "export",
+        out=folder / TRIED,
         data=None,
         project=folder,
     )
     with contextlib.redirect_stdout(io.StringIO()):
         export.run(asked)
-    held = read_json(folder / "export" / "certificate.json")["forms"]
+    held = read_json(folder / TRIED / "certificate.json")["forms"]
     return {form: held[form]["bytes"] for form in formats}
 
 

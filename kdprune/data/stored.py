@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from kdprune.data.ahead import ahead
-from kdprune.data.mapped import HELD, let_go, take
+from kdprune.data.mapped import take
 
 
 class Stored:
@@ -28,7 +28,6 @@ class Stored:
     ) -> None:
         self.array, self.rows, self.size, self.device = array, rows, size, device
         self.shape = torch.Size((len(rows), 3, size, size))
-        self._read = 0  # bytes since pages were let go of
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -94,10 +93,6 @@ class Stored:
             begin = (side - self.size) // 2  # as data.augment.centred
             middle = slice(begin, begin + self.size)
             made.numpy()[:] = take(self.array, rows)[..., middle, middle]
-        self._read += len(rows) * self.array[:1].nbytes
-        if self._read > HELD:
-            self._read = 0
-            let_go(self.array)
         return made
 
 

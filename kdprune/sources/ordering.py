@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kdprune.data.mapped import HELD, let_go
+from kdprune.data.mapped import let_go, rows_at_once
 from kdprune.errors import KdpruneError
 
 WIDEST = 32 << 20  # bytes that are compared at a time, of all images together
@@ -59,7 +59,7 @@ def _by_pixels(flat: np.ndarray, labels: np.ndarray) -> np.ndarray:
         width = min(length - begin, max(LEAST, WIDEST // len(tied)))
         keys = np.empty((len(tied), 8 + width), np.uint8)
         keys[:, :8] = groups[tied].astype(">u8").view(np.uint8).reshape(-1, 8)
-        for first in range(0, len(tied), at_once := max(1, HELD // length)):
+        for first in range(0, len(tied), at_once := rows_at_once(flat)):
             some = slice(first, first + at_once)
             keys[some, 8:] = flat[rows[tied[some]], begin : begin + width]
             let_go(flat)
