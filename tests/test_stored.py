@@ -79,8 +79,13 @@ def test_what_looks_at_images_sees_the_same(stored):
             run(model, data["test_images"], data["mean"], data["std"]) for data in (plain, stored)
         )
         assert torch.equal(one, other)
-    chosen = [3, 17]
-    assert torch.equal(stored["test_images"][chosen], plain["test_images"][chosen])
+    right = plain["test_labels"] == 3
+    for chosen in ([3, 17], [], right, torch.tensor([1, 1]), slice(2, 9)):
+        one, other = stored["test_images"][chosen], plain["test_images"][chosen]
+        assert one.shape == other.shape
+        assert torch.equal(one[torch.arange(len(one))], other)
+    with pytest.raises(IndexError):
+        stored["test_images"][[30]]
     assert torch.equal(torch.cat(list(stored["val_images"].split(7))), plain["val_images"])
     assert stored["val_images"].cpu().shape == plain["val_images"].shape
 

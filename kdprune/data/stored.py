@@ -36,7 +36,9 @@ class Stored:
         """Return the wanted images; of a slice, images that stay in their file."""
         if isinstance(wanted, slice):
             return Stored(self.array, self.rows[wanted], size=self.size, device=self.device)
-        return self._gathered(torch.as_tensor(wanted).cpu(), None).to(self.device)
+        rows = torch.as_tensor(wanted, device="cpu")
+        rows = rows.nonzero().flatten() if rows.dtype == torch.bool else rows.long()
+        return self._gathered(rows, None).to(self.device)
 
     def to(self, device: "str | torch.device") -> "Stored":
         """Return the same images, which come to another device."""
