@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
 import torch
 from conftest import ROOT
 from networks import TINY, tiny
@@ -158,6 +159,26 @@ def test_a_file_of_other_classes_gets_a_new_head_and_one_of_these_is_taken_as_it
     assert again.weights["head"] == "new"
     with pytest.raises(KdpruneError, match=r"--classes: names 3, and .*two\.pth has 2 outputs"):
         source(str(tmp_path / "two.pth"), CLASSES, stated={"classes": ["a", "b", "c"]}, **told)
+
+
+def test_what_lies_beside_a_file_is_taken_with_it(tmp_path):
+    """From timm's config.json: its images and the names of its outputs, if asked for."""
+    model = timm.create_model("resnet10t", num_classes=3)
+    shapes = {"mean": [0.1] * 3, "std": [0.2] * 3, "input_size": (3, 64, 64)}
+    model.pretrained_cfg |= shapes
+    labels = {"label_names": ["light", "other", "dark"]}
+    timm.models.save_for_hf(model, tmp_path, labels, safe_serialization=True)
+    given = str(tmp_path / "model.safetensors")
+    named = source(given, CLASSES, where="NETWORK")
+    wanted = {"train": False, "mean": [0.1] * 3, "classes": ["light", "other", "dark"]}
+    assert named.weights.items() >= wanted.items()
+    assert (named.size, named.entry["timm"]) == (64, "resnet10t")
+    anew = source(given, ("cat", "dog"), where="NETWORK")
+    assert anew.weights.items() >= {"head": "new", "mean": [0.1] * 3}.items()
+    assert anew.size is None
+    stated = {"classes": ["a", "dark", "light"], "mean": [0.3] * 3, "std": [0.4] * 3}
+    said = source(given, CLASSES, where="NETWORK", stated=stated)
+    assert said.weights.items() >= stated.items()
 
 
 def test_names_of_networks_are_ours_or_timms():

@@ -85,7 +85,9 @@ def _classes(given: Mapping[str, Any], inner: Mapping[str, Any]) -> tuple[str, .
     names = given.get("label_names") or inner.get("label_names")
     if isinstance(names, Mapping):  # output to name
         names = [names.get(str(at)) for at in range(len(names))]
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+    if not isinstance(names, list):
+        return None
+    if not all(isinstance(name, str) and name.isprintable() for name in names):
         return None
     count = given.get("num_classes", inner.get("num_classes", len(names)))
     return tuple(names) if len(names) == count else None
