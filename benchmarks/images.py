@@ -1,7 +1,7 @@
 """Images of 32, 96 and 224 pixels: memory and images/s, against torchvision's ImageFolder.
 
 python benchmarks/images.py                   # speed at the three sizes, then memory
-python benchmarks/images.py speed [SIZE …]
+python benchmarks/images.py speed [SIZE …]    # or loaders, without trainings
 python benchmarks/images.py memory [SIZE COUNT] [--keep FOLDER]
 
 The pictures are CIFAR-10's, enlarged, each cut and mirrored in its own way, as JPEG files of the
@@ -123,7 +123,7 @@ def train(data: dict, place: Path, task: torch.nn.Module, count: int | None = No
     )
 
 
-def speed(size: int) -> None:
+def speed(size: int, *, train_too: bool = True) -> None:
     """Print images/s at a size: of the loaders, and of resnet18's training on the CPU."""
     with tempfile.TemporaryDirectory() as name:
         root, place = Path(name) / "files", Path(name) / "data"
@@ -135,9 +135,11 @@ def speed(size: int) -> None:
         filed, held = ours(place, resident=False), ours(place, resident=True)
         theirs = loader(root, size)
         told = f"{size} pixels: images/s of the loader, from a file"
-        compare(f"{told}, to ImageFolder's", lambda: views(filed, place), lambda: list(theirs))
-        compare(f"{told}, to a tensor's", lambda: views(filed, place), lambda: views(held, place))
-        trainings(size, filed, place, root)
+        read, count = (lambda: views(filed, place)), len(filed["train_labels"])
+        compare(f"{told}, to ImageFolder's", read, lambda: [*theirs], images=count)
+        compare(f"{told}, to a tensor's", read, lambda: views(held, place), images=count)
+        if train_too:
+            trainings(size, filed, place, root)
 
 
 def trainings(size: int, data: dict, place: Path, root: Path) -> None:
@@ -154,6 +156,7 @@ def trainings(size: int, data: dict, place: Path, root: Path) -> None:
         lambda: bare(model, optimiser, batch, count // BATCH),
         rounds=5,
         goal=">= 0.95",
+        images=count,
     )
     theirs = loader(root, size)
     theirs = DataLoader(
@@ -169,6 +172,7 @@ def trainings(size: int, data: dict, place: Path, root: Path) -> None:
         lambda: train(data, place, task, count),
         lambda: usual(other, optimiser, theirs),
         rounds=3,
+        images=count,
     )
 
 
@@ -276,13 +280,14 @@ def main(given: list[str]) -> None:
     if what == "--inside":
         print(json.dumps(inside(rest[0], Path(rest[1]), Path(rest[2]), int(rest[3]))))
         return
-    for size in SPEED if what == "all" else map(int, rest or SPEED) if what == "speed" else ():
-        speed(size)
+    sizes = map(int, rest) if rest and what != "memory" else SPEED
+    for size in sizes if what != "memory" else ():
+        speed(size, train_too=what != "loaders")
     if what in ("all", "memory"):
         keep = Path(rest.pop()) if "--keep" in rest else None
-        sizes = {int(rest[0]): int(rest[1])} if len(rest) > 1 else LARGE
+        asked = {int(rest[0]): int(rest[1])} if len(rest) > 1 else LARGE
         with tempfile.TemporaryDirectory() as name:
-            for size, count in sizes.items():
+            for size, count in asked.items():
                 large(size, count, keep or Path(name))
 
 
