@@ -39,6 +39,7 @@ class Weights(Section):
     mean: Channel | None = None
     std: Spread | None = None
     size: Annotated[int, Field(ge=8, le=512)] | None = None
+    rate: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> "Weights":
