@@ -8,8 +8,7 @@ from kdprune.distillation import METHODS
 from kdprune.models import counts
 from kdprune.study import paths
 from kdprune.study.images import seen, tensors
-from kdprune.study.trainings import adopted, network, train
-from kdprune.training.recipe import Recipe
+from kdprune.study.trainings import adopted, network, recipe_of, train
 
 
 def main(key: str) -> None:
@@ -18,7 +17,7 @@ def main(key: str) -> None:
     teacher_file = paths.checkpoint("teacher", f"{item['dataset']}-{item['teacher']}")
     teacher, known = models.load(teacher_file, device.choose())
     images = tensors(item["dataset"], params, known)
-    seed = (recipe := Recipe(**params.distill.training.model_dump())).seed
+    seed = (recipe := recipe_of(params, params.distill.training, item["student"])).seed
     student, described = network(params, item["student"], images, seed)
     adopted(params, item["student"], student, item["dataset"])  # a start, where it has one
     arguments = params.distill.hyperparameters[item["distill"]]

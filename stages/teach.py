@@ -7,15 +7,14 @@ from kdprune.distillation.none import Supervised
 from kdprune.models import counts
 from kdprune.study import paths
 from kdprune.study.images import as_told, tensors
-from kdprune.study.trainings import adopted, network, train
-from kdprune.training.recipe import Recipe
+from kdprune.study.trainings import adopted, network, recipe_of, train
 
 
 def main(key: str) -> None:
     """Train the teacher that the grid names `key`, or take it as its weights' file has it."""
     params = load()
     item = params.grid["teachers"][key]
-    name, recipe = item["teacher"], Recipe(**params.teach.model_dump())
+    recipe = recipe_of(params, params.teach, name := item["teacher"])
     images = tensors(item["dataset"], params)
     model, described = network(params, name, images, params.teach.seed)
     told = adopted(params, name, model, item["dataset"])

@@ -29,6 +29,7 @@ NAN, INFINITE = float("nan"), float("inf")
 PAIR = "resnet10_24/resnet10_16"
 
 # What is set, to what, and what the message says: a regular expression. The key is in it too.
+BOTH_ALONE = {"teacher": ["weight"], "student": ["weight"]}
 FAULTS = [
     # wrong type
     ("teach.epochs", True, r"teach\.epochs = True: .*integer"),
@@ -130,6 +131,9 @@ FAULTS = [
     # things named twice
     ("pairs", [PAIR, PAIR], r"pairs: 'resnet10_24/resnet10_16' is there twice"),
     ("datasets", ["cifar10", "cifar10"], r"datasets: 'cifar10' is there twice"),
+    ("prune.only.teacher", ["lamp"], r"prune\.only\.teacher: 'lamp' is not in prune\.method"),
+    ("prune.only", BOTH_ALONE, r"prune\.only\.teacher: 'weight' is named 2 times"),
+    ("prune.only.student", ["weight", "channel"], r"prune\.only: leaves no method for teachers"),
     ("prune.roles", ["teacher", "teacher"], r"prune\.roles: .* names one twice"),
     ("prune.method", ["weight", "both"], r"prune\.method: a method is named twice"),
     ("distill.method", ["simkd", "simkd"], r"distill\.method: a method is named twice"),

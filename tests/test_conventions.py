@@ -53,8 +53,8 @@ ROOMS = {
     ),
 }
 GROUND = (
-    "__init__ __main__ device environment errors files home methods outcomes progress records "
-    "stages terminal untrusted versions"
+    "__init__ __main__ device environment errors files home memory methods outcomes progress "
+    "records stages terminal untrusted versions"
 ).split()
 TORCHLESS = ("analysis", "reporting", "compression")
 
@@ -65,6 +65,7 @@ NEUTRAL = {
     "kdprune/errors.py",
     "kdprune/files.py",
     "kdprune/home.py",
+    "kdprune/memory.py",
     "kdprune/methods.py",
     "kdprune/progress.py",
     "kdprune/terminal.py",

@@ -16,13 +16,15 @@ from safetensors.torch import save as serialise
 from torch import nn
 
 from kdprune import device, models
+from kdprune.config.params import validate
 from kdprune.deployment import latency, measure, runtimes
-from kdprune.pruning import METHODS
+from kdprune.pruning import METHODS, trajectories
 from kdprune.pruning.pruned import Pruned
 from kdprune.records import write_csv
 from kdprune.reporting.document.markdown import render
 from kdprune.reporting.sections import tradeoff
 from kdprune.reporting.sections.deployment import related, sections
+from kdprune.study import variants as forms
 from kdprune.study.code import closure
 
 FAST = {"repeats": 3, "least": 3, "rounds": 1}
@@ -322,6 +324,26 @@ def test_the_stage(root, tmp_path, monkeypatch, values):
     assert (found[found.method != "none"].nonzero_params < found.params[0]).all()
     for name in ("deployment.md", "deployment.html"):
         assert "channel, masked" in (tmp_path / "plots" / name).read_text()
+
+
+def test_what_trained_on_its_way_and_is_not_here_is_told_of(tmp_path, monkeypatch, values, capsys):
+    """A clone may have checkpoints and no models/sparse: the rest is measured all the same."""
+    monkeypatch.chdir(tmp_path)
+    levels = {"none": 0.0, "weight": 0.5, "magnitude": 0.5, "pqk-kd": 0.5}
+    trajectories.declare(Path("models/sparse/a-pqk"), [0.5], [0.5], 1.0)
+    here = forms.here("a", levels)
+    assert here == {"none": 0.0, "weight": 0.5, "pqk-kd": 0.5}
+    assert capsys.readouterr().err == (
+        "models/sparse/a-magnitude: is not here to be measured; `dvc pull` gets it\n"
+    )
+    params, model = validate(values), networks.tiny()
+    trajectories.store(
+        Path("models/sparse/a-pqk"), next(METHODS["weight"](model, [0.5])), dense=model
+    )
+    made = forms.made(params, "a", "cifar10", model, {}, here)
+    assert [*made] == [*here]
+    assert made["none"].model is model
+    assert made["weight"].nonzero_params == made["pqk-kd"].nonzero_params < made["none"].params
 
 
 def test_the_document_needs_no_torch(root):

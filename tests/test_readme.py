@@ -11,12 +11,17 @@ from conftest import ROOT, some
 from PIL import Image
 
 sys.path.insert(0, str(ROOT / "docs"))
+from generators.finding import finding
 from generators.results import answer
 
 README = ROOT / "README.md"
 START, END = (
     "<!-- results: tests/test_readme.py holds this table against metrics/ -->\n",
     "<!-- /results -->",
+)
+FOUND, ENDED = (
+    "<!-- finding: tests/test_readme.py holds it against studies/ -->\n",
+    "<!-- /finding -->",
 )
 
 
@@ -102,10 +107,19 @@ def dead() -> str:
     return f"{min(shares):.0f} to {max(shares):.0f} %"
 
 
+def block(text: str, start: str, end: str) -> str:
+    """What stands between two marks."""
+    return text[text.index(start) + len(start) : text.index(end)]
+
+
+def test_the_finding_is_that_of_the_published_study():
+    held = block(README.read_text(), FOUND, ENDED)
+    assert held == finding(ROOT), "write it anew: python tests/test_readme.py"
+
+
 @pytest.mark.usefixtures("committed_results")
 def test_the_results_are_those_of_the_metrics():
-    text = README.read_text()
-    held = text[text.index(START) + len(START) : text.index(END)]
+    held = block(README.read_text(), START, END)
     assert held == results(), "write it anew: python tests/test_readme.py"
 
 
@@ -126,5 +140,6 @@ def test_what_it_names_exists():
 
 if __name__ == "__main__":
     text = README.read_text()
-    before, after = text[: text.index(START) + len(START)], text[text.index(END) :]
-    README.write_text(before + results() + after)
+    for start, end, written in ((FOUND, ENDED, finding(ROOT)), (START, END, results())):
+        text = text.replace(start + block(text, start, end) + end, start + written + end)
+    README.write_text(text)

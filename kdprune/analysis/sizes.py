@@ -48,12 +48,24 @@ def plain(where: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
 def coded(breakpoints: pd.DataFrame, codings: pd.DataFrame) -> pd.DataFrame:
     """Return what each network takes in each coding at its breakpoint, from metrics/codings.csv.
 
-    Columns as of `stored`; bytes are of files, accuracies of what was read from them.
+    Columns as of `stored`; bytes are of files, accuracies of what was read from them. Of plain
+    float32 `stored` tells, once for all studies: a file of it is no further count.
     """
     if codings.empty:
         return pd.DataFrame(columns=[*CURVE, "count", "params", "bytes", "accuracy", "efficiency"])
+    codings = codings[codings.coding != FLOATS]
     rows = codings.merge(breakpoints[[*CURVE, "level"]], on=[*CURVE, "level"])
     return _finished(rows.rename(columns={"coding": "count"}), "test_accuracy")
+
+
+def known(
+    breakpoints: pd.DataFrame, layers: pd.DataFrame | None, codings: pd.DataFrame | None
+) -> pd.DataFrame | None:
+    """Return what networks take in every count of bytes that is known; None where none is."""
+    parts = [] if layers is None else [stored(breakpoints, layers)]
+    if codings is not None and len(codings):
+        parts.append(coded(breakpoints, codings))
+    return pd.concat(parts, ignore_index=True) if parts else None
 
 
 def _finished(table: pd.DataFrame, accuracy: str) -> pd.DataFrame:

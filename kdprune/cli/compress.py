@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kdprune.cli.recommend import milliseconds, params, points
+from kdprune.cli.quantities import milliseconds, params, points, size
 from kdprune.errors import KdpruneError
 
 if TYPE_CHECKING:
@@ -26,8 +26,9 @@ Without --teacher and --student, the network itself is pruned to several levels,
 answer as it did before. With --student, that network first learns from NETWORK (SimKD), and is then
 pruned. With --teacher, NETWORK first learns from that one, and is then pruned.
 
-The smallest network within the limits is chosen. With --max-params or --max-latency, it is the most
-accurate one on validation images. Test images never choose; they only report.
+The smallest network within the limits is chosen. With --max-params, --max-bytes or --max-latency,
+it is the most accurate one on validation images. Test images never choose; they only report.
+--max-bytes is of each file that is written, safetensors and ONNX, as it lies on the disk.
 """
 EXAMPLE = """\
 examples:
@@ -54,6 +55,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--out", metavar="DIR", type=Path, required=True)
     parser.add_argument("--max-drop", type=points, default=1.0, metavar="POINTS", help="(1.0)")
     parser.add_argument("--max-params", type=params, metavar="N", help="such as 200k or 2M")
+    parser.add_argument("--max-bytes", type=size, metavar="SIZE", help="such as 500k or 5M")
     parser.add_argument("--max-latency", type=milliseconds, metavar="TIME", help="such as 5ms")
     parser.add_argument("--prune", choices=("channel", "weight", "both"), default="channel")
     other = parser.add_mutually_exclusive_group()
@@ -104,6 +106,11 @@ def _order(given: argparse.Namespace) -> "Order":
         raise KdpruneError("--mean and --std: go together, three numbers each, for values in 0..1")
     if given.epochs < 1 or not 8 <= (given.size or 8) <= 512:
         raise KdpruneError("--epochs: from 1; --size: from 8 to 512 pixels")
+    if given.max_bytes is not None and given.prune == "weight" and not given.student:
+        raise KdpruneError(
+            "--max-bytes: weight pruning leaves files as large, as zeros are stored like other "
+            "weights; use --prune channel or both"
+        )
     images = given.images.expanduser().resolve()
     files = folder.files(images)
     folder.check(files, images)

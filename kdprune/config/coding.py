@@ -1,4 +1,4 @@
-"""The section `compress`, and the instances that follow from it: none, unless bits are named."""
+"""The sections `compress` and `attribute`, and the instances that follow: none, unless named."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -8,6 +8,8 @@ from pydantic import AfterValidator, Field
 from kdprune.config.section import Section
 
 FOLDER = "results/compress"
+TRAJECTORIES = "results/sparsify"
+ATTRIBUTIONS = "results/attribute"
 NOTHING = "results/prune"  # what the stage collect depends on anyway
 
 
@@ -24,19 +26,39 @@ class Compress(Section):
     bits: Annotated[list[Annotated[int, Field(ge=2, le=8)]], AfterValidator(check_once)]
 
 
+class Attribute(Section):
+    """Of which prunings the loss at the breakpoint is taken apart."""
+
+    methods: list[str]
+
+
+def attributed(params: Any) -> list[str]:
+    """Return those prunings; none for a study from before there was a choice."""
+    return params.attribute.methods if params.attribute else []
+
+
 def bits(params: Any) -> list[int]:
     """Return the bits of shared values; none for a study from before there was a choice."""
     return params.compress.bits if params.compress else []
 
 
 def grid(
-    sweeps: Mapping[str, Mapping[str, str]], bits: Sequence[int]
+    sweeps: Mapping[str, Mapping[str, str]],
+    bits: Sequence[int],
+    trajectories: Mapping[str, Mapping[str, str]] | None = None,
+    attributed: Sequence[str] = (),
 ) -> dict[str, dict[str, dict[str, str]]]:
-    """Return what the grid has besides: the `compressions`, one per sweep if there are any `bits`.
+    """Return what the grid has besides: the `compressions`, one per sweep if there are any `bits`,
+    and the `attributions`, one per sweep of the prunings `attributed`.
 
-    `collected` holds the folder that the stage collect depends on for them, as DVC refuses one that
-    no stage writes.
+    `collected` holds the folders that the stage collect depends on for them, and for what
+    `trajectories` there are, as DVC refuses one that no stage writes.
     """
     chosen = {key: dict(item) for key, item in sweeps.items()} if bits else {}
-    folder = FOLDER if chosen else NOTHING
-    return {"compressions": chosen, "collected": {"codings": {"folder": folder}}}
+    apart = {key: dict(item) for key, item in sweeps.items() if item["method"] in attributed}
+    folders = {
+        "codings": {"folder": FOLDER if chosen else NOTHING},
+        "trajectories": {"folder": TRAJECTORIES if trajectories else NOTHING},
+        "attributions": {"folder": ATTRIBUTIONS if apart else NOTHING},
+    }
+    return {"compressions": chosen, "attributions": apart, "collected": folders}

@@ -1,9 +1,9 @@
 """Every network and method of a grid, once, on random numbers: faults that hours would show.
 
 First all networks without memory (torch's meta device), where a misspelt name costs nothing; then
-each student with its method for one step of training, and each deployed network cut to the highest
-level and run. Only structure is looked at: random weights stand for trained ones, and of data sets
-with as many images the one with the most classes stands for all.
+each student for one step of training, and each deployed network cut to the highest level and run.
+Random weights stand for trained ones: only structure is looked at. Of data sets with as many
+images, the one with the most classes stands for all.
 """
 
 import copy
@@ -44,16 +44,16 @@ def run(params: Params, project: Path) -> None:
     begun = time.monotonic()
     known = {name: _sizes(params, name, project) for name in params.datasets}
     with torch.random.fork_rng(devices=[]):
-        for name, classes, side in _networks(params, known):
-            described = _described(params, name, classes, side)
-            _tried(f"architectures.{name}", described["timm_name"], lambda d=described: _look(d))
-        deployed: dict[tuple[str, int], str] = {}
+        for one in _networks(params, known):
+            made = _described(params, *one)
+            _tried(f"architectures.{one[0]}", made["timm_name"], lambda made=made: _look(made))
+        deployed: dict[tuple[Any, ...], str] = {}
         teachers: dict[str, nn.Module] = {}  # each is built once for all of its students
         for key, item in _subjects(params, known).items():
             images, classes = known[item["dataset"]]
             _subject(params, key, item, images, classes, deployed, teachers)
-    took = time.monotonic() - begun
-    print(f"kdprune: all of the grid was tried once in {took:.1f} s", file=sys.stderr)
+    told = f"kdprune: all of the grid was tried once in {time.monotonic() - begun:.1f} s"
+    print(told, file=sys.stderr)
 
 
 def _sizes(params: Params, dataset: str, project: Path) -> tuple[Images, int]:
@@ -104,13 +104,10 @@ def _subject(
     item: Mapping[str, str],
     images: Images,
     classes: int,
-    deployed: dict[tuple[str, int], str],
+    deployed: dict[tuple[Any, ...], str],
     teachers: dict[str, nn.Module],
 ) -> None:
-    """Train one teacher or student for a step, and prune what is deployed, unless it was.
-
-    `teachers` keeps the last one that was built.
-    """
+    """Train a network for a step, and prune it, unless it was; `teachers` keeps the last built."""
     teacher, student, method = subject(item)
     stage = "students" if student else "teachers"
     where = f"grid.{stage}.{key}"
@@ -137,14 +134,14 @@ def _subject(
 
     task = _tried(where, method or "training", trained)
     composite = key if hasattr(task, "spec") else ""  # of student and teacher, not of one network
-    name = (f"{student or teacher}{composite}", classes)
     role = "student" if student else "teacher"
-    if role not in params.prune.roles or name in deployed:
-        return
-    deployed[name] = where
-    for pruning in dict.fromkeys(parts(one["method"])[0] for one in params.grid["sweeps"].values()):
-        work = partial(_cut, task.network, pruning, params, classes)
-        _tried(where, f"{pruning} pruning", work)
+    swept = [one["method"] for one in params.grid["sweeps"].values() if one["role"] == role]
+    for pruning in dict.fromkeys(parts(one)[0] for one in swept):
+        name = f"{student or teacher}{composite}", classes, pruning
+        if name not in deployed:
+            deployed[name] = where
+            cut = partial(_cut, task.network, pruning, params, classes)
+            _tried(where, f"{pruning} pruning", cut)
 
 
 def _step(task: nn.Module, params: Params, method: str, images: Images, classes: int) -> None:
@@ -166,7 +163,8 @@ def _step(task: nn.Module, params: Params, method: str, images: Images, classes:
 def _cut(network: nn.Module, method: str, params: Params, classes: int) -> None:
     """Prune a network to the highest level (rounded: to all), on noise for images, and run it."""
     given = params.prune.hyperparameters[method]
-    levels = params.prune.levels[-1 if given.get("round_to", 1) == 1 else 0 :]
+    levels = application.within(method, network, params.prune.levels)[0]
+    levels = levels[-1 if given.get("round_to", 1) == 1 else 0 :]
     if method in BY_SHAPES and given.get("criterion", "l1") == "l1":
         network = _without_values(network)
     noise = torch.randint(256, (STEP, 3, *2 * [side_of(network)]), dtype=torch.uint8)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from kdprune.analysis.sizes import known
 from kdprune.reporting.document.formats import (
     condition,
     counted,
@@ -18,7 +19,7 @@ from kdprune.reporting.document.formats import (
 from kdprune.reporting.headline import Headline, headlines
 from kdprune.reporting.sections.sure import keeping
 from kdprune.reporting.sections.verdict import together
-from kdprune.reporting.sections.weighed import known_sizes, leads
+from kdprune.reporting.sections.weighed import leads
 
 Styled = tuple[str, str]  # a style ("bold", "dim", "weight", ... or ""), and a text
 
@@ -29,7 +30,7 @@ def lines(tables: Mapping[str, pd.DataFrame], confidence: float) -> list[list[St
     `tables` are efficiency, significance and breakpoints; layers and codings, where there are any.
     """
     found = headlines(tables["efficiency"], tables["significance"])
-    sizes = known_sizes(tables["breakpoints"], tables.get("layers"), tables.get("codings"))
+    sizes = known(tables["breakpoints"], tables.get("layers"), tables.get("codings"))
     by_bytes = leads(found, sizes, confidence=confidence)
     told: list[list[Styled]] = [[("bold", text)] for text in together(found, confidence, by_bytes)]
     if not found:

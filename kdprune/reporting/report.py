@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from kdprune.analysis import sizes
 from kdprune.errors import KdpruneError
 from kdprune.files import replacing
 from kdprune.reporting.document import html, markdown
@@ -21,8 +22,8 @@ from kdprune.reporting.sections import (
     networks,
     provenance,
 )
+from kdprune.reporting.sections import attribution as apart
 from kdprune.reporting.sections import figures as figures_of
-from kdprune.reporting.sections.weighed import known_sizes
 
 TITLE = "kdprune: pruning after knowledge distillation"
 
@@ -39,6 +40,9 @@ def write(
     figures: Mapping[str, str | Path | Picture],
     layers: pd.DataFrame | None = None,
     codings: pd.DataFrame | None = None,
+    spent: pd.DataFrame | None = None,
+    attribution: pd.DataFrame | None = None,
+    trajectories: pd.DataFrame | None = None,
     settings: Mapping[str, Any] | None = None,
     confidence: float = 0.95,
     interval: float = 0.95,
@@ -48,9 +52,11 @@ def write(
     """Write the report as Markdown and as one self-contained HTML file.
 
     Tables are those of kdprune.analysis, as it returns them or read from CSV; `trained` holds one
-    row per trained network (the JSON of the trainings); `layers` and `codings`, which may be left
-    out, what was left of each layer and what coded files cost (metrics/). `figures` maps names to
-    SVG or PNG files, or to pictures with further forms (kdprune.reporting.figures.pictures).
+    row per trained network (the JSON of the trainings); `layers`, `codings`, `attribution`,
+    `trajectories` and `spent`, which may be left out, what was left of each layer, what coded files
+    cost, what losses are made of, what trained on its way (metrics/), and the epochs that networks
+    cost (kdprune.study.epochs). `figures` maps names to SVG or PNG files, or to pictures with
+    further forms (kdprune.reporting.figures.pictures).
     `settings` are shown as they are. `confidence` is that of the tests, `interval` that of the
     breakpoints, `count` says which parameters are scored (kdprune.analysis.efficiency), `library`
     holds Vega-Lite (kdprune.reporting.document.html.libraries). The same input gives the same
@@ -69,6 +75,9 @@ def write(
         figures=paths,
         layers=layers,
         codings=codings,
+        spent=spent,
+        attribution=attribution,
+        trajectories=trajectories,
         settings=settings,
         confidence=confidence,
         interval=interval,
@@ -93,6 +102,9 @@ def compose(
     figures: Mapping[str, Picture],
     layers: pd.DataFrame | None = None,
     codings: pd.DataFrame | None = None,
+    spent: pd.DataFrame | None = None,
+    attribution: pd.DataFrame | None = None,
+    trajectories: pd.DataFrame | None = None,
     settings: Mapping[str, Any] | None = None,
     confidence: float = 0.95,
     interval: float = 0.95,
@@ -100,6 +112,9 @@ def compose(
 ) -> list[Section]:
     """Return the report's sections, in the order in which they are read; see `write`."""
     first = figures_of.first(figures, efficiency, significance, confidence)
+    known = sizes.known(breakpoints, layers, codings)
+    full = {"breakpoints": breakpoints, "trained": trained, "sizes": known}
+    full |= {"spent": spent, "codings": codings}
     sections = [
         answer.section(
             efficiency,
@@ -108,7 +123,7 @@ def compose(
             first,
             confidence=confidence,
             settings=settings or {},
-            sizes=known_sizes(breakpoints, layers, codings),
+            sizes=known,
         ),
         *figures_of.sections(figures, sweeps, breakpoints, efficiency),
         explore.section(sweeps, breakpoints, layers),
@@ -119,12 +134,13 @@ def compose(
             confidence=confidence,
         ),
         networks.breakpoints(breakpoints, confidence=interval),
+        apart.section(attribution),
         networks.trained(trained, figures_of.trained(figures, trained)),
         distillers.section(trained, confidence=confidence),
         tables.breakpoint_tables(efficiency, count=count),
-        tables.compression_tables(efficiency),
+        tables.compression_tables(efficiency, **full),
         contradictions.section(),
-        missing.section(efficiency, significance, breakpoints, trained, figures),
+        missing.section(efficiency, significance, breakpoints, trained, figures, trajectories),
         glossary.section(),
     ]
     return [section for section in sections if section is not None]

@@ -21,7 +21,8 @@ from kdprune.config.params import load
 from kdprune.errors import KdpruneError, status_of
 from kdprune.files import replacing
 from kdprune.reporting import frozen
-from kdprune.study import paths, tables
+from kdprune.study import epochs, paths, tables
+from kdprune.study.settings import settings
 from stages.runner import lockfile
 
 STUDIES = Path("studies")
@@ -70,7 +71,8 @@ def names() -> list[str]:
 def completed(folder: Path) -> bytes:
     """Return a study's parameters; those that came into being after it, as conf/ has them now."""
     values, own = lockfile.read("params.yaml"), lockfile.read(str(folder / "params.yaml"))
-    return yaml.safe_dump(_over(values, own), sort_keys=False).encode()
+    merged = _over(values, own) | {"grid": own["grid"]}  # of the study's own pairs and methods
+    return yaml.safe_dump(merged, sort_keys=False).encode()
 
 
 def torn(folder: Path) -> Iterator[str]:
@@ -134,11 +136,12 @@ def _flow(value: Any) -> str:
 
 
 def _describe(folder: Path, name: str) -> None:
-    params = load()
+    results = tables.results(params := load())
+    results["spent"] = epochs.spent(params, results["breakpoints"], tables.learned(params))
     text = frozen.page(
         name,
-        tables.results(params),
-        settings=tables.settings(params),
+        results,
+        settings=settings(params),
         runs=json.loads((folder / RUNS).read_text(encoding="utf-8")),
         command=" ".join(["dvc exp run", *_overrides(params.profile)]),
         commit=(folder / "commit").read_text(encoding="utf-8").strip(),

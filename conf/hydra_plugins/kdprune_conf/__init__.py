@@ -68,7 +68,7 @@ def present(folders: dict, datasets: list[str]) -> None:
 
 
 def grid(
-    datasets, pairs, distill, prune, roles, folders, objective, source, *, _root_
+    datasets, pairs, distill, prune, roles, folders, objective, source, only, *, _root_
 ) -> DictConfig:
     """Expand the study into the mappings that dvc.yaml iterates over (kdprune.config.grid.expand).
 
@@ -79,14 +79,15 @@ def grid(
         raise Refused(f"run this from the root of the project, {os.path.relpath(CONF.parent)}")
     plain = [
         OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
-        for value in (datasets, pairs, distill, prune, roles, folders, objective, source)
+        for value in (datasets, pairs, distill, prune, roles, folders, objective, source, only)
     ]
-    keys = "datasets pairs distill prune roles folders objective source".split()
+    keys = "datasets pairs distill prune roles folders objective source only".split()
     rest = OmegaConf.masked_copy(_root_, [key for key in _root_ if key != "grid"])
     values = OmegaConf.to_container(rest, resolve=True)
     try:
         expanded = expand(**dict(zip(keys, plain, strict=True)))
-        expanded |= coding.grid(expanded["sweeps"], values["compress"]["bits"])
+        named = values["compress"]["bits"], expanded["trajectories"], values["attribute"]["methods"]
+        expanded |= coding.grid(expanded["sweeps"], *named)
     except (KdpruneError, TypeError, KeyError):
         expanded = {}  # validation says what is wrong
     try:

@@ -5,21 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from kdprune.analysis.sizes import FLOATS, coded, ratios, stored
+from kdprune.analysis.sizes import FLOATS, ratios
 from kdprune.reporting.document.formats import condition, counted, fixed, is_missing, listed
 from kdprune.reporting.headline import Headline, decided
 
 figure = fixed(2)
-
-
-def known_sizes(
-    breakpoints: pd.DataFrame, layers: pd.DataFrame | None, codings: pd.DataFrame | None
-) -> pd.DataFrame | None:
-    """Return what networks take in every count of bytes that is known; None where none is."""
-    known = [] if layers is None else [stored(breakpoints, layers)]
-    if codings is not None and len(codings):
-        known.append(coded(breakpoints, codings))
-    return pd.concat(known, ignore_index=True) if known else None
 
 
 def lead_by_bytes(headline: Headline, sizes: pd.DataFrame | None, *, confidence: float) -> str:
