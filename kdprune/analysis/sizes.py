@@ -7,13 +7,14 @@ cut out takes none. So equal counts of parameters are not equal files.
 import numpy as np
 import pandas as pd
 
+from kdprune.analysis.replicates import averaged
 from kdprune.analysis.significance import compare
-from kdprune.records import IDENTITY
+from kdprune.records import identity
 
-CURVE = [*IDENTITY, "method"]
 FLOAT = 4  # bytes
 MEGA = 1e6
 FIGURES = ["efficiency", "each"]
+SCORED = ["count", "params", "bytes", "accuracy", "efficiency"]
 FLOATS = "float32"  # the count of `stored`
 
 
@@ -22,17 +23,18 @@ def stored(breakpoints: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
 
     `layers` is the table metrics/layers of all sweeps. A layer that lost weights in place has a bit
     for each place and 4 bytes for each weight left, or all in 4 bytes where that is less; the rest
-    has 4 bytes a parameter. Buffers are left out. Columns: those of CURVE, count, params (that are
-    left), bytes, accuracy (test) and efficiency, percent per megabyte.
+    has 4 bytes a parameter. Buffers are left out. Columns: those that name a curve, count, params
+    (that are left), bytes, accuracy (test) and efficiency, percent per megabyte.
     """
-    where = breakpoints[[*CURVE, "level", "params", "nonzero_params", "test_accuracy"]]
+    curve = [*identity(breakpoints), "method"]
+    where = breakpoints[[*curve, "level", "params", "nonzero_params", "test_accuracy"]]
     held = layers.rename(columns={"params": "all", "nonzero_params": "left"})
-    joined = where.merge(held[[*CURVE, "level", "all", "left"]], on=[*CURVE, "level"])
+    joined = where.merge(held[[*curve, "level", "all", "left"]], on=[*curve, "level"])
     masked = (joined.left < joined["all"]) & (joined.nonzero_params < joined.params)
     bits = np.ceil(joined["all"] / 8) + FLOAT * joined.left
     joined["saved"] = np.where(masked, np.maximum(0, FLOAT * joined["all"] - bits), 0)
-    saved = joined.groupby(CURVE, sort=False).saved.sum().reset_index()
-    table = where.merge(saved, on=CURVE)
+    saved = joined.groupby(curve, sort=False).saved.sum().reset_index()
+    table = where.merge(saved, on=curve)
     table["bytes"] = FLOAT * table.params - table.saved
     return _finished(table.assign(count=FLOATS), "test_accuracy")
 
@@ -42,17 +44,17 @@ def coded(breakpoints: pd.DataFrame, codings: pd.DataFrame) -> pd.DataFrame:
 
     Columns as of `stored`; bytes are of files, accuracies of what was read from them.
     """
+    curve = [*identity(breakpoints), "method"]
     if codings.empty:
-        return pd.DataFrame(columns=[*CURVE, "count", "params", "bytes", "accuracy", "efficiency"])
-    rows = codings.merge(breakpoints[[*CURVE, "level"]], on=[*CURVE, "level"])
+        return pd.DataFrame(columns=[*curve, *SCORED])
+    rows = codings.merge(breakpoints[[*curve, "level"]], on=[*curve, "level"])
     return _finished(rows.rename(columns={"coding": "count"}), "test_accuracy")
 
 
 def _finished(table: pd.DataFrame, accuracy: str) -> pd.DataFrame:
     efficiency = table[accuracy] / (table.bytes / MEGA)
     table = table.assign(params=table.nonzero_params, accuracy=table[accuracy])
-    columns = [*CURVE, "count", "params", "bytes", "accuracy", "efficiency"]
-    return table.assign(efficiency=efficiency)[columns]
+    return table.assign(efficiency=efficiency)[[*identity(table), "method", *SCORED]]
 
 
 def ratios(sizes: pd.DataFrame, first: str, second: str, *, confidence: float) -> pd.DataFrame:
@@ -62,8 +64,8 @@ def ratios(sizes: pd.DataFrame, first: str, second: str, *, confidence: float) -
     and first_bytes and second_bytes, those of a parameter that is left (means over the pairs).
     """
     rows = []
+    sizes = averaged(sizes.assign(each=sizes.bytes / sizes.params))
     for count, part in sizes.groupby("count", sort=False):
-        part = part.assign(each=part.bytes / part.params)
         wide = part.pivot_table(FIGURES, ["teacher", "student"], "method", sort=False)
         if not {first, second} <= set(wide["efficiency"].columns):
             continue

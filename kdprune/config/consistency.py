@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kdprune.config import coding, tuning, values, weights
-from kdprune.config.grid import ALONE, expand, names, split_pair
+from kdprune.config import derived, replicates, tuning, values, weights
+from kdprune.config.grid import ALONE, names, split_pair
 from kdprune.errors import KdpruneError, nearest
 from kdprune.untrusted import refusal
 
@@ -102,47 +102,18 @@ def check(params: Any) -> None:
     for pair in params.pairs:
         _check_pair(pair, params.architectures)
     weights.check_size(params, BUILT_IN)
+    replicates.check(params)
     values.check_born_again(params)
     _check_methods("distill.method", params.distill.method, params.distill.hyperparameters)
     _check_methods("prune.method", params.prune.method, params.prune.hyperparameters, ["both"])
     values.check_contrasts(params.distill)
     tuning.check(params)
     _check_source(params.data.source, params.data.path, params.datasets)
-    expected = expand(
-        datasets=params.datasets,
-        pairs=params.pairs,
-        distill=params.distill.method,
-        prune=params.prune.method,
-        roles=params.prune.roles,
-        folders={name: folder.model_dump() for name, folder in folders.items()},
-        objective=params.prune.finetune.objective,
-        source=getattr(params.prune.finetune, "from"),
-    )
-    expected |= coding.grid(expected["sweeps"], coding.bits(params))
-    # a study may be older than the stages of these
-    if {"trajectories": {}, **coding.grid({}, []), **params.grid} != expected:
-        raise ValueError(
-            f"grid: {_difference(params.grid, expected)}; it follows from datasets, pairs and "
-            "methods, and is written by `dvc exp run` or `make params`: edit conf/ instead"
-        )
+    derived.check(params)
 
 
 def _rise(values: Sequence[float]) -> bool:
     return sorted(set(values)) == list(values)
-
-
-def _difference(grid: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
-    """Say where the grid first differs from what it must be."""
-    for stage in dict.fromkeys([*expected, *grid]):
-        given, wanted = grid.get(stage, {}), expected.get(stage, {})
-        for key in dict.fromkeys([*wanted, *given]):
-            if key not in given:
-                return f"{stage}.{key} is missing"
-            if key not in wanted:
-                return f"{stage}.{key} does not belong there"
-            if given[key] != wanted[key]:
-                return f"{stage}.{key} is not what it must be"
-    return f"allowed are {', '.join(expected)}, not {', '.join(grid)}"
 
 
 def _check_folders(datasets: Sequence[str], folders: Mapping[str, Any]) -> None:

@@ -16,7 +16,8 @@ from kdprune.files import replacing
 REMEMBERED = Path(".run/rehearsed")
 TRAININGS = ("teach", "distill")  # the stages before which it is due
 # These decide nothing here
-BESIDE = {"profile", "teach", "compress", "breakpoints", "efficiency", "significance"}
+BESIDE = {"profile", "teach", "trainings", "compress"}
+BESIDE |= {"breakpoints", "efficiency", "significance"}
 ROOMS = ("models", "distillation", "pruning", "planning")  # whose code decides what is refused
 LIBRARIES = ("torch", "timm", "torch-pruning")
 

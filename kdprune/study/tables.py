@@ -10,12 +10,12 @@ import pandas as pd
 from kdprune.analysis import check
 from kdprune.config.params import Params
 from kdprune.errors import KdpruneError
-from kdprune.records import IDENTITY, read_json
+from kdprune.records import IDENTITY, REPLICATE, identity, read_json
 from kdprune.study import paths
 
 RIGHT = "val_right"  # a word, even where it looks like a number
 WORDS = [*IDENTITY, RIGHT, "method", "condition", "first", "second", "reason", "layer", "kind"]
-WORDS += ["coding"]
+WORDS += ["coding", REPLICATE]
 SWEEP = ["ratio", "sparsity", "params", "nonzero_params", "macs", "val_accuracy", "test_accuracy"]
 
 
@@ -88,6 +88,11 @@ def results(params: Params) -> dict[str, pd.DataFrame]:
         # a study from before there was such a table has none
         "codings": read(paths.CODINGS, "collect") if paths.CODINGS.exists() else pd.DataFrame(),
     }
+
+
+def rule(params: Params) -> dict[str, Any]:
+    """Return how a curve's breakpoint is found, for `kdprune.analysis.variance`."""
+    return params.breakpoints.model_dump(include={"rule", "tolerance", "slope_ratio"})
 
 
 def learned(params: Params) -> dict[str, pd.DataFrame]:
@@ -163,7 +168,7 @@ def _part(
 ) -> pd.DataFrame:
     """Read one sweep's table; refuse what the grid's sweep `item` can't have written."""
     frame = read(path, "collect")
-    named = [*IDENTITY, "method"]
+    named = [*identity(item), "method"]
     check(frame, path, keys=[*named, *keys], numbers=numbers)
     _agree(path, key, {*named, *keys, *numbers, *words}, set(frame), "column")
     for name in named:

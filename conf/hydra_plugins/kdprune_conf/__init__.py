@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from dvc.exceptions import DvcException
 from hydra.core.config_store import ConfigStore
@@ -10,12 +11,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError
 
 CONF = Path(__file__).parents[2]
+DERIVED = ("grid", "trainings")
 
 # This clone's code, whatever the environment holds: the script `dvc` has no folder at hand to
 # import from, and an environment may be another clone's
 sys.path.insert(0, str(CONF.parent))
 try:
-    from kdprune.config import coding
+    from kdprune.config import coding, replicates
     from kdprune.config.grid import expand
     from kdprune.config.params import validate
     from kdprune.errors import KdpruneError
@@ -32,7 +34,7 @@ class Refused(InterpolationResolutionError, DvcException):
 
 
 def grid(
-    datasets, pairs, distill, prune, roles, folders, objective, source, *, _root_
+    datasets, pairs, distill, prune, roles, folders, objective, source, seed, *, _root_
 ) -> DictConfig:
     """Expand the study into the mappings that dvc.yaml iterates over (kdprune.config.grid.expand).
 
@@ -41,15 +43,14 @@ def grid(
     """
     if CONF.parent in Path.cwd().resolve().parents:
         raise Refused(f"run this from the root of the project, {os.path.relpath(CONF.parent)}")
-    plain = [
-        OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
-        for value in (datasets, pairs, distill, prune, roles, folders, objective, source)
-    ]
+    given = (datasets, pairs, distill, prune, roles, folders, objective, source)
     keys = "datasets pairs distill prune roles folders objective source".split()
-    rest = OmegaConf.masked_copy(_root_, [key for key in _root_ if key != "grid"])
+    rest = OmegaConf.masked_copy(_root_, [key for key in _root_ if key not in DERIVED])
     values = OmegaConf.to_container(rest, resolve=True)
     try:
-        expanded = expand(**dict(zip(keys, plain, strict=True)))
+        called = replicates.names(_plain(seed))
+        study = dict(zip(keys, map(_plain, given), strict=True))
+        expanded = expand(**study, replicates=called)
         expanded |= coding.grid(expanded["sweeps"], values["compress"]["bits"])
     except (KdpruneError, TypeError, KeyError):
         expanded = {}  # validation says what is wrong
@@ -60,7 +61,19 @@ def grid(
     return OmegaConf.create(expanded)
 
 
+def trainings(grid, teach, distill) -> DictConfig:
+    """Return what dvc.yaml goes through to train, for the grid that was written before."""
+    teachers, students = grid.teachers, grid.students
+    given = {"teach": _plain(teach), "distill": _plain(distill)}
+    return OmegaConf.create(replicates.trainings(teachers, students, **given))
+
+
+def _plain(value: Any) -> Any:
+    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+
+
 OmegaConf.register_new_resolver("grid", grid, replace=True)
+OmegaConf.register_new_resolver("trainings", trainings, replace=True)
 
 # `distill: all` stands for every conf/distill/*.yaml, so that a new method needs no further line
 for group in ("distill", "prune"):
