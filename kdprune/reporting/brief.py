@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from kdprune.analysis.replicates import averaged
 from kdprune.reporting.document.formats import (
     condition,
     counted,
@@ -27,12 +28,13 @@ def lines(tables: Mapping[str, pd.DataFrame], confidence: float) -> list[list[St
 
     `tables` are efficiency, significance and breakpoints.
     """
-    found = headlines(tables["efficiency"], tables["significance"])
+    scored, broken = averaged(tables["efficiency"]), averaged(tables["breakpoints"])
+    found = headlines(scored, tables["significance"])
     told: list[list[Styled]] = [[("bold", text)] for text in together(found, confidence)]
     if not found:
         return [[("bold", "No students were pruned in two ways: there is nothing to compare.")]]
     for headline in found:
-        told += [_kept(headline, tables["breakpoints"]), _surely(headline)]
+        told += [_kept(headline, broken), _surely(headline)]
     return told
 
 

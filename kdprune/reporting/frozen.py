@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from kdprune.analysis.efficiency import BEFORE
+from kdprune.analysis.replicates import apart, averaged
 from kdprune.progress import duration
 from kdprune.reporting.document import markdown
 from kdprune.reporting.document.blocks import Bullets, Figure, Format, Section, Table, Text, table
@@ -51,8 +52,8 @@ def page(
     )
     sections = [
         Section(QUESTION, answers or [Text("Nothing was compared.")]),
-        Section("The pairs", [drawn, _pairs(tables["efficiency"])]),
-        Section("The networks", [_networks(tables["trained"])]),
+        Section("The pairs", [drawn, _pairs(averaged(tables["efficiency"]))]),
+        Section("The networks", [_networks(apart(tables["trained"]))]),
         Section("How it was run", [Bullets(_how(settings, runs, command, commit))]),
     ]
     return markdown.render(f"Study {name}", sections, folder)

@@ -7,6 +7,9 @@ from typing import Any
 import pandas as pd
 
 from kdprune.analysis import sizes
+from kdprune.analysis.replicates import apart, averaged
+from kdprune.analysis.replicates import count as trainings_of
+from kdprune.analysis.variance import variance
 from kdprune.errors import KdpruneError
 from kdprune.files import replacing
 from kdprune.reporting.document import html, markdown
@@ -25,6 +28,7 @@ from kdprune.reporting.sections import (
 from kdprune.reporting.sections import figures as figures_of
 
 TITLE = "kdprune: pruning after knowledge distillation"
+DRAWN = ("sweeps", "breakpoints", "efficiency")
 
 
 def write(
@@ -40,6 +44,7 @@ def write(
     layers: pd.DataFrame | None = None,
     codings: pd.DataFrame | None = None,
     settings: Mapping[str, Any] | None = None,
+    rule: Mapping[str, Any] | None = None,
     confidence: float = 0.95,
     interval: float = 0.95,
     count: str = "composite",
@@ -51,7 +56,9 @@ def write(
     row per trained network (the JSON of the trainings); `layers` and `codings`, which may be left
     out, what was left of each layer and what coded files cost (metrics/). `figures` maps names to
     SVG or PNG files, or to pictures with further forms (kdprune.reporting.figures.pictures).
-    `settings` are shown as they are. `confidence` is that of the tests, `interval` that of the
+    `settings` are shown as they are. `rule` locates breakpoints (kdprune.analysis.variance), where
+    there are several trainings of a pair, whose networks are listed apart, and averaged for every
+    test. `confidence` is that of the tests, `interval` that of the
     breakpoints, `count` says which parameters are scored (kdprune.analysis.efficiency), `library`
     holds Vega-Lite (kdprune.reporting.document.html.libraries). The same input gives the same
     bytes. Raises KdpruneError where a figure is missing or neither SVG nor PNG.
@@ -70,6 +77,7 @@ def write(
         layers=layers,
         codings=codings,
         settings=settings,
+        rule=rule,
         confidence=confidence,
         interval=interval,
         count=count,
@@ -94,37 +102,42 @@ def compose(
     layers: pd.DataFrame | None = None,
     codings: pd.DataFrame | None = None,
     settings: Mapping[str, Any] | None = None,
+    rule: Mapping[str, Any] | None = None,
     confidence: float = 0.95,
     interval: float = 0.95,
     count: str = "composite",
 ) -> list[Section]:
     """Return the report's sections, in the order in which they are read; see `write`."""
-    first = figures_of.first(figures, efficiency, significance, confidence)
+    scored, curves = averaged(efficiency), averaged(breakpoints)  # of pairs; below, of networks
+    each = {"sweeps": sweeps, "breakpoints": breakpoints, "efficiency": efficiency}
+    each = {name: apart(table) for name, table in {**each, "trained": trained}.items()}
+    repeats = trainings_of(efficiency)
     sections = [
         answer.section(
-            efficiency,
+            scored,
             significance,
-            breakpoints,
-            first,
+            curves,
+            figures_of.first(figures, scored, significance, confidence),
             confidence=confidence,
             settings=settings or {},
             sizes=_sizes(breakpoints, layers, codings),
+            varied=variance(sweeps, **(rule or {})) if repeats > 1 else None,
         ),
-        *figures_of.sections(figures, sweeps, breakpoints, efficiency),
-        explore.section(sweeps, breakpoints),
+        *figures_of.sections(figures, *(each[name] for name in DRAWN)),
+        explore.section(each["sweeps"], each["breakpoints"]),
         comparisons.section(
-            efficiency,
+            scored,
             significance,
             figures_of.comparisons(figures, significance, confidence),
             confidence=confidence,
         ),
-        networks.breakpoints(breakpoints, confidence=interval),
-        networks.trained(trained, figures_of.trained(figures, trained)),
+        networks.breakpoints(each["breakpoints"], confidence=interval, trainings=repeats),
+        networks.trained(each["trained"], figures_of.trained(figures, trained)),
         distillers.section(trained, confidence=confidence),
-        tables.breakpoint_tables(efficiency, count=count),
-        tables.compression_tables(efficiency),
+        tables.breakpoint_tables(scored, count=count),
+        tables.compression_tables(scored),
         contradictions.section(),
-        missing.section(efficiency, significance, breakpoints, trained, figures),
+        missing.section(scored, significance, each["breakpoints"], trained, figures),
         glossary.section(),
     ]
     return [section for section in sections if section is not None]
