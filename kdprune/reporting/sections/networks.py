@@ -88,9 +88,9 @@ def breakpoints(curves: pd.DataFrame, *, confidence: float, trainings: int = 1) 
         f"ends of its {100 * confidence:g} % interval, bootstrapped over validation images and "
         f"seeds. {ONCE if trainings == 1 else SEVERAL.format(trainings)} The bootstrap draws ten "
         "times as many resamples where an end lies within two Monte-Carlo standard errors of the "
-        "next level; an end that is still open then may be a level off. The three columns after them "
-        "show where each rule puts the breakpoint. A censored curve never broke on the levels that "
-        "were run. A curve that broke at once lost too much at the first step, so nothing is "
+        "next level; an end that is still open then may be a level off. The three columns after "
+        "them show where each rule puts the breakpoint. A censored curve never broke on the levels "
+        "that were run. A curve that broke at once lost too much at the first step, so nothing is "
         "pruned at its breakpoint."
     )
     caption = f"All breakpoints (n = {counted(len(frame), 'curve')})"
