@@ -401,7 +401,7 @@ def test_a_stage_refuses_before_it_imports_torch(root, tmp_path, values):
 
 OVERRIDES = {
     "teach.epochs=0": r"conf: teach\.epochs = 0: .*equal to 1",
-    "profile=papr": r"In 'config': Could not find 'profile/papr' .*: desk mini paper strong",
+    "profile=papr": r"In 'config': Could not find 'profile/papr' .*: desk mini paper seeds strong",
     "teach.epoch=3": r"Could not override 'teach\.epoch'",
     "+teach.epoch=3": r"conf: teach\.epoch: is unknown; did you mean epochs",
     "teach.epochs=[": r"teach\.epochs=\[: no viable alternative",
