@@ -1,5 +1,7 @@
 """Components of variance: by hand, against what was simulated, and from curves."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -131,6 +133,13 @@ def test_what_comes_out_negative_is_put_at_0_and_named():
     assert row.tuning > 0
     assert row.negative == "training"
     assert row.share_tuning == 100
+
+
+def test_every_column_is_described(root):
+    text = (root / "docs/reference/records.md").read_text()
+    section = text.partition("## Variance")[2].partition("## ")[0]
+    words = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)))
+    assert [*variance.GROUP, *words] == variance.COLUMNS
 
 
 def test_nothing_was_trained_twice():
