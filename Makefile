@@ -2,11 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+GPU := build/gpu
+PYTEST := python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 # `dvc` runs its stages with whatever `python` comes first
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup repro mend experiments differences test lint lock params texts verify publish faults \
-  fuzz bench docs clean
+.PHONY: help setup repro mend experiments differences test slow lint lock params texts verify publish faults \
+  fuzz bench gpu yardstick docs clean
 
 help: ## Show what each target does
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target text; do \
@@ -36,8 +38,11 @@ experiments: setup ## List experiments: the changed parameters, and each data se
 differences: setup ## Compare two experiments, without the grid: make differences A=one B=other
 	@python -m stages.runner.differences $(A) $(B)
 
-test: setup ## Run the tests
-	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+test: setup ## Run the tests, but those that run whole pipelines
+	$(PYTEST) -m "not slow"
+
+slow: setup ## Run the tests that run whole pipelines, with the real DVC, git and browser
+	$(PYTEST) -m slow
 
 lint: setup ## Check style, types, docstrings, and that params.yaml follows from conf/
 	python -m ruff check .
@@ -74,6 +79,18 @@ fuzz: setup ## Feed broken files and parameters to every reader for a minute; al
 bench: setup ## Measure the claims about speed and memory (benchmarks/README.md)
 	for name in layout training sweeps distillation evaluation startup memory dvc_overhead; do \
 	  echo "== $$name"; python benchmarks/$$name.py 2>/dev/null || exit 1; done
+
+gpu: setup ## On one GPU, within ten minutes: its tests, captured steps, a pair of the paper's
+	mkdir -p $(GPU)/paper && python conf/compose.py -o $(GPU)/paper/params.yaml profile=paper 'datasets=[cifar10]' \
+	  'pairs=[resnet101/resnet18]' teach.epochs=8 teach.lr=0.05 teach.precision=bf16 prune.finetune.views=1
+	test -d data/cifar10 || python -m stages download cifar10
+	python benchmarks/gpu $(GPU) --studies paper --out $(GPU)/out
+
+yardstick: setup ## On one GPU: ResNet-20 trained and pruned as Renda et al. do, against their medians
+	mkdir -p $(GPU)/yardstick && python conf/compose.py -o $(GPU)/yardstick/params.yaml profile=yardstick
+	test -d data/cifar10 || python -m stages download cifar10
+	python benchmarks/gpu $(GPU) --checks --studies yardstick --out $(GPU)/out
+	python benchmarks/gpu/yardstick.py $(GPU)/yardstick
 
 docs: setup ## Build the documentation into build/docs
 	python docs/generate.py

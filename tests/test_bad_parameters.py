@@ -7,6 +7,7 @@ import time
 from datetime import date
 
 import pytest
+import workspace
 import yaml
 from conftest import some
 from hypothesis import HealthCheck, given, settings
@@ -399,9 +400,10 @@ def test_a_stage_refuses_before_it_imports_torch(root, tmp_path, values):
     assert result.stdout == "2 False\n"
 
 
+PROFILES = " ".join(sorted(file.stem for file in workspace.ROOT.glob("conf/profile/*.yaml")))
 OVERRIDES = {
     "teach.epochs=0": r"conf: teach\.epochs = 0: .*equal to 1",
-    "profile=papr": r"In 'config': Could not find 'profile/papr' .*: desk mini paper seeds strong",
+    "profile=papr": rf"In 'config': Could not find 'profile/papr' .*: {PROFILES}",
     "teach.epoch=3": r"Could not override 'teach\.epoch'",
     "+teach.epoch=3": r"conf: teach\.epoch: is unknown; did you mean epochs",
     "teach.epochs=[": r"teach\.epochs=\[: no viable alternative",

@@ -1,5 +1,6 @@
 """Exports are the study's own networks, rebuilt by anyone, certified, or not written at all."""
 
+import importlib.util
 import json
 
 import pandas as pd
@@ -331,6 +332,6 @@ def test_faults_are_told_in_one_line(tmp_path, values, capsys):
 
 
 def test_missing_packages_are_named_before_any_work(monkeypatch):
-    monkeypatch.setattr(forms.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(KdpruneError, match=r"onnx and onnxscript and onnxruntime; pip install"):
         forms.check(["safetensors", "onnx"])

@@ -333,7 +333,7 @@ def sized(folder, sizes, codings=()):
         | (student if name == SMALL else {})
         | {"method": method, "level": level, "batch": 1, "device": "a calculator"}
         | {
-            "latency_ms_median": 1.0,
+            "latency_ms_p25": 1.0,
             "dense_bytes": stored + 7,
             "zstd_bytes": stored + 1,
             "sparse_bytes": stored,

@@ -58,21 +58,23 @@ def test_the_interval_of_a_share_is_wilsons(right, count, low, high):
 
 def candidate(**how):
     base = Candidate(
-        "images",
-        "network",
-        "teacher",
-        "channel",
-        0.5,
-        50,
-        50,
-        5,
-        80.0,
-        79.0,
-        None,
-        None,
-        1,
-        0.0,
-        None,
+        dataset="images",
+        network="network",
+        role="teacher",
+        method="channel",
+        level=0.5,
+        params=50,
+        stored_params=50,
+        macs=5,
+        val_accuracy=80.0,
+        test_accuracy=79.0,
+        test_low=None,
+        test_high=None,
+        seeds=1,
+        drop=0.0,
+        latency_ms=None,
+        steady=None,
+        swept="channel",
     )
     return replace(base, **how)
 

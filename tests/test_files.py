@@ -77,14 +77,16 @@ def test_unfinished_work_has_a_predecessor(tmp_path, capsys):
 def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "stages").mkdir()
-    for name in ("stages/teach.py", "code.py", "stranger.py"):
-        (tmp_path / name).write_text("import code" if "teach" in name else "1")
-    monkeypatch.setattr(code, "ROOT", tmp_path)
-    monkeypatch.setattr(unfinished, "ROOT", tmp_path)
+    for name in ("teach", "code", "stranger"):
+        text = "import stages.code" if name == "teach" else "1"
+        (tmp_path / f"stages/{name}.py").write_text(text)
+    for module in (code, unfinished):
+        monkeypatch.setattr(module, "located", tmp_path.joinpath)
     code.imported.cache_clear()
     monkeypatch.delenv("KDPRUNE_UNFINISHED", raising=False)
     (tmp_path / "data").write_text("1")
-    return tmp_path
+    yield tmp_path
+    code.imported.cache_clear()
 
 
 def work(**changes):
@@ -102,13 +104,13 @@ def test_another_configuration_has_another_name(change, project, monkeypatch):
     elif change == "version":
         monkeypatch.setattr(unfinished.versions, "installed", lambda names: {"torch": "0"})
     else:
-        (project / {"data": "data", "code": "code.py"}[change]).write_text("2")
+        (project / {"data": "data", "code": "stages/code.py"}[change]).write_text("2")
     assert work(**changes).name != first
 
 
 def test_code_that_a_stage_does_not_import_leaves_its_work_alone(project):
     first = work().name
-    (project / "stranger.py").write_text("2")
+    (project / "stages/stranger.py").write_text("2")
     assert work().name == first
 
 

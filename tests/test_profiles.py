@@ -47,6 +47,7 @@ STRONG = {
         for section in ("teach", "distill.training")
         for key in ("epochs", "lr", "precision", "schedule", "warmup")
     ),
+    *("prune.scratch." + key for key in ("epochs", "lr")),  # the teachers'
 }
 # Not the paper's to print: the grid follows from the rest, and 95 % is the custom
 OURS = {"grid", "significance.confidence"}

@@ -65,8 +65,9 @@ for (let turn = 0; turn < 3; turn++) {
   found.orders.push(column(header));
 }
 const places = [...document.querySelectorAll("table")].map(table => [...table.tHead.rows[0].cells]);
-const holm = places.find(cells => cells.some(cell => cell.textContent === "p Holm"));
-found.holm = holm.find(cell => cell.textContent === "p Holm").getBoundingClientRect().right;
+const decides = cell => cell.textContent === "p of the ratio, Holm";
+const holm = places.find(cells => cells.some(decides));
+found.holm = holm.find(decides).getBoundingClientRect().right;
 delete found.faintest;
 const chart = document.querySelector(".chart");
 found.chart = {

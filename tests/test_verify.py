@@ -162,7 +162,15 @@ def test_a_frozen_study_holds_what_its_numbers_follow_from(published):
     page = (published / "README.md").read_text()
     assert "n = 3 pairs" in page
     assert "(plots/pairs.svg)" in page
-    assert "dvc exp run -S profile=mini" in page
+    assert "dvc exp run -S profile=mini. Code" in page
+
+
+def test_a_frozen_study_says_what_departs_from_its_profile(tree):
+    values = yaml.safe_load((tree / "params.yaml").read_text())
+    values["prune"]["seeds"], values["prune"]["levels"] = 3, [0.0, 0.5]
+    (tree / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    options = "-S profile=mini -S 'prune.levels=[0.0, 0.5]' -S prune.seeds=3"
+    assert " ".join(studies._overrides("mini")) == options
 
 
 def test_a_broken_number_of_a_frozen_study_is_noticed(published):

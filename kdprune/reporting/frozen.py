@@ -1,7 +1,6 @@
 """The first page of a study that was frozen: question, answer, picture, how it was run."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +131,8 @@ def _how(
 ) -> list[str]:
     """Say command, code, machine, time and versions."""
     last = {name: records[-1] for name, records in runs.items() if records}
-    seconds = [_seconds(record) for records in runs.values() for record in records]
+    # a run that was killed has no time: nobody saw its end
+    seconds = [record.get("seconds", 0.0) for records in runs.values() for record in records]
     machines = {_machine(record) for record in last.values()}
     versions = {
         f"{name} {version}"
@@ -149,16 +149,7 @@ def _how(
     ]
 
 
-def _seconds(record: Mapping[str, Any]) -> float:
-    """Return how long a stage took; nothing for one that was killed, whose end nobody saw."""
-    try:
-        start, end = (datetime.fromisoformat(record[name]) for name in ("started", "ended"))
-    except ValueError:
-        return 0.0
-    return (end - start).total_seconds()
-
-
 def _machine(record: Mapping[str, Any]) -> str:
-    held = record["machine"]
-    device = held.get("device", "")
-    return f"{device + ', ' if device else ''}{held['system']}, {counted(held['cores'], 'core')}"
+    held, gpu = record["machine"], record.get("gpu")
+    told = f"{held['system']}, {counted(held['cores'], 'core')}"
+    return f"{gpu}, {told}" if gpu else told

@@ -6,6 +6,7 @@ stages. `make verify` computes every derived number of every folder again.
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -106,6 +107,34 @@ def _commit() -> str:
     return told.stdout.strip() or "unknown"
 
 
+def _overrides(profile: str) -> list[str]:
+    """Return the options by which `dvc exp run` composes these parameters."""
+    with tempfile.TemporaryDirectory() as made:
+        plain = Path(made) / "params.yaml"
+        command = [sys.executable, "conf/compose.py", "-o", str(plain), f"profile={profile}"]
+        told = subprocess.run(command, capture_output=True, text=True)
+        if told.returncode:
+            raise KdpruneError(f"studies: profile {profile}: {told.stderr.strip()}")
+        before, now = (dict(_leaves(lockfile.read(str(at)))) for at in (plain, "params.yaml"))
+    given = {name: value for name, value in now.items() if before.get(name) != value}
+    options = [f"profile={profile}", *(f"{name}={_flow(value)}" for name, value in given.items())]
+    return [f"-S {shlex.quote(option)}" for option in options]
+
+
+def _leaves(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield dotted keys and values of all but the grid, which follows from the rest."""
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            if before or name != "grid":
+                yield from _leaves(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", value
+
+
+def _flow(value: Any) -> str:
+    return yaml.safe_dump(value, default_flow_style=True, width=10**6).split("\n...")[0].strip()
+
+
 def _describe(folder: Path, name: str) -> None:
     params = load()
     text = frozen.page(
@@ -113,7 +142,7 @@ def _describe(folder: Path, name: str) -> None:
         tables.results(params),
         settings=tables.settings(params),
         runs=json.loads((folder / RUNS).read_text(encoding="utf-8")),
-        command=f"dvc exp run -S profile={params.profile}",
+        command=" ".join(["dvc exp run", *_overrides(params.profile)]),
         commit=(folder / "commit").read_text(encoding="utf-8").strip(),
         picture=folder / paths.PLOTS / PICTURE,
         folder=folder,

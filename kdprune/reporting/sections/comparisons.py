@@ -54,10 +54,10 @@ LEGEND = [
     "fine-tuning of one pair. They are averaged first and do not count.",
     "Ratio is the accuracy per parameter of the first over that of the second: a geometric mean "
     "over the pairs. It is tested on logarithms, because efficiencies span orders of magnitude.",
-    "p Holm decides what this report calls significant. It is p, adjusted for all comparisons of "
-    "the same networks and distillation method (Holm 1979).",
+    "p of the ratio, Holm, decides what this report calls significant. It is p of the ratio, "
+    "adjusted for all comparisons of the same networks and distillation method (Holm 1979).",
     "Mean difference is that of efficiencies, first minus second, in the paper's unit: percent per "
-    "ten million parameters. p, t and df belong to it.",
+    "ten million parameters. p of the difference, t and df belong to it. So the paper tests.",
     "d_z and g_z are the mean difference over the standard deviation of the differences: Cohen's, "
     "and with Hedges' correction for few pairs, which needs three.",
     "p Wilcoxon and p sign flip need no normal distribution. Neither can fall below 2 / 2^n. Up to "

@@ -1,0 +1,81 @@
+"""What runs studies on a lent GPU: the order of instances, and a small one on whatever is here."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+import tarfile
+
+import pytest
+import yaml
+from workspace import ROOT
+
+from kdprune.sources import prepare
+
+GRID = {
+    "teachers": {"cifar10-a": {"dataset": "cifar10", "teacher": "a"}},
+    "students": {"cifar10-a-b-kd": {"dataset": "cifar10", "teacher": "a"}},
+    "sweeps": {
+        "cifar10-a-weight": {
+            "checkpoint": "models/teachers/cifar10-a.safetensors",
+            "tutor": "models/teachers/cifar10-a.safetensors",
+        }
+    },
+}
+
+
+def module(name: str):
+    """A file of benchmarks/gpu, which is no package."""
+    place = ROOT / "benchmarks" / "gpu" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, place)
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+def test_trainings_go_first_and_wait_for_what_they_read(tmp_path):
+    instances = module("instances")
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"grid": GRID}))
+    listed = list(instances.listed(tmp_path))
+    assert [item.stage for item in listed] == ["teach", "distill", "prune"]
+    assert [item.stage for item in instances.ready(listed)] == ["teach"]
+    teacher = tmp_path / listed[0].gives
+    teacher.parent.mkdir(parents=True)
+    teacher.write_bytes(bytes(10))
+    assert [item.stage for item in instances.ready(listed[1:])] == ["distill", "prune"]
+    assert instances.shares([tmp_path]) == [[(teacher, f"{tmp_path.name}/{listed[0].gives}")]]
+
+
+def test_a_yardstick_is_met_within_half_a_point(tmp_path, capsys):
+    yardstick = module("yardstick")
+    teach, prune = tmp_path / "results/teach/x", tmp_path / "results/prune/x"
+    for folder in (teach, prune):
+        folder.mkdir(parents=True)
+    (teach / "training.json").write_text(json.dumps({"test_accuracy": 91.7}))
+    rows = [(0.488, 91.3), (0.79, 89.0), (0.893, 85.3)]
+    lines = ["level,test_accuracy", *(f"{level},{value}" for level, value in rows)]
+    (prune / "sweep.csv").write_text("\n".join(lines))
+    assert yardstick.main(tmp_path) == 0
+    (prune / "sweep.csv").write_text("\n".join([*lines[:-1], "0.893,84.5"]))
+    assert yardstick.main(tmp_path) == 1
+    assert "kept 0.107: 84.50 % (n = 1), published 85.01 %: missed" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_small_study_is_run_and_handed_back(tmp_path, monkeypatch):
+    work, out = tmp_path / "work", tmp_path / "out"
+    (work / "small").mkdir(parents=True)
+    settings = ["pairs=[resnet10_16/none]", "teach.epochs=1", "prune.method=weight"]
+    settings += ["prune.levels=[0.0,0.5]", "prune.seeds=1", "prune.roles=[teacher]"]
+    composed = [sys.executable, "conf/compose.py", "-o", work / "small" / "params.yaml"]
+    subprocess.run([*composed, *settings], cwd=ROOT, check=True)
+    monkeypatch.chdir(ROOT)
+    prepare("cifar10", "embedded", tmp_path / "data" / "cifar10", path=None, cache=tmp_path)
+    command = [sys.executable, "benchmarks/gpu", work, "--out", out, "--checks", "--jobs", "2"]
+    command += ["--data", tmp_path / "data"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "2 of 2 instances are done" in done.stdout
+    with tarfile.open(out / "made.tar.gz") as archive:
+        assert "small/results/prune/cifar10-resnet10_16-weight/sweep.csv" in archive.getnames()
+    with tarfile.open(out / "networks-0.tar") as archive:
+        assert archive.getnames() == ["small/models/teachers/cifar10-resnet10_16.safetensors"]
