@@ -32,7 +32,7 @@ def main() -> None:
             **results,
             figures=drawn,
             settings=tables.settings(params),
-            rule=tables.rule(params),
+            rule=params.breakpoints.model_dump(),
             confidence=confidence,
             interval=params.breakpoints.confidence,
             count=params.efficiency.count,

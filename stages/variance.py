@@ -9,4 +9,5 @@ from kdprune.study import paths, tables
 def main(_: str) -> None:
     """Write metrics/variance.csv, for a study that trains each pair several times."""
     params = load()
-    write_csv(paths.VARIANCE, variance(tables.sweeps(params), **tables.rule(params)))
+    table = variance(tables.sweeps(params), **params.breakpoints.model_dump())
+    write_csv(paths.VARIANCE, table)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import report_tables
 import torch
+import yaml
 
 from kdprune import models
 from kdprune.analysis import conditions, replicates, sizes, summary
@@ -21,7 +22,8 @@ from kdprune.reporting.document import markdown
 from kdprune.reporting.figures import data, frames
 from kdprune.reporting.report import compose
 from kdprune.running.study import needs
-from kdprune.study import codings, costs, networks, paths
+from kdprune.study import codings, costs, networks, paths, tables
+from stages.runner import studies
 
 STUDENT = "cifar10-a-b-simkd"
 STUDY = {"datasets": ["cifar10"], "pairs": ["a/b", "a/c"], "distill": "simkd"}
@@ -290,6 +292,20 @@ def test_measured_rows_of_another_grid_go_with_their_column(twice, tmp_path, mon
     made = costs.replaced(once, networks.key(row), pd.DataFrame([{**row, "runtime": "onnx"}]))
     assert "training_seed" not in made
     assert len(made) == 1
+
+
+def test_a_frozen_study_keeps_its_own_grid(twice, root, tmp_path, monkeypatch):
+    twice["trainings"] = derived(
+        twice["grid"], {"teach": twice["teach"], "distill": twice["distill"]["training"]}
+    )
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(twice, sort_keys=False))
+    monkeypatch.chdir(root)  # where conf/ has the grid of one seed
+    params = validate(yaml.safe_load(studies.completed(tmp_path)))
+    assert params.grid == validate(twice).grid
+    assert tables.settings(params)["training seeds"] == "1, 2"
+    del twice["trainings"]
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(twice, sort_keys=False))
+    assert validate(yaml.safe_load(studies.completed(tmp_path))).trainings is None
 
 
 def test_names_never_meet():

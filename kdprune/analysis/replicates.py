@@ -38,14 +38,16 @@ def averaged(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def apart(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table in which each replicate is a network of its own, by its teacher's name.
+    """Return a table in which each replicate is a network of its own, by name.
 
-    For lists and pictures of networks, never for a test: "resnet34 (s2)" is the teacher of seed 2.
+    For lists and pictures of networks, never for a test: "resnet34 (s2)" is the teacher of seed 2,
+    and its student is "resnet18 (s2)".
     """
     if REPLICATE not in table:
         return table
-    named = table.assign(teacher=table.teacher + " (s" + table[REPLICATE].astype(str) + ")")
-    return named.drop(columns=REPLICATE)
+    mark = " (s" + table[REPLICATE].astype(str) + ")"
+    student = table.student.where(table.student == "", table.student + mark)
+    return table.assign(teacher=table.teacher + mark, student=student).drop(columns=REPLICATE)
 
 
 def each(*tables: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, ...]]:

@@ -57,14 +57,20 @@ def _excess(larger: float | None, smaller: float | None, each: int) -> float | N
 
 
 def observations(
-    sweeps: pd.DataFrame, *, rule: str = "tolerance", tolerance: float, slope_ratio: float
+    sweeps: pd.DataFrame,
+    *,
+    rule: str = "tolerance",
+    tolerance: float = 1.0,
+    slope_ratio: float = 1.0,
+    **_: object,
 ) -> pd.DataFrame:
     """Return what every network gives by every seed of its tuning alone: a row of each.
 
-    Columns: those that name a network, method, seed; LEVEL: where that seed's own curve breaks by
-    `rule` (kdprune.analysis.breakpoints), as a share of weights; EFFICIENCY: the natural logarithm
-    of test accuracy per parameter left there (of all that is deployed: what else may be counted is
-    a constant of the pair), -inf where no image is right.
+    Settings are those of kdprune.analysis.breakpoints; what else these have is not for single
+    seeds. Columns: those that name a network, method, seed; LEVEL: where that seed's own curve
+    breaks, as a share of weights; EFFICIENCY: the natural logarithm of test accuracy per parameter
+    left there (of all that is deployed: what else may be counted is a constant of the pair), -inf
+    where no image is right.
     """
     named = [*identity(sweeps), "method"]
     check(sweeps, "sweeps", keys=[*named, "seed", "level"], numbers=["val_accuracy"])

@@ -28,13 +28,12 @@ def lines(tables: Mapping[str, pd.DataFrame], confidence: float) -> list[list[St
 
     `tables` are efficiency, significance and breakpoints.
     """
-    scored, broken = averaged(tables["efficiency"]), averaged(tables["breakpoints"])
-    found = headlines(scored, tables["significance"])
+    found = headlines(averaged(tables["efficiency"]), tables["significance"])
     told: list[list[Styled]] = [[("bold", text)] for text in together(found, confidence)]
     if not found:
         return [[("bold", "No students were pruned in two ways: there is nothing to compare.")]]
     for headline in found:
-        told += [_kept(headline, broken), _surely(headline)]
+        told += [_kept(headline, tables["breakpoints"]), _surely(headline)]
     return told
 
 

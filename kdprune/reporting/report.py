@@ -108,7 +108,7 @@ def compose(
     count: str = "composite",
 ) -> list[Section]:
     """Return the report's sections, in the order in which they are read; see `write`."""
-    scored, curves = averaged(efficiency), averaged(breakpoints)  # of pairs; below, of networks
+    scored = averaged(efficiency)  # of pairs; below, of networks
     each = {"sweeps": sweeps, "breakpoints": breakpoints, "efficiency": efficiency}
     each = {name: apart(table) for name, table in {**each, "trained": trained}.items()}
     repeats = trainings_of(efficiency)
@@ -116,7 +116,7 @@ def compose(
         answer.section(
             scored,
             significance,
-            curves,
+            breakpoints,
             figures_of.first(figures, scored, significance, confidence),
             confidence=confidence,
             settings=settings or {},

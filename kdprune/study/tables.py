@@ -9,6 +9,7 @@ import pandas as pd
 
 from kdprune.analysis import check
 from kdprune.config.params import Params
+from kdprune.config.replicates import names
 from kdprune.errors import KdpruneError
 from kdprune.records import IDENTITY, REPLICATE, identity, read_json
 from kdprune.study import paths
@@ -90,11 +91,6 @@ def results(params: Params) -> dict[str, pd.DataFrame]:
     }
 
 
-def rule(params: Params) -> dict[str, Any]:
-    """Return how a curve's breakpoint is found, for `kdprune.analysis.variance`."""
-    return params.breakpoints.model_dump(include={"rule", "tolerance", "slope_ratio"})
-
-
 def learned(params: Params) -> dict[str, pd.DataFrame]:
     """Return the learning curve of every training."""
     keys = [*params.grid["teachers"], *params.grid["students"]]
@@ -103,6 +99,7 @@ def learned(params: Params) -> dict[str, pd.DataFrame]:
 
 def settings(params: Params) -> dict[str, Any]:
     """Return the parameters that a reader of the report needs."""
+    called = names(params.teach.seed)
     return {
         "profile": params.profile,
         "images": _images(params),
@@ -111,6 +108,7 @@ def settings(params: Params) -> dict[str, Any]:
         "tolerance (points)": params.breakpoints.tolerance,
         "fine-tuned": _tuned(params.prune.finetune),
         "seeds": params.prune.seeds,
+        **({"training seeds": ", ".join(called)} if called else {}),
     }
 
 
