@@ -29,9 +29,9 @@ def images(count: int) -> dict[str, torch.Tensor]:
     order = order.repeat(-(-count // len(order)))[:count]
     place = device.choose()
     return {
-        "train_images": torch.from_numpy(found.train_images)[order].to(place),
+        "train_images": torch.tensor(found.train_images)[order].to(place),
         "train_labels": torch.from_numpy(found.train_labels)[order].to(place),
-        "test_images": torch.from_numpy(found.test_images).to(place),
+        "test_images": torch.tensor(found.test_images).to(place),
         "test_labels": torch.from_numpy(found.test_labels).to(place),
         "mean": torch.tensor(found.mean, device=place),
         "std": torch.tensor(found.std, device=place),

@@ -20,22 +20,28 @@ def compare(
     rounds: int = 7,
     goal: str = "",
     scale: float = 1.0,
+    images: int = 0,
 ) -> float:
     """Print `claim`, and the median over rounds of theirs / ours with its range; return it.
 
     Above 1 ours is the faster. Within a round both run, in an order that alternates; one round more
     is run first, and left out. `scale` multiplies the ratio where the two do different amounts.
+    With `images`, of which each does so many, images/s of both are printed too, medians.
     """
-    ratios = []
+    ratios, times = [], []
     for turn in range(rounds + 1):
         if turn % 2:
             first, second = seconds(ours), seconds(theirs)
         else:
             second, first = seconds(theirs), seconds(ours)
         ratios.append(scale * second / first)
+        times.append((first, second))
     ratios = sorted(ratios[1:])
     middle = statistics.median(ratios)
     wanted = f"  (goal {goal})" if goal else ""
+    if images:
+        rates = [images / statistics.median(each) for each in zip(*times[1:], strict=True)]
+        wanted = f"; {rates[0]:,.0f} and {rates[1]:,.0f} images/s{wanted}"
     print(
         f"{claim}: {middle:.3f} [{ratios[0]:.3f} to {ratios[-1]:.3f}, n = {len(ratios)}]{wanted}",
         flush=True,

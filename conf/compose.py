@@ -7,7 +7,6 @@ from pathlib import Path
 
 CONF = Path(__file__).parent
 sys.path.insert(0, str(CONF.parent))  # this clone's code, whatever the environment holds
-NOISE = ("full_key:", "object_type=", "See https:")  # lines that tell a user nothing
 
 
 def compose(output: Path, overrides: list[str]) -> None:
@@ -21,6 +20,7 @@ def compose(output: Path, overrides: list[str]) -> None:
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
+    from kdprune.config.composing import told
     from kdprune.errors import KdpruneError
 
     if output.suffix not in (".yaml", ".yml") or not output.parent.is_dir():
@@ -30,17 +30,15 @@ def compose(output: Path, overrides: list[str]) -> None:
         with contextlib.chdir(CONF.parent):  # elsewhere in the project, DVC's run is refused
             compose_and_dump(str(output), str(CONF), None, "config", str(CONF), overrides)
     except (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError) as error:
-        lines = str(error).partition("Config search path:")[0].splitlines()
-        told = [line for line in map(str.strip, lines) if line and not line.startswith(NOISE)]
-        reason, override = " ".join(" ".join(told).split()), getattr(error, "override", None)
-        known = override is None or override in reason
-        raise KdpruneError(reason if known else f"{override}: {reason}") from None
+        raise KdpruneError(told(error)) from None
 
 
 def main() -> int:
     """Compose as the command line says; return the exit status."""
+    from kdprune import environment
     from kdprune.errors import KdpruneError
 
+    environment.excuse()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
     parser.add_argument("-o", "--output", type=Path, default=CONF.parent / "params.yaml")

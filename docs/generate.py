@@ -1,6 +1,7 @@
 """Writes the generated pages, and the regions between markers: python docs/generate.py [--check].
 
-They follow from kdprune/config/schema.py, conf/, params.yaml, the argument parser and metrics/.
+They follow from kdprune/config/schema.py, conf/, params.yaml, the argument parser, the
+report's glossary and metrics/.
 With --check nothing is written; the exit status is 1 where a page is not what it must be.
 """
 
@@ -11,9 +12,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
-from generators import commands, hyperparameters, parameters, pipeline, results  # noqa: E402
+from generators import commands, glossary, hyperparameters, parameters, pipeline, results  # noqa: E402
 
 PAGES: dict[str, Callable[[Path], str]] = {
+    "glossary.md": glossary.page,
     "reference/parameters.md": parameters.page,
     "reference/methods.md": hyperparameters.page,
     "reference/command-line.md": commands.page,

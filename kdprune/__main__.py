@@ -3,9 +3,13 @@
 import sys
 from collections.abc import Sequence
 
-from kdprune import cli, terminal, versions
-from kdprune.errors import status_of
-from kdprune.study.code import check_tree
+from kdprune import environment
+
+environment.excuse()
+
+from kdprune import cli, terminal, versions  # noqa: E402
+from kdprune.errors import status_of  # noqa: E402
+from kdprune.study.code import check_tree  # noqa: E402
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

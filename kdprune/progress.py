@@ -1,4 +1,4 @@
-"""A progress bar on a terminal, one line per epoch in a log file."""
+"""A progress bar on a terminal; a line of the first and last epoch, and of some, in a log."""
 
 import sys
 import time
@@ -10,6 +10,7 @@ from tqdm import tqdm
 # Called as listener(title, epoch, {"train_loss": …, "val_accuracy": percent})
 Listener = Callable[[str, int, Mapping[str, float]], None]
 _LISTENERS: list[Listener] = []
+QUIET = 30.0  # seconds between two lines of a training in a log file
 
 
 @contextmanager
@@ -47,7 +48,7 @@ class Progress:
         self.epochs = epochs
         self.images = images
         self.first = done = len(rows)
-        self.start = time.monotonic()
+        self.start = self.said = time.monotonic()
         self.bar = tqdm(
             desc=title,
             total=epochs * images,
@@ -68,7 +69,9 @@ class Progress:
     def epoch(self, epoch: int, *, loss: float, accuracy: float) -> None:
         """Report the end of epoch `epoch`, from 1."""
         self.bar.set_postfix_str(f"loss {loss:.3f}, val {accuracy:.1f} %")
-        if self.bar.disable:
+        due = epoch in (self.first + 1, self.epochs) or time.monotonic() - self.said >= QUIET
+        if self.bar.disable and due:
+            self.said = time.monotonic()
             passed = time.monotonic() - self.start
             each = passed / (epoch - self.first)
             print(

@@ -8,7 +8,10 @@ import io
 import os
 import sys
 import unicodedata
+from typing import TextIO
 
+# ANSI: of the two prunings, blue and yellow
+STYLES = {"bold": "1", "dim": "2", "done": "32", "ahead": "34", "behind": "33"}
 HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, formatting, lone surrogates, line separators
 
 
@@ -23,6 +26,17 @@ def _shown(character: str) -> str:
     if unicodedata.category(character) not in HIDDEN:
         return character
     return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def styled(text: object, style: str, stream: TextIO) -> str:
+    """Return printable text in a style of STYLES ("": none), where `stream` is a terminal.
+
+    NO_COLOR, whatever its value, takes all styles away (no-color.org).
+    """
+    shown = printable(text)
+    if not style or not shown or os.environ.get("NO_COLOR") or not stream.isatty():
+        return shown
+    return f"\x1b[{STYLES[style]}m{shown}\x1b[0m"
 
 
 def ready() -> None:

@@ -3,9 +3,13 @@
 import signal
 import sys
 
-from stages.runner import warm
-from stages.runner.run import end_with_parent
-from stages.runner.stages import PER_INSTANCE, STAGES, TORCH_STAGES
+from kdprune import environment
+
+environment.excuse()
+
+from stages.runner import warm  # noqa: E402
+from stages.runner.run import end_with_parent  # noqa: E402
+from stages.runner.stages import PER_INSTANCE, STAGES, TORCH_STAGES  # noqa: E402
 
 if __name__ == "__main__":
     end_with_parent()

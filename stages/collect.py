@@ -6,8 +6,9 @@ from pathlib import Path
 from kdprune.config.params import load
 from kdprune.errors import KdpruneError
 from kdprune.files import replacing
-from kdprune.study import codings, paths
+from kdprune.study import attributions, codings, paths, trajectories
 
+OTHERS = {"compressions": codings, "trajectories": trajectories, "attributions": attributions}
 FOLDERS = ("metrics/teach", "metrics/distill", "metrics/sweeps", "metrics/layers", "plots/learning")
 
 
@@ -24,10 +25,9 @@ def main() -> None:
         tables[paths.layers(key)] = paths.swept(key) / "layers.csv"
     for made in tables.values():  # all, before any is written
         if not made.is_file():
-            name = "@".join(made.parts[1:3])
             raise KdpruneError(
-                f"{made}: is not there; run `dvc pull`, or `dvc repro {name}`; or analyse the "
-                "tables that are in metrics/: `dvc exp run --downstream … breakpoints`"
+                f"{made}: is not there; run `dvc pull`, or `dvc repro {'@'.join(made.parts[1:3])}`"
+                "; or analyse the tables in metrics/: `dvc exp run --downstream … breakpoints`"
             )
     for folder in map(Path, FOLDERS):
         folder.mkdir(parents=True, exist_ok=True)
@@ -36,4 +36,5 @@ def main() -> None:
     for table, made in tables.items():
         with replacing(table) as temporary:
             shutil.copyfile(made, temporary)
-    codings.gather(grid.get("compressions", {}))
+    for part, others in OTHERS.items():
+        others.gather(grid.get(part, {}))

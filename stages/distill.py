@@ -4,13 +4,11 @@ import torch
 
 from kdprune import device, models
 from kdprune.config.params import load
-from kdprune.config.replicates import training
 from kdprune.distillation import METHODS
 from kdprune.models import counts
 from kdprune.study import paths
 from kdprune.study.images import seen, tensors
-from kdprune.study.trainings import adopted, network, train
-from kdprune.training.recipe import Recipe
+from kdprune.study.trainings import adopted, network, recipe_of, train
 
 
 def main(key: str) -> None:
@@ -18,7 +16,7 @@ def main(key: str) -> None:
     item = (params := load()).grid["students"][key]
     teacher, known = models.load(teacher_file := paths.tutor(item), device.choose())
     images = tensors(item["dataset"], params, known)
-    seed = (recipe := Recipe(**training(params, item))).seed
+    seed = (recipe := recipe_of(params, item)).seed
     student, described = network(params, item["student"], images, seed)
     adopted(params, item["student"], student, item["dataset"])  # a start, where it has one
     arguments, size = params.distill.hyperparameters[item["distill"]], counts.parameters(student)

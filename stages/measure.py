@@ -1,20 +1,17 @@
 """Measure bytes and milliseconds of one network, unpruned and pruned to its breakpoints."""
 
 import sys
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
-from kdprune import device, methods, models
+from kdprune import device, models
 from kdprune.config.params import load
 from kdprune.deployment import measure
 from kdprune.models import counts
-from kdprune.pruning import application
-from kdprune.pruning.pruned import Pruned
 from kdprune.records import write_csv
 from kdprune.reporting.sections.deployment import write
-from kdprune.study import costs, images, paths
+from kdprune.study import costs, paths, tables, variants
 from stages.runner.stale import only
 
 
@@ -29,12 +26,11 @@ def main(key: str) -> None:
     elif not known:
         model, told = models.load(checkpoint, device.choose())
         device.limit_threads(counts.macs(model))
-        variants = {costs.UNPRUNED: Pruned(0.0, 0.0, 0.0, model)}
-        read = partial(images.tensors, who["dataset"], params, told)
-        for method, level in list(levels.items())[1:]:
-            how = [level], params.prune.hyperparameters[(name := methods.parts(method)[0])], read
-            variants[method] = next(application.prune(name, model, *how, paths.sparse(key, name)))
-        rows = pd.DataFrame([{**who, **row} for row in measure.compare(variants)])
+        here = variants.here(key, levels)
+        networks = variants.made(params, key, who["dataset"], model, told, here)
+        fresh = pd.DataFrame([{**who, **row} for row in measure.compare(networks)])
+        kept = [rows[~rows.method.isin(here)]] if len(rows) else []  # of those that are not here
+        rows = pd.concat([fresh, *kept], ignore_index=True)
     write_csv(paths.MEASURE, table := costs.replaced(params, key, rows))
     if len(table):
-        write(table, paths.PLOTS / "deployment.md", paths.PLOTS / "deployment.html")
+        write(table, tables.read(paths.BREAKPOINTS.with_suffix(".csv")), paths.PLOTS)

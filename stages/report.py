@@ -9,7 +9,8 @@ from kdprune.records import write_csv
 from kdprune.reporting import report
 from kdprune.reporting.document import html
 from kdprune.reporting.figures import data, pictures
-from kdprune.study import paths, tables
+from kdprune.study import attributions, epochs, paths, tables
+from kdprune.study.settings import settings
 
 PAGE = located(".dvc/plots_page.html")  # holds Vega-Lite for `dvc plots`, too
 
@@ -18,10 +19,11 @@ def main() -> None:
     """Write plots/ from the tables of the grid."""
     params = load()
     results, learned = tables.results(params), tables.learned(params)
-    layers = results["layers"]
+    results |= {"attribution": attributions.read(), "trajectories": tables.trained_on_the_way()}
+    results["spent"] = epochs.spent(params, results["breakpoints"], learned)
+    confidence, layers = params.significance.confidence, results["layers"]
     for name, table in data.tables(results, layers, learned).items():
         write_csv(paths.PLOTS / f"{name}.csv", table)
-    confidence = params.significance.confidence
     with tempfile.TemporaryDirectory() as scratch:
         drawn = pictures.save(
             results, layers, paths.PLOTS, Path(scratch), confidence=confidence, learned=learned
@@ -30,11 +32,9 @@ def main() -> None:
             paths.PLOTS / "report.md",
             paths.PLOTS / "report.html",
             **results,
-            figures=drawn,
-            settings=tables.settings(params),
-            rule=params.breakpoints.model_dump(),
+            **{"figures": drawn, "settings": settings(params)},
+            **{"rule": params.breakpoints.model_dump(), "library": html.libraries(PAGE)},
             confidence=confidence,
             interval=params.breakpoints.confidence,
             count=params.efficiency.count,
-            library=html.libraries(PAGE),
         )

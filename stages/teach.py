@@ -3,20 +3,18 @@
 from dataclasses import replace
 
 from kdprune.config.params import load
-from kdprune.config.replicates import training
 from kdprune.distillation.none import Supervised
 from kdprune.models import counts
 from kdprune.study import paths
 from kdprune.study.images import as_told, tensors
-from kdprune.study.trainings import adopted, network, train
-from kdprune.training.recipe import Recipe
+from kdprune.study.trainings import adopted, network, recipe_of, train
 
 
 def main(key: str) -> None:
     """Train the teacher that the grid names `key`, or take it as its weights' file has it."""
     params = load()
     item = params.grid["teachers"][key]
-    name, recipe = item["teacher"], Recipe(**training(params, item))
+    name, recipe = item["teacher"], recipe_of(params, item)
     images = tensors(item["dataset"], params)
     model, described = network(params, name, images, recipe.seed)
     told = adopted(params, name, model, item["dataset"])

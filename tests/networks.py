@@ -1,8 +1,13 @@
 """Tiny networks of the families that the study uses, and images to feed them."""
 
+from pathlib import Path
+
+import numpy as np
 import torch
 
 from kdprune import models
+from kdprune.data.mapped import opened
+from kdprune.data.stored import Stored
 from kdprune.pruning import application
 from kdprune.pruning.trained import Idle
 
@@ -50,3 +55,14 @@ def dataset(count: int = 64, classes: int = 10, seed: int = 0) -> dict[str, torc
         data[f"{split}_images"] = (noise + 15 * labels.view(-1, 1, 1, 1)).to(torch.uint8)
         data[f"{split}_labels"] = labels
     return data
+
+
+def in_files(data: dict, folder: Path) -> dict:
+    """The same data, their images in files, of which every second row is none of theirs."""
+    kept = dict(data)
+    for name in (name for name in data if name.endswith("_images")):
+        images = data[name].cpu()
+        np.save(folder / f"{name}.npy", torch.stack([images, 255 - images], 1).flatten(0, 1))
+        array, rows = opened(folder / f"{name}.npy"), np.arange(0, 2 * len(images), 2)
+        kept[name] = Stored(array, rows, size=images.shape[-1], device=data[name].device)
+    return kept

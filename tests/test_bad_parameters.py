@@ -7,9 +7,10 @@ import time
 from datetime import date
 
 import pytest
-import workspace
 import yaml
 from conftest import some
+from dvc.exceptions import DvcException
+from dvc.utils.hydra import compose_and_dump, load_hydra_plugins
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from networks import tiny
@@ -18,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 from kdprune import models
 from kdprune.config import schema
 from kdprune.config.grid import PRUNING_ALIASES, expand
-from kdprune.config.params import load, validate
+from kdprune.config.params import load, unknown, validate
 from kdprune.config.signatures import takes
 from kdprune.distillation import METHODS as DISTILLERS
 from kdprune.errors import KdpruneError
@@ -28,6 +29,7 @@ NAN, INFINITE = float("nan"), float("inf")
 PAIR = "resnet10_24/resnet10_16"
 
 # What is set, to what, and what the message says: a regular expression. The key is in it too.
+BOTH_ALONE = {"teacher": ["weight"], "student": ["weight"]}
 FAULTS = [
     # wrong type
     ("teach.epochs", True, r"teach\.epochs = True: .*integer"),
@@ -129,6 +131,9 @@ FAULTS = [
     # things named twice
     ("pairs", [PAIR, PAIR], r"pairs: 'resnet10_24/resnet10_16' is there twice"),
     ("datasets", ["cifar10", "cifar10"], r"datasets: 'cifar10' is there twice"),
+    ("prune.only.teacher", ["lamp"], r"prune\.only\.teacher: 'lamp' is not in prune\.method"),
+    ("prune.only", BOTH_ALONE, r"prune\.only\.teacher: 'weight' is named 2 times"),
+    ("prune.only.student", ["weight", "channel"], r"prune\.only: leaves no method for teachers"),
     ("prune.roles", ["teacher", "teacher"], r"prune\.roles: .* names one twice"),
     ("prune.method", ["weight", "both"], r"prune\.method: a method is named twice"),
     ("distill.method", ["simkd", "simkd"], r"distill\.method: a method is named twice"),
@@ -400,16 +405,15 @@ def test_a_stage_refuses_before_it_imports_torch(root, tmp_path, values):
     assert result.stdout == "2 False\n"
 
 
-PROFILES = " ".join(sorted(file.stem for file in workspace.ROOT.glob("conf/profile/*.yaml")))
 OVERRIDES = {
     "teach.epochs=0": r"conf: teach\.epochs = 0: .*equal to 1",
-    "profile=papr": rf"In 'config': Could not find 'profile/papr' .*: {PROFILES}",
-    "teach.epoch=3": r"Could not override 'teach\.epoch'",
+    "profile=papr": r"conf: profile = 'papr': is unknown; did you mean paper\?",
+    "teach.epoch=3": r"conf: teach\.epoch: is unknown; did you mean epochs\?",
     "+teach.epoch=3": r"conf: teach\.epoch: is unknown; did you mean epochs",
-    "teach.epochs=[": r"teach\.epochs=\[: no viable alternative",
+    "teach.epochs=[": r"conf: teach\.epochs=\[: no viable alternative",
     "pairs=[a/b]": r"conf: pairs: 'a' \(in a/b\) is not among",
     "datasets=cifar10": r"conf: datasets = 'cifar10': .*list",
-    "distill=foo": r"In 'config': Could not find 'distill/foo'",
+    "distill=foo": r"conf: distill = 'foo': is unknown; allowed: all, at, .*, vid",
 }
 
 
@@ -422,6 +426,30 @@ def test_a_composition_is_refused_whole(root, tmp_path, override):
     assert result.returncode == 2
     assert re.fullmatch(f"kdprune: {OVERRIDES[override]}.*\n", result.stderr), result.stderr
     assert output.read_text() == "as before"
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("teech.epochs", "teech: is unknown; did you mean teach?"),
+        ("distill.methd", "distill.methd: is unknown; did you mean method?"),
+        ("distill.simkd.factr", "distill.simkd.factr: is unknown; did you mean factor"),
+        ("distill.training.epoch", "distill.training.epoch: is unknown; did you mean epochs?"),
+        ("folders.mine.path", "folders.mine.path: is not in conf/ yet; write +folders.mine.path=…"),
+    ],
+)
+def test_a_key_that_hydra_does_not_know_is_told_with_the_nearest(key, said):
+    assert unknown(key).startswith(said)
+
+
+def test_dvc_tells_a_misspelt_key_as_a_users_fault(root, tmp_path):
+    """As one of its own, for which it prints the line alone, and no call for help."""
+    load_hydra_plugins(str(root / "conf"))
+    conf = str(root / "conf")
+    with pytest.raises(DvcException, match=r"^conf: teach\.epoch: is unknown; did you mean epochs"):
+        compose_and_dump(
+            str(tmp_path / "params.yaml"), conf, None, "config", conf, ["teach.epoch=3"]
+        )
 
 
 # Whatever validates gives a grid that hangs together

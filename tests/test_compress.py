@@ -1,5 +1,6 @@
 """kdprune compress: from a file of weights and a folder of images to what is shipped."""
 
+import argparse
 import copy
 import json
 import os
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
 import torch
 from conftest import ROOT
 from networks import TINY, tiny
@@ -17,6 +19,7 @@ from PIL import Image
 
 from kdprune import __main__ as entrance
 from kdprune import models
+from kdprune.cli import answering
 from kdprune.config.grid import expand
 from kdprune.config.params import validate
 from kdprune.deployment.answer import chosen, split
@@ -100,6 +103,46 @@ def test_a_drop_is_below_the_network_that_was_given():
     assert not chosen(others, {"max_drop": 0.1})
 
 
+def inside(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+def test_a_budget_of_bytes_is_met_by_the_files_that_are_written(tmp_path, monkeypatch):
+    """An ONNX file is larger than the weights say: the next smaller one is written in its place."""
+    others = [
+        candidate(level=level, val_accuracy=80 - 10 * level, params=size, stored_params=size)
+        for level, size in ((0.2, 80), (0.5, 50), (0.8, 20), (0.9, 10))
+    ]
+    written, asked = [], argparse.Namespace(out=tmp_path)
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export/earlier").touch()
+
+    def export(given, best, formats):
+        written.append(best.stored_params)
+        (tmp_path / "export.tried").mkdir(exist_ok=True)
+        (tmp_path / f"export.tried/{best.stored_params}").touch()
+        sizes = {80: 400, 50: 260, 20: 120, 10: 80}
+        return {"onnx": sizes[best.stored_params], "safetensors": 4 * best.stored_params}
+
+    monkeypatch.setattr(answering, "_export", export)
+    base = [4.0 * one.stored_params for one in others]
+    impossible = {"max_drop": -1.0}
+    assert answering._winner(asked, others, base, impossible, ["onnx"])[0] == []
+    assert inside(tmp_path) == ["export", "export/earlier"]
+    kept, sized, files = answering._winner(asked, others, base, {"max_bytes": 250}, ["onnx"])
+    assert written == [50, 20]
+    held = ["export", "export/20", "export/50"]  # both, for this writer replaces no folder
+    assert inside(tmp_path) == held
+    assert (kept[0].stored_params, kept[0].bytes, files["onnx"]) == (20, 120, 120)
+    assert sized[1].bytes == 260
+    written.clear()
+    kept, sized, files = answering._winner(asked, others, base, {"max_bytes": 60}, ["onnx"])
+    assert (kept, files, written) == ([], {}, [10])
+    assert inside(tmp_path) == held
+    kept, _, _ = answering._winner(asked, others, base, {"max_drop": 1.0}, ["onnx"])
+    assert (written, kept[0].stored_params) == ([10, 10], 10)
+
+
 def test_a_file_of_other_classes_gets_a_new_head_and_one_of_these_is_taken_as_it_is(tmp_path):
     told = {"where": "NETWORK", "architecture": "resnet10t"}
     new = source(str(weights(tmp_path / "seven.pth")), CLASSES, **told)
@@ -116,6 +159,26 @@ def test_a_file_of_other_classes_gets_a_new_head_and_one_of_these_is_taken_as_it
     assert again.weights["head"] == "new"
     with pytest.raises(KdpruneError, match=r"--classes: names 3, and .*two\.pth has 2 outputs"):
         source(str(tmp_path / "two.pth"), CLASSES, stated={"classes": ["a", "b", "c"]}, **told)
+
+
+def test_what_lies_beside_a_file_is_taken_with_it(tmp_path):
+    """From timm's config.json: its images and the names of its outputs, if asked for."""
+    model = timm.create_model("resnet10t", num_classes=3)
+    shapes = {"mean": [0.1] * 3, "std": [0.2] * 3, "input_size": (3, 64, 64)}
+    model.pretrained_cfg |= shapes
+    labels = {"label_names": ["light", "other", "dark"]}
+    timm.models.save_for_hf(model, tmp_path, labels, safe_serialization=True)
+    given = str(tmp_path / "model.safetensors")
+    named = source(given, CLASSES, where="NETWORK")
+    wanted = {"train": False, "mean": [0.1] * 3, "classes": ["light", "other", "dark"]}
+    assert named.weights.items() >= wanted.items()
+    assert (named.size, named.entry["timm"]) == (64, "resnet10t")
+    anew = source(given, ("cat", "dog"), where="NETWORK")
+    assert anew.weights.items() >= {"head": "new", "mean": [0.1] * 3}.items()
+    assert anew.size is None
+    stated = {"classes": ["a", "dark", "light"], "mean": [0.3] * 3, "std": [0.4] * 3}
+    said = source(given, CLASSES, where="NETWORK", stated=stated)
+    assert said.weights.items() >= stated.items()
 
 
 def test_names_of_networks_are_ours_or_timms():
@@ -197,6 +260,10 @@ def test_what_cannot_be_is_one_line_before_any_work(tmp_path, capsys):
         (("gone.pth", "photos"), "gone.pth: is neither a file nor the name of a network"),
         (("dense.pth", "photos", "--mean", "0,0,0"), "--mean and --std: go together"),
         (("dense.pth", "photos", "--size", "7"), "--size: from 8 to 512"),
+        (
+            ("dense.pth", "photos", "--prune", "weight", "--max-bytes", "1M"),
+            "--max-bytes: weight pruning leaves files as large",
+        ),
     ]
     for (network, folder, *more), said in rows:
         given = tmp_path / network, tmp_path / folder, *more, "--out", tmp_path / "out"
@@ -226,8 +293,17 @@ def test_a_network_is_compressed_answered_for_and_shipped(tmp_path):
     assert (tmp_path / "small/export/network.onnx").is_file()
     lines = compress(tmp_path, *asked, "--max-params", "1k", status=1)
     assert any("--max-params, " in line and "parameters over" in line for line in lines)
+    compress(tmp_path, *asked, "--max-drop", "100", "--max-bytes", "6M")
+    assert [path.stat().st_size <= 6e6 for path in shipped(tmp_path)] == [True, True]
+    lines = compress(tmp_path, *asked, "--max-bytes", "20k", "--max-drop", "100", status=1)
+    assert any("--max-bytes, " in line and "bytes over; channel" in line for line in lines)
+    assert all(path.is_file() for path in shipped(tmp_path))  # the earlier answer's
     other = compress(tmp_path, *asked, "--prune", "both", status=2, stream="stderr")
     assert "holds the study of another question" in other[-1]
+
+
+def shipped(folder):
+    return [folder / f"small/export/network.{form}" for form in ("safetensors", "onnx")]
 
 
 def compress(folder, *arguments, status=0, stream="stdout"):

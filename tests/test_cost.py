@@ -19,7 +19,7 @@ from kdprune.distillation import METHODS
 from kdprune.models import counts
 from kdprune.planning import calibration, cost
 from kdprune.planning.cost import Images, Network, Speed
-from kdprune.planning.plan import recipe_of
+from kdprune.planning.subjects import recipe_of
 
 IMAGES = Images(train=100, val=10, test=20)
 NETWORK = Network(macs=7, training_macs=5, teacher_macs=3, params=50, bytes=200, head=40)
@@ -278,6 +278,7 @@ def test_help_needs_no_torch(root):
 
 def test_a_shared_machine_is_told():
     told = {"images": {}, "device": "cpu", "calibrate_seconds": 1.0, "rows": []}
+    told |= {"measured": 1, "networks": 1}
     work = cost.training(NETWORK, IMAGES, epochs=1, batch_size=30)
     row = {"kind": "teach", "key": "a", "work": work, "params": 1, "bytes": 4, "seconds": 100.0}
     told["rows"] = [row]

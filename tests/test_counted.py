@@ -11,13 +11,14 @@ from conftest import ROOT, some
 
 from kdprune.__main__ import main
 from kdprune.config.params import validate
-from kdprune.planning import calibration, counted, plan
+from kdprune.planning import calibration, counted
 from kdprune.planning.images import sizes
+from kdprune.planning.subjects import Subject, counts_follow_from, subject
 
 CHEAPEST = ["densenet169", "efficientnet_b1"]  # to count again
 
 
-def asked(folder) -> list[tuple[plan.Subject, dict, int]]:
+def asked(folder) -> list[tuple[Subject, dict, int]]:
     """What profile paper plans: who, what its counts follow from, and the training images."""
     file = folder / "paper.yaml"
     command = [sys.executable, "conf/compose.py", "profile=paper", "-o", str(file)]
@@ -27,8 +28,8 @@ def asked(folder) -> list[tuple[plan.Subject, dict, int]]:
     told = []
     for item in some(items):
         images, classes = sizes(params, item["dataset"], ROOT)
-        one = plan.subject(item)
-        told.append((one, plan.counts_follow_from(params, one, classes, images), images.train))
+        one = subject(item)
+        told.append((one, counts_follow_from(params, one, classes, images), images.train))
     return told
 
 

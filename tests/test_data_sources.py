@@ -62,8 +62,11 @@ def test_auto_goes_on_to_the_next_source(mirror, run, capsys):
         if "uoft-cs" in path:
             del mirror.files[path]
     assert run("cifar100", "auto", out="hundred")[0] == "authors"
-    assert "404" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "404" in told
+    assert told.endswith("download: cifar100 came from source authors\n")
     assert run("cifar10", "auto")[0] == "npm"
+    assert "cifar10 came from source npm" in capsys.readouterr().err
 
 
 def test_auto_without_any_source_lists_what_it_tried(mirror, run, tmp_path):

@@ -16,12 +16,15 @@ from safetensors.torch import save as serialise
 from torch import nn
 
 from kdprune import device, models
+from kdprune.config.params import validate
 from kdprune.deployment import latency, measure, runtimes
-from kdprune.pruning import METHODS
+from kdprune.pruning import METHODS, trajectories
 from kdprune.pruning.pruned import Pruned
 from kdprune.records import write_csv
 from kdprune.reporting.document.markdown import render
+from kdprune.reporting.sections import tradeoff
 from kdprune.reporting.sections.deployment import related, sections
+from kdprune.study import variants as forms
 from kdprune.study.code import closure
 
 FAST = {"repeats": 3, "least": 3, "rounds": 1}
@@ -299,7 +302,8 @@ def test_the_stage(root, tmp_path, monkeypatch, values):
         rows.append({**{k: v for k, v in item.items() if k != "checkpoint"}, "level": level})
     values["prune"]["channel"]["mode"] = "mask"
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
-    write_csv("metrics/breakpoints.csv", pd.DataFrame(rows))
+    accuracies = {"test_accuracy": 50.0, "dense_test_accuracy": 51.0}
+    write_csv("metrics/breakpoints.csv", pd.DataFrame(rows).assign(**accuracies))
     quick = measure.compare
     monkeypatch.setattr(measure, "compare", lambda made: quick(made, (1, 2), ["torch"], **FAST))
     threads = torch.get_num_threads()
@@ -322,6 +326,59 @@ def test_the_stage(root, tmp_path, monkeypatch, values):
         assert "channel, masked" in (tmp_path / "plots" / name).read_text()
 
 
+def test_what_trained_on_its_way_and_is_not_here_is_told_of(tmp_path, monkeypatch, values, capsys):
+    """A clone may have checkpoints and no models/sparse: the rest is measured all the same."""
+    monkeypatch.chdir(tmp_path)
+    levels = {"none": 0.0, "weight": 0.5, "magnitude": 0.5, "pqk-kd": 0.5}
+    trajectories.declare(Path("models/sparse/a-pqk"), [0.5], [0.5], 1.0)
+    here = forms.here("a", levels)
+    assert here == {"none": 0.0, "weight": 0.5, "pqk-kd": 0.5}
+    assert capsys.readouterr().err == (
+        "models/sparse/a-magnitude: is not here to be measured; `dvc pull` gets it\n"
+    )
+    params, model = validate(values), networks.tiny()
+    trajectories.store(
+        Path("models/sparse/a-pqk"), next(METHODS["weight"](model, [0.5])), dense=model
+    )
+    made = forms.made(params, "a", "cifar10", model, {}, here)
+    assert [*made] == [*here]
+    assert made["none"].model is model
+    assert made["weight"].nonzero_params == made["pqk-kd"].nonzero_params < made["none"].params
+
+
 def test_the_document_needs_no_torch(root):
     for file in some(closure("kdprune/reporting/sections/deployment.py")):
         assert "import torch" not in (root / file).read_text(), file
+
+
+def test_accuracy_stands_beside_every_cost():
+    """A network, unpruned and at the breakpoints of two prunings; one time did not settle."""
+    who = {"dataset": "cifar10", "role": "student", "teacher": "a", "student": "b", "distill": "kd"}
+    costs_ = {"none": (0.0, 4.0, 9), "weight": (0.5, 4.0, 6), "channel": (0.3, 3.0, 7)}
+    measured = pd.DataFrame(
+        {**who, "method": method, "level": level, "runtime": runtime, "batch": 1}
+        | {"latency_ms_p25": ms, "steady": (method, runtime) != ("channel", "torch")}
+        | {"dense_bytes": 9e6, "zstd_bytes": size * 1e6, "sparse_bytes": 9e6}
+        | {"nonzero_params": size * 1e5}
+        for method, (level, ms, size) in costs_.items()
+        for runtime in ("onnx", "torch")
+    )
+    curves = pd.DataFrame(
+        {
+            **who,
+            "method": method,
+            "level": level,
+            "test_accuracy": 50.0,
+            "dense_test_accuracy": 51.0,
+        }
+        for method, level in (("weight", 0.5), ("channel", 0.3), ("lamp", 0.0))
+    )
+    rows, axes = tradeoff.table(measured, curves)
+    assert [*axes][:2] == ["ms a pass of 1 image, ONNX Runtime", "ms a pass of 1 image, PyTorch"]
+    assert [*rows.pruning] == ["weight pruning"] * 2 + ["channel pruning"] * 2  # lamp broke at once
+    assert [*rows.accuracy] == [51.0, 50.0, 51.0, 50.0]
+    assert [*rows.megabytes] == [9, 6, 9, 7]
+    assert [*rows.params] == [0.9, 0.6, 0.9, 0.7]
+    assert [*rows.ms0] == [4, 4, 4, 3]
+    assert rows.ms1.isna().tolist() == [False, False, False, True]
+    assert tradeoff.section(measured, curves[curves.level == 0]) is None

@@ -15,6 +15,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -204,8 +205,12 @@ def dvc(arguments: list[str], folder: Path) -> tuple[int, str]:
     return said(main, arguments, folder)
 
 
-def outputs(folder: Path) -> dict[str, tuple[int, str]]:
-    """Exit status and output of every `python -m kdprune`, and of the tutorial's comparison."""
+def outputs(folder: Path, wanted: Collection[str] | None = None) -> dict[str, tuple[int, str]]:
+    """Exit status and output of every `python -m kdprune`, and of the tutorial's comparison.
+
+    `wanted` are the commands whose outputs matter; of the others, those that write what these
+    read run too.
+    """
     tried = ["exp", "run", "-S", "breakpoints.tolerance=2"]
     assert ["dvc", *tried] in every("dvc", "exp", "run")
     status, _ = dvc([*tried, "-s", "breakpoints"], folder)  # without the figures
@@ -218,8 +223,18 @@ def outputs(folder: Path) -> dict[str, tuple[int, str]]:
         if tokens[3] == "run":  # tests/test_run.py runs it; here its words are checked
             cli.parser().parse_args(tokens[3:])
             continue
+        if wanted is not None and not needed(tokens, wanted):
+            continue
         found[shlex.join(tokens)] = said(kdprune, tokens[3:], folder)
     return found
+
+
+def needed(tokens: list[str], wanted: Collection[str]) -> bool:
+    """Whether a command is wanted, or writes a folder that a wanted one reads."""
+    if shlex.join(tokens) in wanted:
+        return True
+    out = tokens[tokens.index("--out") + 1] if "--out" in tokens else None
+    return bool(out) and any(out in command for command in wanted)
 
 
 @pytest.fixture(scope="module")
@@ -623,8 +638,9 @@ def write() -> None:
     """Put the outputs of today's results into the pages."""
     import tempfile
 
+    shown = {shlex.join(commands(text)[-1]) for _, text, _ in SHOWN}
     with tempfile.TemporaryDirectory() as name:
-        found = outputs(make(Path(name)))
+        found = outputs(make(Path(name)), shown)
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         changed = OUTPUT.sub(

@@ -16,7 +16,7 @@ from kdprune.config.params import validate
 from kdprune.data.canonical import load
 from kdprune.errors import KdpruneError
 from kdprune.sources import folder, pictures
-from kdprune.study.tables import settings
+from kdprune.study.settings import settings
 
 
 def prepared(root, out):

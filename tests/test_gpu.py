@@ -3,10 +3,11 @@
 import pytest
 import torch
 from conftest import some
-from networks import dataset, tiny
+from networks import dataset, in_files, tiny
 from test_training import RECIPE, make, train
 
 from kdprune import device
+from kdprune.data.stored import batches, parts
 from kdprune.distillation import METHODS
 from kdprune.distillation.none import Supervised
 from kdprune.errors import KdpruneError
@@ -46,6 +47,35 @@ def test_a_captured_step_equals_an_eager_one(precision):
     captured = steps(tasks[0], captured=True, precision=precision)
     eager = steps(tasks[1], captured=False, precision=precision)
     assert captured == pytest.approx(eager, rel=1e-3 if precision == "fp32" else 3e-2)
+
+
+@needs_cuda
+def test_images_in_files_come_to_a_gpu_as_they_are(tmp_path):
+    """Over and over, while the device is busy: no memory is given out before it has been read."""
+    data = on("cuda", dataset(count=512))
+    filed = in_files(data, tmp_path)
+    order = torch.randperm(512, generator=torch.Generator().manual_seed(0)).repeat(20)
+    busy, wrong = torch.randn(2048, 2048, device="cuda"), torch.zeros((), device="cuda")
+    with (
+        batches(data["train_images"], order, 32) as ours,
+        batches(filed["train_images"], order, 32) as theirs,
+    ):
+        for one, other in zip(ours, theirs, strict=True):
+            busy = (busy @ busy).clamp(-1, 1)
+            wrong += (one != other).any()
+    assert not wrong.item()
+    with parts(filed["val_images"], 7) as read:
+        assert torch.equal(torch.cat(list(read)), data["val_images"])
+    assert torch.equal(filed["test_images"].whole(11), data["test_images"])
+
+
+@needs_cuda
+def test_a_training_from_a_file_on_a_gpu_is_that_from_memory(tmp_path):
+    data, losses = on("cuda", dataset()), []
+    for given in (data, in_files(data, tmp_path)):
+        rows = train(make("none", data).cuda(), given, lr=0.01)
+        losses.append([row["train_loss"] for row in rows])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
 
 
 @needs_cuda

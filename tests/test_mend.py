@@ -86,6 +86,21 @@ def test_an_earlier_commits_lock_is_taken_as_it_is(lock):
     assert lock.read_text() == half
 
 
+def test_what_git_has_put_back_is_told_of_by_nobody(lock, capsys):
+    """As `git restore .` does after an experiment with a larger grid; what is not so is told."""
+    shorter = HEAD + STAGES["a"] + STAGES["b"]
+    workspace.git(lock.parent, "init", "-q")
+    lock.write_text(shorter)
+    workspace.commit(lock.parent, "a smaller study")
+    assert mend.main() == 0
+    mend.keep_lock()
+    assert capsys.readouterr().err == ""
+    mend.COPY.write_text(WHOLE)
+    lock.write_text(shorter + STAGES["c"])
+    assert mend.main() == 0
+    assert "lacks 1 of the stages" in capsys.readouterr().err
+
+
 def test_another_dvc_may_be_writing(lock, monkeypatch):
     lock.write_text("")
     monkeypatch.setattr(mend.time, "sleep", lambda _: lock.write_text(WHOLE))

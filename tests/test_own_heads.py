@@ -131,6 +131,9 @@ WRONG = [
     ({"head": "old"}, r"weights\.head = 'old': .*'new'"),
     ({"head": "new", "train": False}, r"weights\.head: new is untrained, and train: false"),
     ({"head": "new", "classes": ["a", "b"]}, r"weights\.classes: names outputs that head: new"),
+    ({"rate": 0.1, "train": False}, r"weights\.rate: nothing is trained with train: false"),
+    ({"rate": 0.0}, r"weights\.rate: 0 freezes all but a new head; write head: new"),
+    ({"rate": 1.5}, r"weights\.rate = 1\.5: .*less than or equal to 1"),
     ({"classes": ["a", "a"]}, r"weights\.classes: names one twice"),
     ({"size": 96}, r"weights\.size = 96: images of cifar10 have 32 pixels; is for other images"),
 ]

@@ -1,5 +1,7 @@
 """Images of one's own never get into git by running an experiment."""
 
+import shutil
+
 import pytest
 import workspace
 import yaml
@@ -59,6 +61,13 @@ def test_what_git_ignores_has_or_never_sees_is_taken(project, tmp_path):
     pictures.check()
     project("of no study", used=False)
     pictures.check()
+
+
+def test_a_folder_that_is_not_there_is_told_of_before_dvc_does(project, tmp_path):
+    picture = project(tmp_path.parent / f"{tmp_path.name} gone")
+    shutil.rmtree(picture.parents[2])
+    with pytest.raises(KdpruneError, match=r"folders\.mine\.path: /.* gone is not there"):
+        pictures.check()
 
 
 def test_without_git_nothing_is_asked(project, tmp_path, monkeypatch):

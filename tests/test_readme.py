@@ -11,12 +11,17 @@ from conftest import ROOT, some
 from PIL import Image
 
 sys.path.insert(0, str(ROOT / "docs"))
+from generators.finding import finding
 from generators.results import answer
 
 README = ROOT / "README.md"
 START, END = (
     "<!-- results: tests/test_readme.py holds this table against metrics/ -->\n",
     "<!-- /results -->",
+)
+FOUND, ENDED = (
+    "<!-- finding: tests/test_readme.py holds it against studies/ -->\n",
+    "<!-- /finding -->",
 )
 
 
@@ -25,25 +30,26 @@ def results() -> str:
     lines = [
         f"**{answer(ROOT).removeprefix(chr(10) + '> ').strip()}**",
         "",
-        "| teacher → student | teacher | student as distilled | level 0: tuned, not pruned "
+        "| teacher → student | teacher | student as distilled | fine-tuned, not pruned (level 0) "
         "| weight pruning at breakpoint | channel pruning at breakpoint |",
         "|---|---|---|---|---|---|",
         *rows(),
         "",
         f"Accuracies are on {images()} test images, of networks trained once: the 95 % sampling "
         "error of one is about ±3 points.",
-        "Levels are shares of convolution and linear weights; the breakpoint is the last level "
-        "before the first that loses more than",
-        "a point of validation accuracy. A student counts its projector and the teacher's "
-        "classifier, and can be the larger network.",
+        "A level (sparsity, pruning ratio) is the share of convolution and linear weights that is "
+        "gone. The breakpoint is the last level",
+        "before the first that loses more than a point of validation accuracy. A student counts "
+        "its projector and the teacher's classifier, so",
+        "it can be larger than its teacher.",
         "",
         *comparison(),
         "",
         f"{dead()} of these students' convolution weights only ever meet zero padding on 32-pixel "
-        "images: weight pruning",
-        "drops them for nothing, channel pruning cannot; and to tune the last layer alone favours "
-        "weight pruning, too. `-S model.stem=cifar`",
-        "and `-S prune.finetune.scope=all` take both away.",
+        "images. Weight pruning removes",
+        "these at no cost; channel pruning cannot. Fine-tuning the last layer alone favours weight "
+        "pruning, too. `-S model.stem=cifar` and",
+        "`-S prune.finetune.scope=all` take both advantages away.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -101,10 +107,19 @@ def dead() -> str:
     return f"{min(shares):.0f} to {max(shares):.0f} %"
 
 
+def block(text: str, start: str, end: str) -> str:
+    """What stands between two marks."""
+    return text[text.index(start) + len(start) : text.index(end)]
+
+
+def test_the_finding_is_that_of_the_published_study():
+    held = block(README.read_text(), FOUND, ENDED)
+    assert held == finding(ROOT), "write it anew: python tests/test_readme.py"
+
+
 @pytest.mark.usefixtures("committed_results")
 def test_the_results_are_those_of_the_metrics():
-    text = README.read_text()
-    held = text[text.index(START) + len(START) : text.index(END)]
+    held = block(README.read_text(), START, END)
     assert held == results(), "write it anew: python tests/test_readme.py"
 
 
@@ -125,5 +140,6 @@ def test_what_it_names_exists():
 
 if __name__ == "__main__":
     text = README.read_text()
-    before, after = text[: text.index(START) + len(START)], text[text.index(END) :]
-    README.write_text(before + results() + after)
+    for start, end, written in ((FOUND, ENDED, finding(ROOT)), (START, END, results())):
+        text = text.replace(start + block(text, start, end) + end, start + written + end)
+    README.write_text(text)

@@ -1,10 +1,13 @@
 """A file of weights says by its names and shapes which network it is of."""
 
+import json
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 from networks import TINY, tiny
+from safetensors.torch import save_file
 
 from kdprune import models
 from kdprune.errors import KdpruneError
@@ -59,3 +62,63 @@ def test_a_checkpoint_of_ours_says_so_itself(tmp_path):
 def test_no_file_no_network(tmp_path):
     with pytest.raises(KdpruneError, match=r"is damaged or no checkpoint"):
         of(Path(tmp_path / "gone.pt"))
+
+
+def hub(folder, *, classes=3, **changes):
+    """A network as timm saves it for the Hub: model.safetensors and config.json."""
+    folder.mkdir()
+    model = timm.create_model("resnet10t", num_classes=classes)
+    save_file(model.state_dict(), folder / "model.safetensors")
+    shapes = {"mean": [0.1, 0.2, 0.3], "std": [0.4, 0.5, 0.6], "input_size": [3, 96, 96]}
+    config = {"architecture": "resnet10t", "num_classes": classes, "pretrained_cfg": shapes}
+    config |= {"label_names": ["cat", "dog", "ant"]} | changes
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder / "model.safetensors"
+
+
+def test_timms_config_beside_a_file_says_what_it_is(tmp_path):
+    seen = of(hub(tmp_path / "a"))
+    assert (seen.timm_name, seen.outputs, seen.size) == ("resnet10t", 3, 96)
+    assert seen.normalised == {"mean": [0.1, 0.2, 0.3], "std": [0.4, 0.5, 0.6]}
+    assert seen.classes == ("cat", "dog", "ant")
+    numbered = of(hub(tmp_path / "b", label_names={"0": "x", "2": "z", "1": "y"}))
+    assert numbered.classes == ("x", "y", "z")
+    assert of(hub(tmp_path / "c", label_names=["too", "few"])).classes is None
+    args = hub(tmp_path / "d", model_args={"layers": [1, 1, 1, 1]})
+    assert of(args).kwargs == {"layers": [1, 1, 1, 1]}
+
+
+def test_what_timm_itself_saves_is_read(tmp_path):
+    model = timm.create_model("resnet10t", num_classes=2)
+    timm.models.save_for_hf(
+        model, tmp_path, {"label_names": ["no", "yes"]}, safe_serialization=True
+    )
+    seen = of(tmp_path / "model.safetensors")
+    assert (seen.timm_name, seen.outputs, seen.classes) == ("resnet10t", 2, ("no", "yes"))
+    assert seen.normalised["mean"] == pytest.approx([0.485, 0.456, 0.406])
+
+
+def test_another_programs_config_and_another_networks_are_passed_over(tmp_path):
+    for name, text in (("a", "[]"), ("b", "{"), ("c", '{"model_type": "vit", "architecture": 3}')):
+        path = hub(tmp_path / name)
+        path.with_name("config.json").write_text(text)
+        path = path.rename(path.with_name("resnet10t.safetensors"))
+        assert of(path).normalised is None
+    path = hub(tmp_path / "d", architecture="resnet18")
+    path = path.rename(path.with_name("resnet10t.safetensors"))
+    assert (of(path).timm_name, of(path).size) == ("resnet10t", None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"pretrained_cfg": {"mean": [0.1], "std": [1, 1, 1]}}, "mean is not three numbers"),
+        ({"pretrained_cfg": {"mean": [0, 0, 0], "std": [0, 1, 1]}}, "std is not three numbers"),
+        ({"pretrained_cfg": {"input_size": [1, 28, 28]}}, "input_size: has 1 channels"),
+        ({"model_args": {"pretrained": True}}, "model_args: "),
+    ],
+)
+def test_a_config_that_cannot_be_is_one_line(changes, said, tmp_path):
+    with pytest.raises(KdpruneError, match=rf"config\.json: {said}") as caught:
+        of(hub(tmp_path / "a", **changes))
+    assert "\n" not in str(caught.value)

@@ -8,11 +8,11 @@ import xml.etree.ElementTree as ElementTree
 import browser
 import pytest
 from conftest import ROOT
-from report_tables import committed_tables, saved, study, twenty
+from report_tables import committed_tables, layers, saved, study, twenty
 
 from kdprune.reporting import report
 from kdprune.reporting.document import html
-from kdprune.reporting.figures import style
+from kdprune.reporting.figures import pareto, style
 
 pytestmark = pytest.mark.skipif(browser.BROWSER is None, reason="no chromium here")
 WIDTHS = (1400, 420)
@@ -81,25 +81,26 @@ document.body.dataset.found = JSON.stringify(found);
 });</script>"""
 
 
-def made(tables, folder):
-    svgs, drawn = saved(tables, folder)
+def made(tables, folder, layer_table=None):
+    svgs, drawn = saved(tables, folder, layer_table)
     library = html.libraries(ROOT / ".dvc/plots_page.html")
     pages = folder / "report.md", folder / "report.html"
-    report.write(*pages, **tables, figures=drawn, library=library)
+    report.write(*pages, **tables, figures=drawn, library=library, layers=layer_table)
     return folder, svgs, drawn
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     """The committed study: three pairs."""
-    return made(committed_tables(), tmp_path_factory.mktemp("small"))
+    tables = committed_tables()
+    return made(tables, tmp_path_factory.mktemp("small"), layers(tables["sweeps"]))
 
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory):
     """Twenty pairs on two data sets by three distillation methods."""
     tables = study(twenty(), distillers=("simkd", "kd", "none"), spread=2)
-    return made(tables, tmp_path_factory.mktemp("large"))
+    return made(tables, tmp_path_factory.mktemp("large"), layers(tables["sweeps"]))
 
 
 def looked(folder, tmp_path, width: int, *flags: str) -> dict:
@@ -143,9 +144,12 @@ def test_a_small_study_is_read_at_once(small, tmp_path, width, dark):
     assert len(text) < 1.5e6
     assert not re.search(r"""(?:src|href)=["'](?:https?:)?//""", text)
     curves = len(committed_tables()["breakpoints"])
-    assert found["chart"] == {"lines": curves, "points": 10 * curves, "choices": [2, 2, 3]}
-    light = ["#0072b2", "#d55e00"]
-    assert found["strokes"] == ([style.DARK[colour] for colour in light] if dark else light)
+    lines = curves + 1  # and that of the unbeaten
+    assert found["chart"] == {"lines": lines, "points": 10 * curves, "choices": [3, 2, 3]}
+    light = ["#0072b2", pareto.GREY, "#d55e00"]
+    assert found["strokes"] == (
+        sorted(style.DARK.get(one, one) for one in light) if dark else light
+    )
     if width == WIDTHS[0]:
         assert found["holm"] <= width  # the p that decides needs no scrolling
 
@@ -190,7 +194,10 @@ def texts(svg: str) -> list[tuple[float, float, str]]:
 @pytest.mark.slow
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_large_study_is_read_at_once(large, tmp_path, width):
-    check(looked(large[0], tmp_path, width))
+    found = looked(large[0], tmp_path, width)
+    check(found)
+    assert found["chart"]["lines"] == 2 * 20 + 1  # of one data set and one kind, and the unbeaten
+    assert found["chart"]["choices"] == [3, 3, 5]
 
 
 @pytest.mark.slow

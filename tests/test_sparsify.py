@@ -110,6 +110,17 @@ def test_levels_lose_what_they_say_and_rise(trained):
     assert curve.train_loss.map(math.isfinite).all()
 
 
+def test_what_a_level_has_spent_is_what_its_network_cost(trained):
+    """Of all levels up to it where each goes on from the one before, else of its own."""
+    method, _, _, (table, _), _ = trained
+    given = {"rising": True, **SHORT[method]}
+    rise = [application.spent(method, LEVELS[:n], given) for n in range(1, 4)]
+    alone = [0.0, rise[1], rise[2] - rise[1]]
+    assert application.anew(method) == (method in ("one_shot", "scratch"))
+    wanted = alone if application.anew(method) else rise
+    assert [*table.spent] == pytest.approx(wanted)
+
+
 def test_one_level_alone_is_that_of_the_sweep(trained):
     method, model, folder, *_ = trained
     told = {"seeds": 1, "re_estimate_images": 32, "finetune": FINETUNE}
@@ -172,6 +183,9 @@ def test_damage_is_told_of(trained, tmp_path):
     method, model, folder, *_ = trained
     content = trajectories.file(folder, 0.5).read_bytes()
     trajectories.file(tmp_path, 0.5).write_bytes(content[: len(content) // 2])
+    with pytest.raises(KdpruneError, match="does not say which levels there are"):
+        next(trajectories.read(tmp_path, model, [0.5], method=method))
+    trajectories.declare(tmp_path, LEVELS, LEVELS, 1.0)
     with pytest.raises(KdpruneError, match="holds no level of a trajectory"):
         next(trajectories.read(tmp_path, model, [0.5], method=method))
 

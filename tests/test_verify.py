@@ -185,10 +185,12 @@ def test_a_frozen_study_knows_no_parameter_that_came_after_it(published):
     values = yaml.safe_load((published / "params.yaml").read_text())
     del values["prune"]["finetune"]["views"]
     values["breakpoints"]["tolerance"] = 2.0
+    values["grid"]["teachers"].popitem()  # its pairs are not those of the default run
     (published / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
     completed = yaml.safe_load(studies.completed(published))
     assert completed["prune"]["finetune"]["views"] == 1
     assert completed["breakpoints"]["tolerance"] == 2.0
+    assert completed["grid"] == values["grid"]
 
 
 def test_an_unfinished_study_is_not_frozen(tree):

@@ -6,7 +6,9 @@ import pytest
 
 from kdprune.analysis import sizes
 from kdprune.analysis.conditions import conditions
-from kdprune.reporting.sections.weighed import bytes_of
+from kdprune.reporting.headline import Headline
+from kdprune.reporting.sections.verdict import together
+from kdprune.reporting.sections.weighed import bytes_of, lead_by_bytes
 
 WHO = {"dataset": "cifar10", "role": "student", "student": "s", "distill": "simkd"}
 ROW = {"dataset": "cifar10", "distill": "simkd", "first": "channel", "second": "weight"}
@@ -69,6 +71,17 @@ def test_the_committed_bytes_are_those_that_were_measured(root):
     assert ratio.between(1.0, 1.1).all()
 
 
+def test_bytes_are_known_at_every_level():
+    """As at the breakpoint, where the same rows are asked for."""
+    breaks, layers = tables()
+    both = pd.concat([breaks, breaks.assign(level=0.9)], ignore_index=True)
+    found = sizes.plain(both, layers)
+    assert len(found) == len(both)
+    at = dict(found.groupby(["method", "level"]).bytes.unique())
+    assert at["weight", 0.5] == at["weight", 0.9] == [MASKED]
+    assert len(sizes.plain(both.assign(level=0.7), layers)) == 0  # of no known layers
+
+
 def codings(bits=(8, 5)):
     """Files of which a masked network's takes 1.5 times the bytes of a cut one's."""
     return pd.DataFrame(
@@ -110,6 +123,66 @@ def test_the_answer_names_bytes():
     assert bytes_of(ROW, None, confidence=0.95) == ""
     assert bytes_of({**ROW, "second": "lamp"}, both[0], confidence=0.95) == ""
     assert "real files" not in bytes_of(ROW, both[0], confidence=0.95)
+
+
+def by(weight: float, channel: float, spread: float = 0.01) -> pd.DataFrame:
+    """Bytes of three pairs by each pruning, a little apart from pair to pair."""
+    rows = [
+        {**WHO, "teacher": teacher, "method": method, "count": "float32", "params": 100}
+        | {"bytes": size * (1 + spread * place * (-1) ** place), "accuracy": 50.0}
+        for place, teacher in enumerate(PAIRS)
+        for method, size in (("weight", weight), ("channel", channel))
+    ]
+    table = pd.DataFrame(rows)
+    turned = table.method.eq("channel") & table.teacher.eq("b")
+    table.loc[turned, "bytes"] *= 1 + spread
+    return table.assign(efficiency=table.accuracy / table.bytes)
+
+
+def headline(p: float, ahead="weight", behind="channel") -> Headline:
+    return Headline(ROW, ahead, behind, n=3, wins=3, ratio=2.0, low=1.5, high=2.5, p=p)
+
+
+@pytest.mark.parametrize(
+    ("p", "sizes_", "said"),
+    [
+        (0.001, by(100, 150), "; by bytes the lead stays"),
+        (0.001, by(100, 101, spread=0.5), "; by bytes the lead is gone"),
+        (0.001, by(150, 100), "; by bytes channel pruning leads"),
+        (0.5, by(100, 150), "; by bytes weight pruning leads"),
+        (0.5, by(150, 100), "; by bytes channel pruning leads"),
+        (0.5, by(100, 101, spread=0.5), ", by bytes as well"),
+        (0.5, None, ""),
+        (0.5, by(100, 150).assign(dataset="cifar100"), ""),
+    ],
+)
+def test_the_verdict_goes_on_by_bytes(p, sizes_, said):
+    found = headline(p)
+    assert lead_by_bytes(found, sizes_, confidence=0.95) == said
+    (sentence,) = together([found], 0.95, {"cifar10": said})
+    assert sentence.endswith(f"{said}.")
+    assert sentence.startswith("Weight pruning kept more accuracy per parameter")
+    if said:  # whoever is ahead by parameters, the bytes are the same
+        other = headline(p, "channel", "weight")
+        told = lead_by_bytes(other, sizes_, confidence=0.95)
+        turned = {
+            "; by bytes the lead stays": "; by bytes weight pruning leads",
+            "; by bytes channel pruning leads": "; by bytes the lead stays",
+        }
+        assert told == (turned.get(said, said) if p < 0.05 else said)
+
+
+def test_two_data_sets_that_differ_by_bytes_have_a_sentence_each():
+    second = Headline(
+        {**ROW, "dataset": "cifar100"}, "weight", "channel", 3, 3, 2.0, 1.5, 2.5, 0.01
+    )
+    both = [headline(0.01), second]
+    stays = {"cifar10": "; by bytes the lead stays", "cifar100": "; by bytes the lead stays"}
+    assert len(together(both, 0.95, stays)) == 1
+    one, other = together(both, 0.95, {**stays, "cifar100": "; by bytes the lead is gone"})
+    assert one.startswith("CIFAR-10: ")
+    assert one.endswith("; by bytes the lead stays.")
+    assert other.endswith("; by bytes the lead is gone.")
 
 
 def test_compare_has_a_row_per_coding():

@@ -137,15 +137,16 @@ def at(values: dict, key: str, otherwise: Any) -> Any:
 def _profiles(root: Path) -> str:
     base = _flat(yaml.safe_load((root / "conf/config.yaml").read_text(encoding="utf-8")))
     found = {}
-    for name in ("mini", "paper", "strong"):
+    for name in ("mini", "table3", "paper", "strong"):
         text = (root / f"conf/profile/{name}.yaml").read_text(encoding="utf-8")
         found[name] = _flat(yaml.safe_load(text))
     found["strong"] = {**found["paper"], **found["strong"]}
+    found["table3"] = {**found["mini"], **found["table3"]}
     keys = list(dict.fromkeys(key for changed in found.values() for key in changed))
     lines = [
-        "A dash: as in `conf/config.yaml`. `strong` starts from `paper`.\n",
-        "| parameter | conf/config.yaml | mini | paper | strong |",
-        "|---|---|---|---|---|",
+        "A dash: as in `conf/config.yaml`. `strong` starts from `paper`, `table3` from `mini`.\n",
+        f"| parameter | conf/config.yaml | {' | '.join(found)} |",
+        "|---" * (2 + len(found)) + "|",
     ]
     for key in keys:
         if key in ("profile", "defaults"):

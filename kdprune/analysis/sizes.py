@@ -21,34 +21,54 @@ FLOATS = "float32"  # the count of `stored`
 def stored(breakpoints: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
     """Return what each network's parameters take in float32 at its breakpoint: a row per curve.
 
-    `layers` is the table metrics/layers of all sweeps. A layer that lost weights in place has a bit
-    for each place and 4 bytes for each weight left, or all in 4 bytes where that is less; the rest
-    has 4 bytes a parameter. Buffers are left out. Columns: those that name a curve, count, params
-    (that are left), bytes, accuracy (test) and efficiency, percent per megabyte.
+    Columns: those that name a curve, count, params (that are left), bytes, accuracy (test) and
+    efficiency, percent per megabyte. Bytes are those of `plain`.
     """
     curve = [*identity(breakpoints), "method"]
     where = breakpoints[[*curve, "level", "params", "nonzero_params", "test_accuracy"]]
+    return _finished(plain(where, layers).assign(count=FLOATS), "test_accuracy")
+
+
+def plain(where: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
+    """Return `where`, rows of curves at levels, with the bytes of each as float32 numbers.
+
+    `layers` is the table metrics/layers of all sweeps. A layer that lost weights in place has a bit
+    for each place and 4 bytes for each weight left, or all in 4 bytes where that is less; the rest
+    has 4 bytes a parameter. Buffers are left out. Rows that `layers` lacks are left out.
+    """
+    at = [*identity(where), "method", "level"]
     held = layers.rename(columns={"params": "all", "nonzero_params": "left"})
-    joined = where.merge(held[[*curve, "level", "all", "left"]], on=[*curve, "level"])
+    joined = where.merge(held[[*at, "all", "left"]], on=at)
     masked = (joined.left < joined["all"]) & (joined.nonzero_params < joined.params)
     bits = np.ceil(joined["all"] / 8) + FLOAT * joined.left
     joined["saved"] = np.where(masked, np.maximum(0, FLOAT * joined["all"] - bits), 0)
-    saved = joined.groupby(curve, sort=False).saved.sum().reset_index()
-    table = where.merge(saved, on=curve)
-    table["bytes"] = FLOAT * table.params - table.saved
-    return _finished(table.assign(count=FLOATS), "test_accuracy")
+    saved = joined.groupby(at, sort=False).saved.sum().reset_index()
+    table = where.merge(saved, on=at)
+    return table.assign(bytes=FLOAT * table.params - table.saved).drop(columns="saved")
 
 
 def coded(breakpoints: pd.DataFrame, codings: pd.DataFrame) -> pd.DataFrame:
     """Return what each network takes in each coding at its breakpoint, from metrics/codings.csv.
 
-    Columns as of `stored`; bytes are of files, accuracies of what was read from them.
+    Columns as of `stored`; bytes are of files, accuracies of what was read from them. Of plain
+    float32 `stored` tells, once for all studies: a file of it is no further count.
     """
     curve = [*identity(breakpoints), "method"]
     if codings.empty:
         return pd.DataFrame(columns=[*curve, *SCORED])
+    codings = codings[codings.coding != FLOATS]
     rows = codings.merge(breakpoints[[*curve, "level"]], on=[*curve, "level"])
     return _finished(rows.rename(columns={"coding": "count"}), "test_accuracy")
+
+
+def known(
+    breakpoints: pd.DataFrame, layers: pd.DataFrame | None, codings: pd.DataFrame | None
+) -> pd.DataFrame | None:
+    """Return what networks take in every count of bytes that is known; None where none is."""
+    parts = [] if layers is None else [stored(breakpoints, layers)]
+    if codings is not None and len(codings):
+        parts.append(coded(breakpoints, codings))
+    return pd.concat(parts, ignore_index=True) if parts else None
 
 
 def _finished(table: pd.DataFrame, accuracy: str) -> pd.DataFrame:

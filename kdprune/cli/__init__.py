@@ -26,15 +26,14 @@ from kdprune.cli import (
 COMMANDS = [compress, init, plan, run, report, recommend, compare, export, evaluate]
 COMMANDS += [inspect, predict]
 EPILOG = """\
-The study itself is run by DVC (`dvc repro`, or `kdprune run` for several
-instances at once). The other commands read what it wrote, in the folder
-that --project names (default: here): params.yaml, metrics/, models/ and data/. `kdprune plan`
-tells beforehand what a study costs.
+DVC runs the study: `dvc repro`, or `kdprune run` for several stages at once. `kdprune plan` tells
+beforehand what it costs. The other commands read its results in the folder that --project names
+(default: here): params.yaml, metrics/, models/ and data/.
 
 examples:
   kdprune compress flowers.pth photos/ --max-drop 1 --out small
   kdprune report --open
-  kdprune plan --profile paper --no-calibration
+  kdprune plan --profile paper
   kdprune recommend --max-params 200k --max-drop 10
   kdprune export cifar10-resnet10_24-channel --breakpoint --format safetensors,onnx
   kdprune inspect models/teachers/cifar10-resnet10_24.safetensors

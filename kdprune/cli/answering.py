@@ -4,7 +4,10 @@ import argparse
 import contextlib
 import io
 import math
+import shutil
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kdprune.terminal import printable
@@ -12,7 +15,10 @@ from kdprune.terminal import printable
 if TYPE_CHECKING:
     from kdprune.deployment.recommendation import Candidate, Shortfall
 
-LIMITS = {"max_drop": "points", "max_params": "parameters", "max_latency": "ms"}
+LIMITS = {"max_drop": "points", "max_params": "parameters", "max_bytes": "bytes"}
+LIMITS |= {"max_latency": "ms"}
+WHOLE = ("parameters", "bytes")  # units of whole numbers
+EXPORT, TRIED = "export", "export.tried"  # folders: of the answer, and of what may become it
 
 
 def answer(given: argparse.Namespace, formats: list[str], seconds: float) -> int:
@@ -32,7 +38,7 @@ def answer(given: argparse.Namespace, formats: list[str], seconds: float) -> int
     curves = [*rows.sweeps(folder, dataset)[1], *rows.checkpoints(folder, dataset)]
     every = recommendation.candidates(curves, latencies=timed.times)
     before, others = answer.split(every, commission.NETWORK)
-    kept = answer.chosen(others, limits)
+    kept, others, written = _winner(given, others, _bytes(folder, every, others), limits, formats)
     counts = read_json(folder / "data" / dataset / "manifest.json")["images"]
     held = round(counts["train"] * settings.data.validation)
     print(
@@ -52,9 +58,8 @@ def answer(given: argparse.Namespace, formats: list[str], seconds: float) -> int
         for item in recommendation.shortfalls(others, limits):
             print(f"           {printable(_missed(item))}; {answer.named(item.nearest)}")
         return 1
-    best, out = kept[0], folder / "export"
-    written = _export(given, best, formats)
-    print(f"after      {answer.figures(best, counts['test'], written.pop('safetensors'))}")
+    best, out = kept[0], folder / EXPORT
+    print(f"after      {answer.figures(best, counts['test'], written['safetensors'])}")
     print(f"winner     {printable(answer.named(best))}")
     if len(kept) > 1:
         print(f"runner-up  {printable(answer.named(kept[1]))}, {kept[1].params:,} parameters")
@@ -65,17 +70,65 @@ def answer(given: argparse.Namespace, formats: list[str], seconds: float) -> int
         print(
             f"time       one image, in {latencies.NAMES[timed.runtime]} on {timed.devices}{noise}"
         )
-    print(f"files      {out}: network.safetensors{''.join(_more(formats))}, certificate.json")
+    files = (f"network.{form} ({written[form]:,} bytes)" for form in formats)
+    print(f"files      {out}: {', '.join(files)}, certificate.json")
     print(f"go on      cd {folder}; kdprune recommend, dvc exp run -S …")
     return 0
 
 
-def _more(formats: list[str]) -> list[str]:
-    return [f", network.{form}" for form in formats if form != "safetensors"]
+def _winner(
+    given: argparse.Namespace,
+    others: "Sequence[Candidate]",
+    base: Sequence[float],
+    limits: dict[str, float],
+    formats: list[str],
+) -> "tuple[list[Candidate], list[Candidate], dict[str, int]]":
+    """Export the best of `others`; return those within the limits, all of them, and its bytes.
+
+    A file takes the bytes that `base` says, until one is written; then as many times as much as
+    that took. So the last to be written is the best, and keeps to --max-bytes by its own files.
+    Only that takes the place of an earlier answer's.
+    """
+    from kdprune.deployment import answer
+
+    exact: dict[int, int] = {}
+    written: dict[str, int] = {}
+    factor, last = 1.0, -1
+    while True:
+        sized = [
+            replace(one, bytes=exact.get(at, round(base[at] * factor)))
+            for at, one in enumerate(others)
+        ]
+        kept = answer.chosen(sized, limits)
+        if not kept:
+            shutil.rmtree(given.out / TRIED, ignore_errors=True)
+            return [], sized, {}
+        if (best := sized.index(kept[0])) == last:
+            shutil.rmtree(given.out / EXPORT, ignore_errors=True)
+            (given.out / TRIED).rename(given.out / EXPORT)
+            return kept, sized, written
+        written, last = _export(given, others[best], formats), best
+        exact[best] = max(written.values())
+        factor = exact[best] / base[best]
+
+
+def _bytes(
+    folder: Path, every: "Sequence[Candidate]", others: "Sequence[Candidate]"
+) -> list[float]:
+    """Return what a file of each of `others` should take, by the checkpoint of it unpruned."""
+    from kdprune.deployment.recommendation import TRAINED
+    from kdprune.study import paths
+
+    each = {}  # parameter
+    for one in every:
+        if one.method == TRAINED:
+            path = folder / paths.checkpoint(one.role, f"{one.dataset}-{one.network}")
+            each[one.network] = path.stat().st_size / one.stored_params
+    return [each[one.network] * one.stored_params for one in others]
 
 
 def _export(given: argparse.Namespace, best: "Candidate", formats: list[str]) -> dict[str, int]:
-    """Write the winner's files to export/; return their sizes in bytes by form."""
+    """Write a candidate's files; return their sizes in bytes by form."""
     from kdprune.cli import export
     from kdprune.deployment import recommendation
     from kdprune.records import read_json
@@ -91,13 +144,13 @@ def _export(given: argparse.Namespace, best: "Candidate", formats: list[str]) ->
         as_trained=False,
         bits=8,
         format=",".join(formats),
-        out=folder / "export",
+        out=folder / TRIED,
         data=None,
         project=folder,
     )
     with contextlib.redirect_stdout(io.StringIO()):
         export.run(asked)
-    held = read_json(folder / "export" / "certificate.json")["forms"]
+    held = read_json(folder / TRIED / "certificate.json")["forms"]
     return {form: held[form]["bytes"] for form in formats}
 
 
@@ -109,4 +162,4 @@ def _missed(item: "Shortfall") -> str:
     option, unit = f"--{item.limit.replace('_', '-')}", LIMITS[item.limit]
     if math.isinf(item.excess):
         return f"{option}, whose latency is not known"
-    return f"{option}, {item.excess:{',.0f' if unit == 'parameters' else '.3g'}} {unit} over"
+    return f"{option}, {item.excess:{',.0f' if unit in WHOLE else '.3g'}} {unit} over"

@@ -13,10 +13,10 @@ from kdprune.terminal import printable
 DESCRIPTION = """\
 Tell which pruning is ahead, and how surely, under the conditions of several studies.
 
-A study is a folder with metrics/: this one, or one that was frozen in studies/. Bytes are those of
-the smallest file of each network that the stage `measure` wrote, and, where the stage `compress`
-coded networks, of the files of each coding. "tells" is the smallest ratio, or one over it, that n
-pairs of such a spread find in four of five studies.
+A study is a folder with metrics/: this one, or a frozen one in studies/. Bytes are those of each
+network's smallest file, as the stage `measure` found it, and of each coding, if the stage
+`compress` has run. "tells" is the smallest ratio that n pairs with this spread would show in four
+of five studies; its inverse counts alike.
 """
 EXAMPLE = """\
 examples:

@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kdprune.cli.recommend import milliseconds, params, points
+from kdprune.cli.quantities import milliseconds, params, points, size
 from kdprune.errors import KdpruneError
 
 if TYPE_CHECKING:
@@ -17,17 +17,18 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Make a trained network smaller on your images, and write it as files to ship, with a certificate.
 
-NETWORK is a file of weights (a state dict, .pt, .pth or .safetensors, or a checkpoint of kdprune),
-whose network is recognised, or the name of a network that is to be trained first. IMAGES is a
-folder with a folder of images per class, divided in train/ and test/ or not. A study of its own is
-composed in --out, in the form of this project, and run; it can be gone on with there.
+NETWORK is a file of weights: a state dict (.pt, .pth, .safetensors) or a checkpoint of kdprune. Its
+architecture is recognised. NETWORK can also be the name of a network, which is then trained first.
+IMAGES is a folder with a folder of images per class, divided in train/ and test/ or not. The
+command makes a study of its own in --out and runs it; you can work on there.
 
-Without --teacher and --student the network itself is pruned to several levels, and tuned by what it
-knew before. With --student, that network learns from NETWORK first (SimKD), and is pruned. With
---teacher, NETWORK learns from that one first, and is pruned.
+Without --teacher and --student, the network itself is pruned to several levels, and fine-tuned to
+answer as it did before. With --student, that network first learns from NETWORK (SimKD), and is then
+pruned. With --teacher, NETWORK first learns from that one, and is then pruned.
 
-Of what is within the limits, the smallest is taken; where --max-params or --max-latency name a
-budget, the most accurate on validation images. Test images are only reported on.
+The smallest network within the limits is chosen. With --max-params, --max-bytes or --max-latency,
+it is the most accurate one on validation images. Test images never choose; they only report.
+--max-bytes is of each file that is written, safetensors and ONNX, as it lies on the disk.
 """
 EXAMPLE = """\
 examples:
@@ -35,8 +36,8 @@ examples:
   kdprune compress flowers.pth photos/ --max-drop 2 --max-params 3M --prune both --out small
   kdprune compress flowers.pth photos/ --student mobilenetv2_100 --out smaller
 
-The same command goes on after Ctrl-C; asked with other limits, it answers from what it has.
-Exit status 1: nothing is within the limits; told is what comes nearest.
+After Ctrl-C, the same command continues. With other limits, it answers from what it has.
+Exit status 1: no network is within the limits; the nearest one is named.
 """
 
 
@@ -54,6 +55,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--out", metavar="DIR", type=Path, required=True)
     parser.add_argument("--max-drop", type=points, default=1.0, metavar="POINTS", help="(1.0)")
     parser.add_argument("--max-params", type=params, metavar="N", help="such as 200k or 2M")
+    parser.add_argument("--max-bytes", type=size, metavar="SIZE", help="such as 500k or 5M")
     parser.add_argument("--max-latency", type=milliseconds, metavar="TIME", help="such as 5ms")
     parser.add_argument("--prune", choices=("channel", "weight", "both"), default="channel")
     other = parser.add_mutually_exclusive_group()
@@ -104,6 +106,11 @@ def _order(given: argparse.Namespace) -> "Order":
         raise KdpruneError("--mean and --std: go together, three numbers each, for values in 0..1")
     if given.epochs < 1 or not 8 <= (given.size or 8) <= 512:
         raise KdpruneError("--epochs: from 1; --size: from 8 to 512 pixels")
+    if given.max_bytes is not None and given.prune == "weight" and not given.student:
+        raise KdpruneError(
+            "--max-bytes: weight pruning leaves files as large, as zeros are stored like other "
+            "weights; use --prune channel or both"
+        )
     images = given.images.expanduser().resolve()
     files = folder.files(images)
     folder.check(files, images)

@@ -10,13 +10,13 @@ from kdprune.terminal import printable
 DESCRIPTION = """\
 Run an exported network on the test images beside the network that it was made of.
 
-Pruning that keeps the mean accuracy may ruin one class. Told are: the accuracy of both with the
-paired interval of the difference; that of each class; the images that both answer differently; and
-how far confidence is from accuracy (expected calibration error). Written, into the export's folder
-or --out: evaluation.md, to read; evaluation.json, with the confusion matrices of both, and of the
-answers of one against those of the other; disagreements.png, the images themselves.
+Pruning that keeps the mean accuracy may ruin one class. The command tells the accuracy of both
+networks, with a paired interval of the difference; the accuracy of each class; the images that both
+answer differently; and how far confidence is from accuracy (expected calibration error). It writes
+three files into the export's folder or --out: evaluation.md, to read; evaluation.json, with the
+confusion matrices of both, and of one's answers against the other's; disagreements.png, the images.
 
-What runs is the file that was exported, as whoever has it would run it.
+It runs the exported file itself, as anybody who has the file would run it.
 """
 EXAMPLE = """\
 examples:

@@ -12,11 +12,10 @@ SEED = 0  # the first of the sweep's
 DESCRIPTION = """\
 Prune a trained network as the study did, and write it as files to deploy.
 
-The network is pruned to --level, or to its --breakpoint (the last level before the first that
-costs more accuracy than params.yaml tolerates; from metrics/breakpoints.csv), and fine-tuned with
-the first seed of the sweep, by the same functions with the same parameters: its accuracy is that of
-the sweep's row, and certificate.json holds both numbers. README.md is a model card in
-Hugging Face's format.
+The network is pruned to --level, or to its --breakpoint: the last level before the first that costs
+more accuracy than params.yaml tolerates (from metrics/breakpoints.csv). It is fine-tuned with the
+first seed of the sweep, by the same functions and parameters, so its accuracy is that of the sweep.
+certificate.json holds both numbers. README.md is a model card in Hugging Face's format.
 
 methods   channel: filters are cut out; the network is smaller, and dense
           weight: weights are zeroed; the shapes stay, and so does the speed of dense kernels

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 DESCRIPTION = """\
-Make a study in a folder of its own: dvc.yaml, params.yaml, conf/, in the form of this project, and
-a git repository, unless the folder is in one. The stages are run from the installed package.
+Make a study in a folder of its own: dvc.yaml, params.yaml and conf/, in the form of this project,
+and a git repository, unless the folder is in one. The installed package runs the stages.
 
-code/ says which code the results are of. A stage refuses to run by other code; --update writes
-code/ and dvc.yaml for the installed version, and what that computes otherwise runs again.
+code/ names the code that the results are of. A stage refuses to run with other code. --update
+writes code/ and dvc.yaml for the installed version; then only what that version computes otherwise
+runs again.
 """
 EXAMPLE = """\
 examples:

@@ -25,9 +25,11 @@ operations
   Of convolutions and linear layers: forward 2 per multiply-add, backward twice the forward. A
   channel-pruned network at level q counts for 1 - q of the dense one, a masked one for all of it.
 time
-  Each distinct network trains and evaluates for a moment on random images, on the device that the
-  stages would choose (KDPRUNE_DEVICE), and the study is extrapolated from it. Not in it: download,
-  analysis, the start of processes. Nothing counts as done already.
+  Networks train and evaluate for a moment on random images, on the device that the stages would
+  choose (KDPRUNE_DEVICE), and the study is extrapolated from it. The cheapest network of a family
+  is measured, and others while ten times --calibrate-seconds last; the rest follow from these by
+  their operations. Not in it: download, analysis, the start of processes. All is counted as still
+  to be done.
 
 examples:
   kdprune plan
@@ -145,12 +147,14 @@ def lines(plan: dict[str, Any]) -> Iterator[str]:
     if not timed:
         yield "No times: without a calibration."
         return
-    yield f"Calibrated on {plan['device']}, {plan['calibrate_seconds']:g} s a measurement."
+    told = f"Calibrated on {plan['device']}, {plan['calibrate_seconds']:g} s a measurement"
+    if plan["measured"] == plan["networks"]:
+        yield f"{told}."
+    else:
+        yield f"{told}: {plan['measured']} of {plan['networks']} networks were measured."
+        yield "The others follow by their operations: such a one may take half as long, or twice."
     yield from _shared(plan)
-    yield (
-        "The times are extrapolated: expect them to be a third off, and more where the load of the "
-        "machine changes."
-    )
+    yield "The times are extrapolated: expect a third more or less, or more as the load changes."
 
 
 def _shared(plan: dict[str, Any]) -> Iterator[str]:

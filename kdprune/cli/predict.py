@@ -21,7 +21,7 @@ resized to the network's size (bicubic with antialiasing) and normalised with th
 mean and standard deviation, as the images of a folder of one's own are. Those, and the class names,
 are in an exported file itself, and in data/DATASET/manifest.json for the study's own checkpoints.
 
-A file that is no image is told in one line, the others are answered, and the exit status is 2.
+A file that is no image is named in one line. The others are answered, and the exit status is 2.
 """
 EXAMPLE = """\
 example:

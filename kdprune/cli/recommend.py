@@ -22,8 +22,8 @@ Choose a network, a pruning method and a level that fit your limits, without tra
 Every level of every sweep of the study (metrics/sweeps, as the grid in params.yaml names them) is
 a candidate, and so is every network as it was trained. Of those within all limits, the one with
 the highest validation accuracy is chosen, and the smaller one of equals. Test accuracy is never
-used to choose. It is reported with a 95 % interval that holds the sampling of the test images
-(binomial) and the fine-tuning seeds; that the network was trained once is not in it.
+used to choose. It is reported with a 95 % interval over the sampling of the test images (binomial)
+and the fine-tuning seeds. The interval does not include variation between training runs.
 """
 EXAMPLE = """\
 limits:
@@ -43,7 +43,7 @@ examples:
   kdprune recommend --max-params 200k --max-drop 10
   kdprune recommend --max-params 2M --max-drop 1.0 --max-latency 5ms --dataset cifar10 --json
 
-Exit status 1: nothing is within the limits; printed is what comes nearest.
+Exit status 1: no network is within the limits; the nearest ones are printed.
 """
 
 

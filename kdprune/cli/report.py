@@ -1,12 +1,17 @@
 """kdprune report: the study's answer in a few lines, and where the whole report lies."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kdprune.errors import KdpruneError
-from kdprune.terminal import printable
+from kdprune.terminal import printable, styled
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from kdprune.config.params import Params
 
 DESCRIPTION = """\
 Tell the study's answer in a few lines: the verdict, and for each data set what both prunings keep.
@@ -21,7 +26,6 @@ examples:
   kdprune report --project studies/desk
 """
 PAGE = "plots/report.html"
-STYLES = {"bold": "1", "dim": "2", "ahead": "34", "behind": "33"}  # ANSI: blue and yellow
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -46,14 +50,14 @@ def run(given: argparse.Namespace) -> int:
     from kdprune.reporting.brief import lines
     from kdprune.study import tables
 
+    params = load(given.project / "params.yaml")
     names = ("efficiency", "significance", "breakpoints")
     read = {name: tables.read(given.project / f"metrics/{name}.csv", name) for name in names}
     page = given.project / PAGE
     if not page.is_file():
         raise KdpruneError(f"{page}: is not there; run `dvc repro report`")
-    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    for line in lines(read, load(given.project / "params.yaml").significance.confidence):
-        print("".join(_styled(text, style if coloured else "") for style, text in line))
+    for line in lines(read | _stored(given.project, params), params.significance.confidence):
+        print("".join(styled(text, style, sys.stdout) for style, text in line))
     how = "" if given.open else "   (kdprune report --open)"
     print(f"{'Report':<22}{printable(page)}{how}")
     if given.open:
@@ -61,9 +65,17 @@ def run(given: argparse.Namespace) -> int:
     return 0
 
 
-def _styled(text: str, style: str) -> str:
-    text = printable(text)
-    return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if style else text
+def _stored(project: Path, params: "Params") -> "dict[str, pd.DataFrame]":
+    """Return the tables that tell of bytes, where a study has them: layers and codings."""
+    import pandas as pd
+
+    from kdprune.study import paths, tables
+
+    files = [project / paths.layers(key) for key in params.grid["sweeps"]]
+    known = [tables.read(file, "collect") for file in files if file.is_file()]
+    codings = project / paths.CODINGS
+    held = {"layers": pd.concat(known, ignore_index=True)} if len(known) == len(files) else {}
+    return held | ({"codings": tables.read(codings, "collect")} if codings.is_file() else {})
 
 
 def _show(page: Path) -> None:

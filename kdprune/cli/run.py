@@ -19,9 +19,9 @@ STATUS = Path(".run/run.json")
 ORDER = Path(".run/order.json")
 LOCK = Path("dvc.lock")
 EPILOG = """\
-The instances of download, teach, distill, sparsify and prune run at the same time, as far as they
-do not need each other; `dvc repro` collects at the end. dvc.lock and all results are those of a
-plain `dvc repro`. Ctrl-C and the same command go on.
+An instance is one stage for one network or data set. Instances of download, teach, distill,
+sparsify and prune run at the same time where none needs the other. `dvc repro` collects at the end.
+dvc.lock and all results are those of a plain `dvc repro`. After Ctrl-C, the same command continues.
 
 examples:
   kdprune run                as many at once as there are GPUs, else half as many as cores

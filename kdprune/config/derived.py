@@ -19,11 +19,14 @@ def check(params: Any) -> None:
         folders={name: folder.model_dump() for name, folder in (params.folders or {}).items()},
         objective=tuning.objective,
         source=getattr(tuning, "from"),
+        only=params.prune.only and params.prune.only.model_dump(),
         replicates=replicates.names(params.teach.seed),
     )
-    expected |= coding.grid(expected["sweeps"], coding.bits(params))
-    # a study may be older than the stages of these
-    if {"trajectories": {}, **coding.grid({}, []), **params.grid} != expected:
+    older = coding.grid(expected, [])  # a study may be older than the stages of these
+    expected |= coding.grid(expected, coding.bits(params), coding.attributed(params))
+    given = {"trajectories": {}, **older, **params.grid}
+    given["collected"] = {**older["collected"], **given["collected"]}
+    if given != expected:
         raise _other("grid", params.grid, expected)
     trained = replicates.trainings(
         expected["teachers"],

@@ -27,6 +27,7 @@ def expand(
     folders: Mapping[str, Mapping[str, Any]] | None = None,
     objective: str | Sequence[str] | None = LABELS,
     source: str | None = "self",
+    only: Mapping[str, Sequence[str]] | None = None,
     replicates: Sequence[str] = (),
 ) -> dict[str, dict[str, dict[str, str]]]:
     """Expand the study into instances, keyed by readable names.
@@ -35,7 +36,8 @@ def expand(
     `prune` are one method name or several, "both" standing for weight and channel; `folders` maps
     a data set of one's own to its "path".
     `objective` and `source` are prune.finetune's objective and from; None for studies from before
-    there was a choice. `replicates` names those of each pair, where there are several (see
+    there was a choice. `only` has, by role, the methods that no other role is swept by.
+    `replicates` names those of each pair, where there are several (see
     kdprune.config.replicates); each has instances of its own.
     Returns `teachers`, `students`, `sweeps`, `networks` (those that are swept), `trajectories`
     (those networks under each method that trains on its way) and `datasets`:
@@ -75,6 +77,7 @@ def expand(
         swept += [("teacher", key, item) for key, item in teachers.items()]
     if "student" in roles:
         swept += [("student", key, item) for key, item in students.items()]
+    methods = {role: _methods(role, prune, only or {}) for role, *_ in swept}
     networks = {
         key: {
             "checkpoint": f"models/{role}s/{key}.safetensors",
@@ -97,7 +100,7 @@ def expand(
             **tuning,
         }
         for role, key, item in swept
-        for method in names(prune)
+        for method in methods[role]
         for label, tuning in _tunings(method, role, key, item, objective, source)
     }
     trajectories = {
@@ -112,11 +115,17 @@ def expand(
             "pruning": method,
         }
         for role, key, item in swept
-        for method in names(prune)
+        for method in methods[role]
         if trains(method)
     }
     grid = {"teachers": teachers, "students": students, "sweeps": sweeps}
     return {**grid, "networks": networks, "trajectories": trajectories, "datasets": images}
+
+
+def _methods(role: str, prune: str | Sequence[str], only: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the methods that the networks of a role are swept by."""
+    others = {name for one, given in only.items() if one != role for name in names(given)}
+    return [name for name in names(prune) if name not in others]
 
 
 def _tunings(

@@ -79,6 +79,30 @@ def validate(values: Any, *, where: str = "params") -> Params:
     return params
 
 
+def unknown(key: str) -> str:
+    """Say which part of a dotted key is unknown, and which is meant; of an open mapping, how to
+    add it.
+    """
+    parts = key.split(".")
+    for count, part in enumerate(parts):
+        known = _keys(parts[:count])
+        if known and part not in known:
+            return f"{'.'.join(parts[: count + 1])}: is unknown; {nearest(part, known)}"
+    return f"{key}: is not in conf/ yet; write +{key}=… to add it"
+
+
+def _keys(location: list[str]) -> list[str]:
+    """Return the keys that a section of the parameters may have; none where any may stand."""
+    if not location:
+        return list(Params.model_fields)
+    section, *method = location
+    if section in PACKAGES and not method:
+        return _known(section)
+    if section in PACKAGES and method[0] in registered(section):
+        return list(takes(section, method[0]).model_fields) if len(method) == 1 else []
+    return _fields(Params, location)
+
+
 def _known(section: str) -> list[str]:
     return [*_fields(Params, [section]), *registered(section)]
 

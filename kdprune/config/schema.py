@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from kdprune.config import consistency, values, weights
-from kdprune.config.coding import Compress
+from kdprune.config.coding import Attribute, Compress
 from kdprune.config.kinds import (
     Channel,
     Fraction,
@@ -40,6 +40,7 @@ class Weights(Section):
     mean: Channel | None = None
     std: Spread | None = None
     size: Annotated[int, Field(ge=8, le=512)] | None = None
+    rate: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> "Weights":
@@ -153,6 +154,7 @@ class Params(Section):
     distill: Distill
     prune: Annotated[Prune, AfterValidator(consistency.check_sweep)]
     compress: Compress | None = None
+    attribute: Attribute | None = None
     breakpoints: Breakpoints
     efficiency: Efficiency
     significance: Significance

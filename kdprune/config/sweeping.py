@@ -6,8 +6,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from kdprune.config import consistency
 from kdprune.config.grid import LABELS
-from kdprune.config.kinds import Fraction, Methods, NonNegative, Plain, Positive
+from kdprune.config.kinds import Fraction, Methods, Name, NonNegative, Plain, Positive
 from kdprune.config.section import Section
+from kdprune.methods import parts
 
 
 class BatchNorm(Section):
@@ -44,6 +45,18 @@ class FineTune(Section):
         given = self.objective or LABELS
         return [given] if isinstance(given, str) else given
 
+    def objective_of(self, method: str) -> str:
+        """Return what the tuning of a sweep learns by, from the sweep's method."""
+        named = parts(method)[1]
+        return named or (self.objectives[0] if len(self.objectives) == 1 else LABELS)
+
+
+class Only(Section):
+    """Methods that the networks of one role alone are swept by."""
+
+    teacher: list[Name]
+    student: list[Name]
+
 
 class Prune(BaseModel):
     """The sweep; hyperparameters of a pruning method stand under its name."""
@@ -52,6 +65,7 @@ class Prune(BaseModel):
     __pydantic_extra__: dict[str, dict[str, Plain]]
     method: Methods
     roles: Annotated[list[Literal["teacher", "student"]], Field(min_length=1)]
+    only: Only | None = None
     levels: Annotated[list[Fraction], Field(min_length=1, max_length=1000)]
     seeds: Annotated[int, Field(ge=1, le=1000)]
     batchnorm: BatchNorm

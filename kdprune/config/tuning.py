@@ -1,7 +1,8 @@
-"""Checks what the tuning of pruned networks is told, against all that it goes by."""
+"""Checks what sweeps and the tuning of pruned networks are told, against all that it goes by."""
 
 from typing import Any
 
+from kdprune.config.grid import names
 from kdprune.errors import nearest
 
 REPLACES = "simkd"  # puts a composite network in the pruned one's place
@@ -9,8 +10,16 @@ IN_HEADS = ("labels", "kd")  # whose gradient a linear classifier's tuning has i
 
 
 def check(params: Any) -> None:
-    """Check `prune.finetune` of a `kdprune.config.schema.Params`. Raises ValueError."""
+    """Check `prune.only`, `prune.finetune` and `attribute` of a `kdprune.config.schema.Params`.
+
+    Raises ValueError.
+    """
     tuning = params.prune.finetune
+    _check_only(params.prune)
+    for name in params.attribute.methods if params.attribute else []:
+        if name not in (swept := names(params.prune.method)):
+            hint = nearest(name, swept)
+            raise ValueError(f"attribute.methods: {name!r} is not in prune.method; {hint}")
     _check_objectives(tuning, params.distill.hyperparameters)
     if tuning.schedule == "rewind":
         _check_length(params)
@@ -21,6 +30,25 @@ def check(params: Any) -> None:
                 f"prune.finetune.batch_size = {tuning.batch_size}: objective semckd takes batches "
                 f"of distill.semckd.batch_size = {size}; make them the same"
             )
+
+
+def _check_only(prune: Any) -> None:
+    """Check that methods of one role are swept, and one role's. Raises ValueError."""
+    given = prune.only.model_dump() if prune.only else {}
+    swept = names(prune.method)
+    for role, methods in given.items():
+        for name in methods:
+            key, times = f"prune.only.{role}", sum(each.count(name) for each in given.values())
+            if name not in swept:
+                raise ValueError(f"{key}: {name!r} is not in prune.method; {nearest(name, swept)}")
+            if times > 1:
+                raise ValueError(f"{key}: {name!r} is named {times} times; name each once")
+            if role not in prune.roles:
+                raise ValueError(f"{key}: no {role} is swept; drop {name!r}, or add to prune.roles")
+    for role in prune.roles:
+        others = {name for other, methods in given.items() if other != role for name in methods}
+        if not set(swept) - others:
+            raise ValueError(f"prune.only: leaves no method for {role}s; drop that role")
 
 
 def _check_objectives(tuning: Any, known: Any) -> None:

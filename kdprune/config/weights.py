@@ -14,6 +14,10 @@ def check(given: Any) -> None:
         raise ValueError("classes: names outputs that head: new throws away; write one of the two")
     if given.head == "new" and given.train is False:
         raise ValueError("head: new is untrained, and train: false leaves it so; write train: true")
+    if given.rate is not None and given.train is False:
+        raise ValueError("rate: nothing is trained with train: false; leave one of the two out")
+    if given.rate == 0 and given.head != "new":
+        raise ValueError("rate: 0 freezes all but a new head; write head: new, or a rate above 0")
     if given.classes is not None and len(set(given.classes)) != len(given.classes):
         raise ValueError("classes: names one twice; name each output once, in their order")
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from kdprune.data.mapped import opened
 from kdprune.errors import KdpruneError
 
 Split = tuple[np.ndarray, np.ndarray]  # images uint8 [N, side, side, 3], labels [N]
@@ -36,7 +37,7 @@ class Spec:
 
 @dataclass(frozen=True)
 class Images:
-    """A data set in memory: images uint8 [N, 3, side, side], labels int64 [N].
+    """A data set: images uint8 [N, 3, side, side], left in their files, labels int64 [N].
 
     `mean` and `std` [3] are those of the training images, for values in 0..1. Networks see `size`
     of the `side` pixels: `views` (data.augment) of training images, the middle of others.
@@ -113,15 +114,16 @@ def splits(manifest: Mapping[str, Any]) -> list[str]:
 
 
 def load(folder: str | Path) -> Images:
-    """Load what `write` wrote. Raises KdpruneError for missing, damaged or foreign files."""
+    """Open what `write` wrote. Raises KdpruneError for missing, damaged or foreign files."""
     folder = Path(folder)
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         arrays = {
-            f"{split}_{part}": np.load(folder / f"{split}_{part}.npy", allow_pickle=False)
-            for split in splits(manifest)
-            for part in ("images", "labels")
+            f"{split}_images": opened(folder / f"{split}_images.npy") for split in splits(manifest)
         }
+        for split in splits(manifest):
+            path = folder / f"{split}_labels.npy"
+            arrays[f"{split}_labels"] = np.load(path, allow_pickle=False)
         size, side, views = (manifest[key] for key in ("size", "side", "views"))
         for split in splits(manifest):
             count = manifest["images"][split]

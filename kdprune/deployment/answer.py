@@ -11,7 +11,7 @@ from kdprune.deployment.recommendation import (
     ranked,
 )
 
-BUDGETS = ("max_params", "max_latency")
+BUDGETS = ("max_params", "max_latency", "max_bytes")
 
 
 def split(candidates: Sequence[Candidate], network: str) -> tuple[Candidate, list[Candidate]]:

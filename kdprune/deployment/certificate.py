@@ -3,6 +3,7 @@
 import hashlib
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 
 from kdprune.data.augment import normalise
+from kdprune.data.stored import parts
 from kdprune.errors import KdpruneError
 from kdprune.models import counts
 from kdprune.models.composite import ReusedClassifier
@@ -30,8 +32,9 @@ def logits(
 
     The first image goes alone, the others in batches: a form must take batches of any size.
     """
-    parts = [images[:1], *images[1:].split(BATCH)]
-    return torch.cat([run(normalise(part, mean, std)) for part in parts if len(part)])
+    with parts(images[:1], 1) as first, parts(images[1:], BATCH) as others:
+        read = (part for part in chain(first, others) if len(part))
+        return torch.cat([run(normalise(part, mean, std)) for part in read])
 
 
 def compare(reference: torch.Tensor, other: torch.Tensor, labels: torch.Tensor) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import timm
 import torch
 
 from kdprune.errors import KdpruneError
-from kdprune.models import checkpoints, heads
+from kdprune.models import beside, checkpoints, heads
 from kdprune.models.building import build
 from kdprune.models.own_weights import COUNTER, differences, read, unwrapped
 from kdprune.models.torchvision_names import renamed
@@ -39,17 +39,21 @@ def recognise(
     """Return which network the file at `path` is of.
 
     A checkpoint of kdprune says so itself. Else the candidates are tried: `name`, where that is
-    given, else the network that the file's own name begins with, then those that are `known`,
-    {name: (timm's name, kwargs)}. Raises KdpruneError, beginning with `where`, for a file that
-    cannot be read or fits none of them.
+    given, else the network that timm's config.json beside it names (`models.beside`), the one that
+    the file's own name begins with, then those that are `known`, {name: (timm's name, kwargs)}.
+    What config.json says holds where the file is of its network. Raises KdpruneError, beginning
+    with `where`, for a file that cannot be read or fits none of them.
     """
     if path.suffix == OURS and (own := _own(path)):
         return own
-    state = read(path, where)
-    for timm_name, kwargs in _candidates(path, known, name):
+    state, said = read(path, where), beside.told(path)
+    for timm_name, kwargs in _candidates(path, known, name, said):
         if stem := _stem(state, timm_name, kwargs):
             outputs, _ = _compared(state, timm_name, kwargs, stem)
-            return Recognised(timm_name, outputs, kwargs, stem)
+            if said is None or said.timm_name != timm_name:
+                return Recognised(timm_name, outputs, kwargs, stem)
+            names = said.classes if len(said.classes or ()) == outputs else None
+            return Recognised(timm_name, outputs, kwargs, stem, said.normalised, said.size, names)
     if name is not None:
         raise KdpruneError(f"{where}: {path} holds another network's weights than {name}'s")
     raise KdpruneError(
@@ -82,14 +86,18 @@ def _own(path: Path) -> Recognised | None:
 
 
 def _candidates(
-    path: Path, known: Mapping[str, tuple[str, Mapping[str, Any]]], name: str | None
+    path: Path,
+    known: Mapping[str, tuple[str, Mapping[str, Any]]],
+    name: str | None,
+    said: beside.Beside | None,
 ) -> Iterable[tuple[str, Mapping[str, Any]]]:
     if name is not None:
         return [known.get(name, (name, {}))]
+    first = [(said.timm_name, said.kwargs)] if said else []
     parts = ENDS.split(path.name)
     begun = ["-".join(parts[:end]) for end in range(len(parts), 0, -1)]
     hinted = [one for one in begun if timm.is_model(one)][:1]
-    return [*((one, {}) for one in hinted), *known.values()]
+    return [*first, *((one, {}) for one in hinted), *known.values()]
 
 
 def _stem(state: Mapping[str, torch.Tensor], timm_name: str, kwargs: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Every network and every method of a grid, once, on random numbers: faults that hours would show.
+"""Every network and method of a grid, once, on random numbers: faults that hours would show.
 
 First all networks without memory (torch's meta device), where a misspelt name costs nothing; then
 each student with its method for one step of training, and each deployed network cut to the highest
@@ -25,9 +25,10 @@ from kdprune.errors import KdpruneError, out_of_memory
 from kdprune.methods import parts
 from kdprune.models import counts
 from kdprune.models.building import side_of
-from kdprune.planning import calibration, plan
+from kdprune.planning import calibration
 from kdprune.planning.cost import Images
 from kdprune.planning.images import sizes
+from kdprune.planning.subjects import subject
 from kdprune.pruning import BY_SHAPES, application
 from kdprune.pruning.trained import Idle
 
@@ -38,16 +39,15 @@ STEP = 2  # images of a step, where a method has no say: batch norm of 1x1 maps 
 def run(params: Params, project: Path) -> None:
     """Try all that the grid of `params` trains and prunes; `project` holds the data.
 
-    Raises KdpruneError for the first fault, with the instance that has it. Leaves torch's generator
-    as it was.
+    Raises KdpruneError for the first fault, with its instance. Leaves torch's generator as it was.
     """
     begun = time.monotonic()
     known = {name: _sizes(params, name, project) for name in params.datasets}
     with torch.random.fork_rng(devices=[]):
-        for name, classes, side in _networks(params, known):
-            described = _described(params, name, classes, side)
-            _tried(f"architectures.{name}", described["timm_name"], lambda d=described: _look(d))
-        deployed: dict[tuple[str, int], str] = {}
+        for one in _networks(params, known):
+            made = _described(params, *one)
+            _tried(f"architectures.{one[0]}", made["timm_name"], lambda made=made: _look(made))
+        deployed: dict[tuple[Any, ...], str] = {}
         teachers: dict[str, nn.Module] = {}  # each is built once for all of its students
         for key, item in _subjects(params, known).items():
             images, classes = known[item["dataset"]]
@@ -67,7 +67,7 @@ def _subjects(params: Params, known: Mapping[str, tuple[Images, int]]) -> dict[s
     chosen: dict[Any, tuple[str, dict[str, str]]] = {}
     for key, item in {**params.grid["teachers"], **params.grid["students"]}.items():
         images, classes = known[item["dataset"]]
-        same = plan.subject(item), images.train, images.side
+        same = subject(item), images.train, images.side
         if same not in chosen or classes > known[chosen[same][1]["dataset"]][1]:
             chosen[same] = key, item
     ordered = sorted(chosen.items(), key=lambda entry: (bool(entry[0][0][1]), entry[0][0][0]))
@@ -104,14 +104,14 @@ def _subject(
     item: Mapping[str, str],
     images: Images,
     classes: int,
-    deployed: dict[tuple[str, int], str],
+    deployed: dict[tuple[Any, ...], str],
     teachers: dict[str, nn.Module],
 ) -> None:
     """Train one teacher or student for a step, and prune what is deployed, unless it was.
 
     `teachers` keeps the last one that was built.
     """
-    teacher, student, method = plan.subject(item)
+    teacher, student, method = subject(item)
     stage = "students" if student else "teachers"
     where = f"grid.{stage}.{key}"
     theirs = _described(params, teacher, classes, images.side)
@@ -137,14 +137,14 @@ def _subject(
 
     task = _tried(where, method or "training", trained)
     composite = key if hasattr(task, "spec") else ""  # of student and teacher, not of one network
-    name = (f"{student or teacher}{composite}", classes)
     role = "student" if student else "teacher"
-    if role not in params.prune.roles or name in deployed:
-        return
-    deployed[name] = where
-    for pruning in dict.fromkeys(parts(one["method"])[0] for one in params.grid["sweeps"].values()):
-        work = partial(_cut, task.network, pruning, params, classes)
-        _tried(where, f"{pruning} pruning", work)
+    swept = [one["method"] for one in params.grid["sweeps"].values() if one["role"] == role]
+    for pruning in dict.fromkeys(parts(one)[0] for one in swept):
+        name = f"{student or teacher}{composite}", classes, pruning
+        if name not in deployed:
+            deployed[name] = where
+            work = partial(_cut, task.network, pruning, params, classes)
+            _tried(where, f"{pruning} pruning", work)
 
 
 def _step(task: nn.Module, params: Params, method: str, images: Images, classes: int) -> None:
@@ -166,7 +166,8 @@ def _step(task: nn.Module, params: Params, method: str, images: Images, classes:
 def _cut(network: nn.Module, method: str, params: Params, classes: int) -> None:
     """Prune a network to the highest level (rounded: to all), on noise for images, and run it."""
     given = params.prune.hyperparameters[method]
-    levels = params.prune.levels[-1 if given.get("round_to", 1) == 1 else 0 :]
+    levels = application.within(method, network, params.prune.levels)[0]
+    levels = levels[-1 if given.get("round_to", 1) == 1 else 0 :]
     if method in BY_SHAPES and given.get("criterion", "l1") == "l1":
         network = _without_values(network)
     noise = torch.randint(256, (STEP, 3, *2 * [side_of(network)]), dtype=torch.uint8)

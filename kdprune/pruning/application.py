@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from kdprune.errors import KdpruneError
 from kdprune.models.building import side_of
 from kdprune.pruning import METHODS, trajectories
 from kdprune.pruning.calibration import PARTS
@@ -57,6 +58,28 @@ def sparsify(
 def trains(method: str) -> bool:
     """Whether a method trains on its way: it has a keyword `train`."""
     return "train" in inspect.signature(METHODS[method]).parameters
+
+
+def within(method: str, model: nn.Module, levels: Sequence[float]) -> tuple[list[float], float]:
+    """Return those of `levels` that a method can take `model` to, and the highest that there is.
+
+    Of a method whose file has no function `reach` these are all, and 1. Raises KdpruneError where
+    none but level 0 is left.
+    """
+    module = sys.modules[METHODS[method].__module__]
+    most = module.reach(model, side_of(model)) if hasattr(module, "reach") else 1.0
+    left = [level for level in levels if level <= most]
+    if any(levels) and not any(left):
+        raise KdpruneError(
+            f"prune.levels: {method} can remove {most:.1%} of this network's weights at most, not "
+            f"{min(filter(None, levels)):.1%}; add a lower level, or leave this method out"
+        )
+    return left, most
+
+
+def anew(method: str) -> bool:
+    """Whether each level of a method that trains on its way begins with the dense network."""
+    return getattr(sys.modules[METHODS[method].__module__], "ANEW", False)
 
 
 def spent(method: str, levels: Sequence[float], hyperparameters: Mapping[str, Any]) -> float:

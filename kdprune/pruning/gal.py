@@ -67,6 +67,11 @@ def prune(
         yield internal.pruned(model, state, inner, alive, level=level, note=note if level else "")
 
 
+def reach(model: nn.Module, input_size: int = 32) -> float:
+    """Return the highest level that there is for a network: that of its channels inside blocks."""
+    return internal.reach(model, input_size)
+
+
 def spent(rises: int, given: Mapping[str, Any]) -> float:
     """Return the epochs of plain training that `rises` levels cost at most: a third more."""
     return rises * given["epochs"] * 4 / 3

@@ -20,6 +20,7 @@ class Gated(OnLabels):
     """
 
     capturable = False
+    cost = 4 / 3  # a second path through the readers, or the unmasked network's forward pass
     STORED: tuple[str, ...] = ("alive",)
 
     def __init__(self, model: nn.Module, inner: Sequence[Inner]) -> None:

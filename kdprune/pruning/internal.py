@@ -83,10 +83,19 @@ def gone(model: nn.Module, inner: Sequence[Inner], alive: Sequence[torch.Tensor]
     return sum(lost.values()) / sum(layer.weight.numel() for layer in layers.values())
 
 
+def most_of(model: nn.Module, inner: Sequence[Inner]) -> float:
+    """Return the share of the weights that is gone with one channel left in every group."""
+    return gone(model, inner, [torch.arange(one.group.size) == 0 for one in inner])
+
+
+def reach(model: nn.Module, input_size: int = 32) -> float:
+    """Return the highest level that channels inside blocks can reach; raises as `find` does."""
+    return most_of(model, find(model, input_size))
+
+
 def demand(model: nn.Module, inner: Sequence[Inner], levels: Sequence[float], method: str) -> None:
     """Raise KdpruneError where a level is out of reach with one channel left in every group."""
-    last = [torch.arange(one.group.size) == 0 for one in inner]
-    most, highest = gone(model, inner, last), max(levels, default=0)
+    most, highest = most_of(model, inner), max(levels, default=0)
     if highest > most:
         raise KdpruneError(
             f"prune.levels: {method} cuts channels inside blocks, which are {most:.1%} of this "

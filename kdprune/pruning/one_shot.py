@@ -15,6 +15,8 @@ from kdprune.pruning import criteria, scores, structured, unstructured
 from kdprune.pruning.pruned import Pruned, apply
 from kdprune.pruning.trained import OnLabels, Train
 
+ANEW = True  # each level begins with the dense network, and has spent none of the others' epochs
+
 
 @checked
 def prune(

@@ -122,6 +122,7 @@ class Ramped(nn.Module):
     """Phase 1: masks rise from one sparsity to another in so many steps, under cross-entropy."""
 
     capturable = False
+    cost = 1.0
 
     def __init__(self, network: Light, *, start: float, end: float, steps: int) -> None:
         super().__init__()
@@ -140,6 +141,7 @@ class SelfTaught(nn.Module):
     """Phase 2: what is left learns from all weights, which learn from the labels beside it."""
 
     capturable = False
+    cost = 2.0  # two networks forward and back
 
     def __init__(self, network: Light, *, temperature: float) -> None:
         super().__init__()

@@ -17,6 +17,8 @@ from kdprune.pruning.one_shot import cut
 from kdprune.pruning.pruned import Pruned, apply
 from kdprune.pruning.trained import OnLabels, Train
 
+ANEW = True  # each level begins with the dense network, and has spent none of the others' epochs
+
 
 @checked
 def prune(

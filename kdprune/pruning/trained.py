@@ -44,6 +44,7 @@ class OnLabels(nn.Module):
     """A network that is trained on labels alone."""
 
     capturable = True  # whether a GPU may record one step and replay it for every batch
+    cost = 1.0  # of a step, in steps of the network alone; a forward pass more is a third
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()

@@ -2,7 +2,8 @@
 
 A file holds the network's tensors ("state NAME"), its masks, an element a bit ("mask NAME"; a
 weight of 0 is not a masked one), which channels stayed ("kept SIDE LAYER"), and as metadata what
-`Pruned` says besides, and which dense network it came from. Nothing is unpickled.
+`Pruned` says besides, and which dense network it came from. Nothing is unpickled. levels.json says
+which levels there are, and which the method cannot reach.
 """
 
 import copy
@@ -23,8 +24,10 @@ from kdprune.errors import KdpruneError
 from kdprune.files import replacing
 from kdprune.models.checkpoints import cut_to
 from kdprune.pruning.pruned import Pruned, apply
+from kdprune.records import read_json, write_json
 
 KEY = "kdprune"
+DECLARED = "levels.json"
 STATE, MASK, KEPT = "state ", "mask ", "kept "
 
 
@@ -51,6 +54,21 @@ def store(folder: Path, pruned: Pruned, dense: nn.Module) -> None:
         temporary.write_bytes(save(tensors, metadata={KEY: text}))
 
 
+def declare(folder: Path, reached: Sequence[float], levels: Sequence[float], most: float) -> None:
+    """Write which of `levels` the trajectory has; the rest is beyond `most`, the highest."""
+    told = {"reached": list(reached), "beyond": [one for one in levels if one not in reached]}
+    write_json(folder / DECLARED, {**told, "most": most})
+
+
+def levels_of(folder: Path | None, levels: Sequence[float]) -> list[float]:
+    """Return those of `levels` that the trajectory in `folder` does not declare out of reach.
+
+    All, without a trajectory. Raises KdpruneError where it declares nothing.
+    """
+    beyond = [] if folder is None else _declared(folder)["beyond"]
+    return [level for level in levels if level not in beyond]
+
+
 def read(
     folder: Path | None, model: nn.Module, levels: Sequence[float], *, method: str
 ) -> Iterator[Pruned]:
@@ -64,9 +82,26 @@ def read(
             f"prune.method: {method} prunes while it trains, which the stage sparsify does for the "
             "networks of a study; name one of its sweeps"
         )
-    began = digest(model)
+    began, declared = digest(model), _declared(folder)
     for level in levels:
+        if level in declared["beyond"]:
+            raise KdpruneError(
+                f"{folder}: {method} can remove {declared['most']:.1%} of this network's weights "
+                f"at most, not {level:.1%}; name one of {', '.join(map(str, declared['reached']))}"
+            )
         yield _read(file(folder, level), model, began)
+
+
+def _declared(folder: Path) -> dict[str, Any]:
+    path = folder / DECLARED
+    try:
+        told = read_json(path)
+        return {"beyond": list(told["beyond"]), "reached": list(told["reached"]), **told}
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise KdpruneError(
+            f"{path}: does not say which levels there are ({type(error).__name__}); run "
+            "`dvc repro sparsify`"
+        ) from None
 
 
 def file(folder: Path, level: float) -> Path:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from kdprune.analysis.replicates import averaged
+from kdprune.analysis.sizes import known
 from kdprune.reporting.document.formats import (
     condition,
     counted,
@@ -19,6 +20,7 @@ from kdprune.reporting.document.formats import (
 from kdprune.reporting.headline import Headline, headlines
 from kdprune.reporting.sections.sure import keeping
 from kdprune.reporting.sections.verdict import together
+from kdprune.reporting.sections.weighed import leads
 
 Styled = tuple[str, str]  # a style ("bold", "dim", "weight", ... or ""), and a text
 
@@ -26,10 +28,12 @@ Styled = tuple[str, str]  # a style ("bold", "dim", "weight", ... or ""), and a 
 def lines(tables: Mapping[str, pd.DataFrame], confidence: float) -> list[list[Styled]]:
     """Return the verdict, and two lines for each data set: what pruning keeps, and how surely.
 
-    `tables` are efficiency, significance and breakpoints.
+    `tables` are efficiency, significance and breakpoints; layers and codings, where there are any.
     """
     found = headlines(averaged(tables["efficiency"]), tables["significance"])
-    told: list[list[Styled]] = [[("bold", text)] for text in together(found, confidence)]
+    sizes = known(tables["breakpoints"], tables.get("layers"), tables.get("codings"))
+    by_bytes = leads(found, sizes, confidence=confidence)
+    told: list[list[Styled]] = [[("bold", text)] for text in together(found, confidence, by_bytes)]
     if not found:
         return [[("bold", "No students were pruned in two ways: there is nothing to compare.")]]
     for headline in found:

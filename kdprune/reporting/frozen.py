@@ -1,11 +1,13 @@
 """The first page of a study that was frozen: question, answer, picture, how it was run."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from kdprune.analysis import sizes
 from kdprune.analysis.efficiency import BEFORE
 from kdprune.analysis.replicates import apart, averaged
 from kdprune.progress import duration
@@ -23,6 +25,7 @@ from kdprune.reporting.document.formats import (
     whole,
 )
 from kdprune.reporting.paper.beside import PAIR
+from kdprune.reporting.paper.tables import compression_tables
 
 QUESTION = "Which pruning keeps more accuracy per parameter after distillation?"
 figure = fixed(2)
@@ -42,17 +45,24 @@ def page(
 ) -> str:
     """Return the README of a study as Markdown.
 
-    `tables` are those of kdprune.study.tables.results, `runs` the records of its stages by
-    instance, `picture` a figure below `folder`, where the page will lie.
+    `tables` are those of kdprune.study.tables.results, and `spent` as the report takes it; `runs`
+    are the records of its stages by instance, `picture` a figure below `folder`, where the page
+    will lie.
     """
     answers = [_answer(row, confidence) for row in _contrasts(tables["significance"])]
     drawn = Figure(
         picture, "Both prunings, pair by pair", "Further pictures: report.html in plots/"
     )
+    broken, layers, codings = (tables[part] for part in ("breakpoints", "layers", "codings"))
+    held = {part: tables[part] for part in ("breakpoints", "trained", "codings", "spent")}
+    held["sizes"] = sizes.known(broken, layers, codings)
+    full = {part: apart(table) for part, table in held.items()}
+    scored = averaged(tables["efficiency"])
     sections = [
         Section(QUESTION, answers or [Text("Nothing was compared.")]),
-        Section("The pairs", [drawn, _pairs(averaged(tables["efficiency"]))]),
-        Section("The networks", [_networks(apart(tables["trained"]))]),
+        Section("The pairs", [drawn, _pairs(scored)]),
+        Section("The networks", [_networks(full["trained"])]),
+        compression_tables(scored, apart(tables["efficiency"]), **full),
         Section("How it was run", [Bullets(_how(settings, runs, command, commit))]),
     ]
     return markdown.render(f"Study {name}", sections, folder)
@@ -106,16 +116,22 @@ def _pairs(scored: pd.DataFrame) -> Table:
         caption += f"; the ratio is {' to '.join(names)}"
     wide["distill"] = wide.distill.map(distiller)
     wide["dataset"] = wide.dataset.map(dataset)
-    return table(wide, columns, f"{caption}. n = {counted(len(wide), 'pair')}")
+    count = counted(len(wide[PAIR].drop_duplicates()), "pair")  # not one for each distillation
+    if len(wide) > len(wide[PAIR].drop_duplicates()):
+        count += f", {counted(len(wide), 'student')}"
+    return table(wide, columns, f"{caption}. n = {count}")
 
 
 def _networks(trained: pd.DataFrame) -> Table:
     rows = trained.assign(
-        dataset=trained.dataset.map(dataset), network=trained.apply(network, axis=1)
+        dataset=trained.dataset.map(dataset),
+        network=trained.apply(network, axis=1),
+        distill=trained.distill.map(distiller),
     )
     columns = [
         ("dataset", "Dataset", None),
         ("network", "Network", None),
+        ("distill", "Distilled by", None),
         ("params", "Parameters", whole),
         ("val_accuracy", "Validation %", figure),
         ("test_accuracy", "Test %", figure),
@@ -131,8 +147,10 @@ def _how(
 ) -> list[str]:
     """Say command, code, machine, time and versions."""
     last = {name: records[-1] for name, records in runs.items() if records}
-    # a run that was killed has no time: nobody saw its end
-    seconds = [record.get("seconds", 0.0) for records in runs.values() for record in records]
+    every = [record for records in runs.values() for record in records]
+    seconds = sum(record.get("seconds", 0.0) for record in every)  # none of a killed one
+    worked = [record["cpu_seconds"] for record in every if "cpu_seconds" in record]
+    processor = f"; of processor time: {duration(sum(worked))}" if len(worked) == len(every) else ""
     machines = {_machine(record) for record in last.values()}
     versions = {
         f"{name} {version}"
@@ -141,12 +159,26 @@ def _how(
     }
     return [
         f"Command: {command}. Code: commit {commit}.",
-        f"Time of all instances, one after the other: {duration(sum(seconds))} "
-        f"({counted(len(last), 'instance')}).",
+        f"Wall time, in which at least one instance ran: {duration(busy(every))}; of all "
+        f"{counted(len(last), 'instance')}, one after the other: {duration(seconds)}"
+        f"{processor}.",
         f"Machine: {'; '.join(sorted(machines))}.",
         f"Versions: {', '.join(sorted(versions))}.",
         "Settings: " + "; ".join(f"{key} {value}" for key, value in settings.items()) + ".",
     ]
+
+
+def busy(records: Sequence[Mapping[str, Any]]) -> float:
+    """Return in how many seconds at least one of some runs was at work."""
+    spans = []
+    for record in records:
+        start = datetime.fromisoformat(record["started"]).timestamp()
+        spans.append((start, start + record.get("seconds", 0.0)))
+    total, reached = 0.0, float("-inf")
+    for start, end in sorted(spans):
+        total += max(0.0, end - max(start, reached))
+        reached = max(reached, end)
+    return total
 
 
 def _machine(record: Mapping[str, Any]) -> str:

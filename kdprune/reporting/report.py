@@ -25,10 +25,12 @@ from kdprune.reporting.sections import (
     networks,
     provenance,
 )
+from kdprune.reporting.sections import attribution as steps
 from kdprune.reporting.sections import figures as figures_of
 
 TITLE = "kdprune: pruning after knowledge distillation"
 DRAWN = ("sweeps", "breakpoints", "efficiency")
+FULL = ("breakpoints", "trained", "sizes", "spent", "codings")
 
 
 def write(
@@ -43,6 +45,9 @@ def write(
     figures: Mapping[str, str | Path | Picture],
     layers: pd.DataFrame | None = None,
     codings: pd.DataFrame | None = None,
+    spent: pd.DataFrame | None = None,
+    attribution: pd.DataFrame | None = None,
+    trajectories: pd.DataFrame | None = None,
     settings: Mapping[str, Any] | None = None,
     rule: Mapping[str, Any] | None = None,
     confidence: float = 0.95,
@@ -53,9 +58,11 @@ def write(
     """Write the report as Markdown and as one self-contained HTML file.
 
     Tables are those of kdprune.analysis, as it returns them or read from CSV; `trained` holds one
-    row per trained network (the JSON of the trainings); `layers` and `codings`, which may be left
-    out, what was left of each layer and what coded files cost (metrics/). `figures` maps names to
-    SVG or PNG files, or to pictures with further forms (kdprune.reporting.figures.pictures).
+    row per trained network (the JSON of the trainings); `layers`, `codings`, `attribution`,
+    `trajectories` and `spent`, which may be left out, what was left of each layer, what coded files
+    cost, what losses are made of, what trained on its way (metrics/), and the epochs that networks
+    cost (kdprune.study.epochs). `figures` maps names to SVG or PNG files, or to pictures with
+    further forms (kdprune.reporting.figures.pictures).
     `settings` are shown as they are. `rule` locates breakpoints (kdprune.analysis.variance), where
     there are several trainings of a pair, whose networks are listed apart, and averaged for every
     test. `confidence` is that of the tests, `interval` that of the
@@ -76,6 +83,9 @@ def write(
         figures=paths,
         layers=layers,
         codings=codings,
+        spent=spent,
+        attribution=attribution,
+        trajectories=trajectories,
         settings=settings,
         rule=rule,
         confidence=confidence,
@@ -101,6 +111,9 @@ def compose(
     figures: Mapping[str, Picture],
     layers: pd.DataFrame | None = None,
     codings: pd.DataFrame | None = None,
+    spent: pd.DataFrame | None = None,
+    attribution: pd.DataFrame | None = None,
+    trajectories: pd.DataFrame | None = None,
     settings: Mapping[str, Any] | None = None,
     rule: Mapping[str, Any] | None = None,
     confidence: float = 0.95,
@@ -109,9 +122,12 @@ def compose(
 ) -> list[Section]:
     """Return the report's sections, in the order in which they are read; see `write`."""
     scored = averaged(efficiency)  # of pairs; below, of networks
-    each = {"sweeps": sweeps, "breakpoints": breakpoints, "efficiency": efficiency}
-    each = {name: apart(table) for name, table in {**each, "trained": trained}.items()}
-    repeats = trainings_of(efficiency)
+    known = sizes.known(breakpoints, layers, codings)
+    given = {"sweeps": sweeps, "breakpoints": breakpoints, "efficiency": efficiency}
+    given |= {"trained": trained, "layers": layers, "codings": codings, "spent": spent}
+    given |= {"attribution": attribution, "trajectories": trajectories, "sizes": known}
+    each = {name: table if table is None else apart(table) for name, table in given.items()}
+    full, repeats = {name: each[name] for name in FULL}, trainings_of(efficiency)
     sections = [
         answer.section(
             scored,
@@ -120,11 +136,11 @@ def compose(
             figures_of.first(figures, scored, significance, confidence),
             confidence=confidence,
             settings=settings or {},
-            sizes=_sizes(breakpoints, layers, codings),
+            sizes=known,
             varied=variance(sweeps, **(rule or {})) if repeats > 1 else None,
         ),
         *figures_of.sections(figures, *(each[name] for name in DRAWN)),
-        explore.section(each["sweeps"], each["breakpoints"]),
+        explore.section(each["sweeps"], each["breakpoints"], each["layers"]),
         comparisons.section(
             scored,
             significance,
@@ -132,25 +148,18 @@ def compose(
             confidence=confidence,
         ),
         networks.breakpoints(each["breakpoints"], confidence=interval, trainings=repeats),
+        steps.section(each["attribution"]),
         networks.trained(each["trained"], figures_of.trained(figures, trained)),
         distillers.section(trained, confidence=confidence),
         tables.breakpoint_tables(scored, count=count),
-        tables.compression_tables(scored),
+        tables.compression_tables(scored, each["efficiency"], **full),
         contradictions.section(),
-        missing.section(scored, significance, each["breakpoints"], trained, figures),
+        missing.section(
+            scored, significance, each["breakpoints"], trained, figures, each["trajectories"]
+        ),
         glossary.section(),
     ]
     return [section for section in sections if section is not None]
-
-
-def _sizes(
-    breakpoints: pd.DataFrame, layers: pd.DataFrame | None, codings: pd.DataFrame | None
-) -> pd.DataFrame | None:
-    """Return what networks take in every count of bytes that is known; None where none is."""
-    known = [] if layers is None else [sizes.stored(breakpoints, layers)]
-    if codings is not None and len(codings):
-        known.append(sizes.coded(breakpoints, codings))
-    return pd.concat(known, ignore_index=True) if known else None
 
 
 def _picture(name: str, item: str | Path | Picture) -> Picture:

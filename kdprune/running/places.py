@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kdprune import memory
 from kdprune.errors import KdpruneError
 
 SPARE = 1.2  # what was noted may be exceeded: allocators differ by their history
@@ -104,13 +105,8 @@ def sizes(among: Sequence[Gpu]) -> dict[str, int]:
     """Return the bytes of each place that is known: of the GPUs, or of this machine."""
     if among:
         return {f"cuda:{gpu.number}": gpu.memory for gpu in among if gpu.memory}
-    known = []
-    limit = Path("/sys/fs/cgroup/memory.max")  # a container's
-    if limit.is_file() and (text := limit.read_text().strip()).isdigit():
-        known.append(int(text))
-    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        known.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    return {MACHINE: min(known)} if known else {}
+    whole = memory.machine()
+    return {} if whole is None else {MACHINE: whole}
 
 
 class Room:

@@ -12,7 +12,7 @@ from pathlib import Path
 from kdprune.files import replacing
 from kdprune.running import here
 
-ORDER = ("download", "teach", "distill", "sparsify", "prune", "compress")
+ORDER = ("download", "teach", "distill", "sparsify", "prune", "compress", "attribute")
 
 HEAD = """\
 #!/bin/bash

@@ -28,6 +28,8 @@ def needs(grid: Grid) -> dict[str, list[str]]:
         before[f"prune@{key}"] = [f"download@{item['dataset']}", _maker(item["checkpoint"])]
     for key in grid.get("compressions", {}):
         before[f"compress@{key}"] = [f"prune@{key}"]
+    for key in grid.get("attributions", {}):
+        before[f"attribute@{key}"] = [f"prune@{key}"]
     return before
 
 

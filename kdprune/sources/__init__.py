@@ -66,6 +66,8 @@ def prepare(
         except OSError as error:
             raise KdpruneError(f"{folder}: cannot be written ({error.strerror or error})") from None
         else:
+            if len(candidates) > 1:
+                print(f"download: {dataset} came from source {name}", file=sys.stderr)
             return name
     if source != "auto":
         raise KdpruneError(failures[0])

@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from itertools import permutations
 from pathlib import Path
 
-import numpy as np
-
 from kdprune.data.canonical import Spec, Split, stratified_split
 from kdprune.errors import KdpruneError
 from kdprune.sources import halves, overlap, pictures, reading, tables
+from kdprune.sources.ordering import Ordered, ordered
 from kdprune.sources.walking import SUFFIXES, Passed, listing
-from kdprune.sources.writing import canonical, digest, write
+from kdprune.sources.writing import write
 
 TEST, SEED = 0.2, 0  # the share of each class that is tested on, where the folder does not say
 WHOLE = "all"
@@ -45,26 +44,27 @@ def prepare(
     The same pixels give the same bytes, whatever the files are called. What was passed over is
     said on stderr. Raises KdpruneError for what cannot be used.
     """
-    root = Path(root)
-    read, classes = _found(root, show, round(size / crop))
-    splits = {half: canonical(*split, str(root)) for half, split in read.items()}
-    if WHOLE in splits:
-        splits = _divided(*splits[WHOLE])
-    overlap.tell(splits, root)
-    counts = {split: len(labels) for split, (_, labels) in splits.items()}
-    digests = {split: digest(*held) for split, held in splits.items()}
+    root, folder = Path(root), Path(folder)
     try:
-        spec = Spec(name, classes, counts, digests)
-        write(Path(folder), spec, splits, where=str(root), size=size, crop=crop, views=views)
+        read, classes = _found(root, show, round(size / crop), folder.parent)
+        splits = {half: ordered(*split, str(root)) for half, split in read.items()}
+        if WHOLE in splits:
+            splits = _divided(splits[WHOLE])
+        overlap.tell(splits, root)
+        counts = {split: len(held.labels) for split, held in splits.items()}
+        spec = Spec(name, classes, counts, {})
+        write(folder, spec, splits, where=str(root), size=size, crop=crop, views=views)
     except OSError as error:
         raise KdpruneError(f"{folder}: cannot be written ({error.strerror or error})") from None
 
 
-def _found(root: Path, show: bool, side: int) -> tuple[dict[str, Split], tuple[str, ...]]:
+def _found(
+    root: Path, show: bool, side: int, beside: Path
+) -> tuple[dict[str, Split], tuple[str, ...]]:
     """Return what `root` holds by half, from parquet files or from folders of images."""
     passed = Passed()
     if root.is_dir() and (parquet := tables.files(root, passed)):
-        read, classes = tables.read(parquet, side)
+        read, classes = tables.read(parquet, side, beside)
         held = {
             half: {name: [root] * int((labels == at).sum()) for at, name in enumerate(classes)}
             for half, (_, labels) in read.items()
@@ -76,7 +76,7 @@ def _found(root: Path, show: bool, side: int) -> tuple[dict[str, Split], tuple[s
     classes = tuple(next(iter(named.values())))
     _tell([*passed.said(), *_order(classes)], root)
     check(named, root)
-    return reading.read(named, root, show, side), classes
+    return reading.read(named, root, show, side, beside), classes
 
 
 def _tell(lines: list[str], root: Path) -> None:
@@ -165,6 +165,9 @@ def check(halves: Mapping[str, Files], root: Path) -> None:
                 )
 
 
-def _divided(images: np.ndarray, labels: np.ndarray) -> dict[str, Split]:
-    rest, test = stratified_split(labels, TEST, SEED)
-    return {"train": (images[rest], labels[rest]), "test": (images[test], labels[test])}
+def _divided(whole: Ordered) -> dict[str, Ordered]:
+    rest, test = stratified_split(whole.labels, TEST, SEED)
+    return {
+        half: Ordered(whole.images, whole.rows[own], whole.labels[own])
+        for half, own in (("train", rest), ("test", test))
+    }

@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pyarrow.parquet
 from kdprune.data.canonical import Split
 from kdprune.errors import KdpruneError
 from kdprune.sources import halves, pictures
+from kdprune.sources.piling import Pile
 from kdprune.sources.reading import THREADS
 from kdprune.sources.walking import Passed, listing
 
@@ -56,24 +58,26 @@ def files(root: Path, passed: Passed) -> dict[str, list[Path]]:
     return {role: found[role] for role in ("train", "val", "test", WHOLE) if role in found}
 
 
-def read(found: dict[str, list[Path]], side: int) -> tuple[dict[str, Split], tuple[str, ...]]:
+def read(
+    found: dict[str, list[Path]], side: int, beside: Path
+) -> tuple[dict[str, Split], tuple[str, ...]]:
     """Return images, bytes [N, side, side, 3], and labels of each half, and the classes' names.
 
-    Classes are those that the files name, in their order; words as labels are put in the order of
-    their characters. Raises KdpruneError for files without images or labels, and for images that
-    cannot be read.
+    Images are laid down in files in the folder `beside`, not held. Classes are those that the files
+    name, in their order; words as labels are put in the order of their characters. Raises
+    KdpruneError for files without images or labels, and for images that cannot be read.
     """
     names: tuple[str, ...] = ()
     raw: dict[str, tuple[np.ndarray, Labels]] = {}
     with ThreadPoolExecutor(THREADS) as pool:
         for half, paths in found.items():
-            images: list[np.ndarray] = []
+            images = Pile(beside, side)
             labels: Labels = []
             for path in paths:
                 names = _read(path, side, pool, images, labels) or names
-            if not images:
+            if not images.count:
                 raise KdpruneError(f"{paths[0]}: holds no rows")
-            raw[half] = np.stack(images), labels
+            raw[half] = images.whole(), labels
     if not names:
         known = {label for _, labels in raw.values() for label in labels}
         numbers = all(isinstance(label, int) for label in known)
@@ -110,7 +114,7 @@ def _role(name: str) -> str | None:
 
 
 def _read(
-    path: Path, side: int, pool: ThreadPoolExecutor, images: list[np.ndarray], labels: Labels
+    path: Path, side: int, pool: ThreadPoolExecutor, images: Pile, labels: Labels
 ) -> tuple[str, ...]:
     """Append what a file holds; return the names that it gives its classes, if any."""
     try:
@@ -118,7 +122,8 @@ def _read(
             picture, label, names = _columns(parquet.schema_arrow)
             for row, content, said in _rows(parquet, picture, label):
                 where = [f"{path}, row {row + at}" for at in range(len(content))]
-                images += pool.map(lambda one, at: pictures.decode(one, at, side), content, where)
+                for pixels in pool.map(partial(pictures.decode, side=side), content, where):
+                    images.add(pixels)
                 labels += said
             return names
     except KdpruneError:

@@ -37,6 +37,7 @@ class Rounds:
         size = len(data["train_images"])
         self.batches = size // min(recipe.batch_size, size)
         self.count = 0
+        self.spent = 0.0  # epochs of the network alone, in what they cost
         self.rows: list[dict[str, Any]] = []
 
     def __call__(
@@ -73,4 +74,5 @@ class Rounds:
             told = f"{section}.{key} = {getattr(recipe, key)}: {error}; lower it"
             raise KdpruneError(told) from None
         self.rows += [{"round": number + 1, **row} for row in rows]
+        self.spent += len(rows) * getattr(task, "cost", 1.0)
         self.count += 1

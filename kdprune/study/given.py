@@ -91,4 +91,5 @@ def _of_file(
         own = {part: stated[part] for part in ("mean", "std")}
     weights |= {"config": "timm"} if own is None else dict(own)
     entry = {"timm": seen.timm_name, "kwargs": dict(seen.kwargs), "weights": weights}
-    return Source(entry, seen.stem, seen.size, f"{seen.timm_name}, {told}")
+    size = None if "head" in weights else seen.size  # what is trained anew takes images as they are
+    return Source(entry, seen.stem, size, f"{seen.timm_name}, {told}")

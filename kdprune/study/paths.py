@@ -24,6 +24,9 @@ SIGNIFICANCE = METRICS / "significance"
 VARIANCE = METRICS / "variance.csv"  # where there are several trainings of a pair
 MEASURE = METRICS / "measure.csv"
 CODINGS = METRICS / "codings.csv"
+ATTRIBUTION = METRICS / "attribution.csv"
+TRAJECTORIES = METRICS / "trajectories.csv"
+ROUNDS = PLOTS / "trajectories.csv"
 
 
 def summary(dataset: str) -> Path:
@@ -64,6 +67,11 @@ def swept(key: str) -> Path:
 def coded(key: str) -> Path:
     """Return the folder of what the codings of a sweep's networks cost: codings.csv."""
     return RESULTS / "compress" / key
+
+
+def attributed(key: str) -> Path:
+    """Return the folder of what a sweep's loss at the breakpoint is made of: attribution.csv."""
+    return RESULTS / "attribute" / key
 
 
 def sparse(network: str, pruning: str) -> Path:

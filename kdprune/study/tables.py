@@ -9,14 +9,13 @@ import pandas as pd
 
 from kdprune.analysis import check
 from kdprune.config.params import Params
-from kdprune.config.replicates import names
 from kdprune.errors import KdpruneError
 from kdprune.records import IDENTITY, REPLICATE, identity, read_json
-from kdprune.study import paths
+from kdprune.study import paths, trajectories
 
 RIGHT = "val_right"  # a word, even where it looks like a number
 WORDS = [*IDENTITY, RIGHT, "method", "condition", "first", "second", "reason", "layer", "kind"]
-WORDS += ["coding", REPLICATE]
+WORDS += ["coding", "note", REPLICATE]
 SWEEP = ["ratio", "sparsity", "params", "nonzero_params", "macs", "val_accuracy", "test_accuracy"]
 
 
@@ -48,8 +47,10 @@ def sweeps(params: Params) -> pd.DataFrame:
     Raises KdpruneError for a file that is missing, incomplete, foreign, or of other parameters.
     """
     parts, columns = [], {"keys": ["seed", "level"], "numbers": SWEEP, "words": [RIGHT]}
-    wanted = {(seed, level) for seed in range(params.prune.seeds) for level in params.prune.levels}
+    told = trained_on_the_way()
     for key, item in params.grid["sweeps"].items():
+        levels = trajectories.reached(told, item, params.prune.levels)
+        wanted = {(seed, level) for seed in range(params.prune.seeds) for level in levels}
         frame = _part(paths.sweep(key), key, item, **columns)
         points = set(zip(frame.seed, frame.level, strict=True))
         _agree(paths.sweep(key), key, wanted, points, "seed and level")
@@ -60,11 +61,20 @@ def sweeps(params: Params) -> pd.DataFrame:
 def layers(params: Params) -> pd.DataFrame:
     """Return what all sweeps left of each layer as one table; raises as `sweeps` does."""
     parts, keys, numbers = [], ["level", "layer", "kind"], ["params", "nonzero_params"]
+    told = trained_on_the_way()
     for key, item in params.grid["sweeps"].items():
         frame = _part(paths.layers(key), key, item, keys=keys, numbers=numbers)
-        _agree(paths.layers(key), key, set(params.prune.levels), set(frame.level), "level")
+        wanted = trajectories.reached(told, item, params.prune.levels)
+        _agree(paths.layers(key), key, wanted, set(frame.level), "level")
         parts.append(frame)
     return pd.concat(parts, ignore_index=True)
+
+
+def trained_on_the_way() -> pd.DataFrame:
+    """Return the levels of all trajectories; none for a study from before there was a table."""
+    path = paths.TRAJECTORIES
+    columns = [*trajectories.WHO, *trajectories.LEVEL]
+    return read(path, "collect") if path.exists() else pd.DataFrame(columns=columns)
 
 
 def checkpoints(params: Params) -> pd.DataFrame:
@@ -95,36 +105,6 @@ def learned(params: Params) -> dict[str, pd.DataFrame]:
     """Return the learning curve of every training."""
     keys = [*params.grid["teachers"], *params.grid["students"]]
     return {key: read(paths.learning(key), "collect") for key in keys}
-
-
-def settings(params: Params) -> dict[str, Any]:
-    """Return the parameters that a reader of the report needs."""
-    called = names(params.teach.seed)
-    return {
-        "profile": params.profile,
-        "images": _images(params),
-        "stem": params.model.stem,
-        "breakpoint rule": params.breakpoints.rule,
-        "tolerance (points)": params.breakpoints.tolerance,
-        "fine-tuned": _tuned(params.prune.finetune),
-        "seeds": params.prune.seeds,
-        **({"training seeds": ", ".join(called)} if called else {}),
-    }
-
-
-def _tuned(told: Any) -> str:
-    """Say what was tuned, and where it was not by labels at a constant rate, how."""
-    scope, by = told.scope, " or ".join(told.objectives)
-    if by != "labels":
-        scope += f", by {by} from {getattr(told, 'from') or 'self'}"
-    return scope + ", rewound" * (told.schedule == "rewind")
-
-
-def _images(params: Params) -> str:
-    """Say where the images come from: the source of the built-in data sets, and one's own."""
-    own = [name for name in params.datasets if name in (params.folders or {})]
-    told = [] if len(own) == len(params.datasets) else [str(params.data.source)]
-    return ", ".join([*told, *(f"own folder {name}" for name in own)])
 
 
 def nested(frame: pd.DataFrame, keys: Iterable[str], values: Iterable[str]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import math
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -11,6 +12,7 @@ from torch import nn
 
 from kdprune import device, models
 from kdprune.config.params import Params
+from kdprune.config.replicates import training
 from kdprune.distillation.task import Task
 from kdprune.errors import KdpruneError
 from kdprune.models import counts
@@ -63,6 +65,16 @@ def adopted(params: Params, name: str, model: nn.Module, dataset: str) -> dict[s
     if None not in stated.values():
         told["normalised"] = {part: [float(x) for x in value] for part, value in stated.items()}
     return told
+
+
+def recipe_of(params: Params, item: Mapping[str, str]) -> Recipe:
+    """Return the recipe by which a teacher or a student of the grid learns, with its own seed.
+
+    One with weights of its own may have a rate of its own for all but its last layer.
+    """
+    given = params.architectures[item.get("student") or item["teacher"]].weights
+    recipe = Recipe(**training(params, item))
+    return recipe if given is None or given.rate is None else replace(recipe, body=given.rate)
 
 
 def train(

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from kdprune.data.augment import Augment, normalise, random_crop_flip
+from kdprune.data.stored import parts
 from kdprune.device import at_once
 
 DRAWN = 500  # views drawn together: never what a device evaluates together, for that differs
@@ -23,10 +24,11 @@ def features(
 
     With `views`, each image is augmented by a draw from that generator.
     """
-    parts = []
-    for drawn in images.split(DRAWN):
-        seen = drawn if views is None else augment(drawn, views)
-        for part in seen.split(at_once(images.device)):
-            maps = model.forward_features(normalise(part, mean, std))
-            parts.append(model.forward_head(maps, pre_logits=True).float())
-    return torch.cat(parts)
+    entering = []
+    with parts(images, DRAWN) as read:
+        for drawn in read:
+            seen = drawn if views is None else augment(drawn, views)
+            for part in seen.split(at_once(images.device)):
+                maps = model.forward_features(normalise(part, mean, std))
+                entering.append(model.forward_head(maps, pre_logits=True).float())
+    return torch.cat(entering)

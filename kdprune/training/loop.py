@@ -7,11 +7,14 @@ import torch
 from torch import nn
 
 from kdprune.data.augment import Augment, normalise, random_crop_flip
+from kdprune.data.stored import batches as drawn
+from kdprune.data.stored import parts
 from kdprune.device import arrange, at_once
 from kdprune.errors import KdpruneError
 from kdprune.progress import Progress
 from kdprune.training.checkpointing import restore, store
 from kdprune.training.kernels import guarded
+from kdprune.training.layers import groups, to_train
 from kdprune.training.recipe import Recipe
 from kdprune.training.step import Task, training_step
 
@@ -39,9 +42,10 @@ def fit(
     A task is an nn.Module: `task(images, labels, indices)` returns a mapping with a scalar "loss";
     `task.network` is what is evaluated. `images` [N, 3, H, W] and `val_images` are bytes, `labels`
     [N] class indices, `mean` and `std` [3] for values in 0..1; all on the device of the
-    task. `augment` draws the views of training images. Every batch is
-    whole: the last N mod `batch_size` images of each epoch's order are left
-    out, as a batch of one has no batch statistics. The last epoch is kept; nothing is selected.
+    task, or images `Stored` in a file, from which batches are read ahead of the steps. `augment`
+    draws the views of training images. Every batch is whole: the last N mod `batch_size` images of
+    each epoch's order are left out, as a batch of one has no batch statistics. The last epoch is
+    kept; nothing is selected.
 
     With `checkpoint`, every epoch's end is stored there, and a call that finds it goes on to the
     same weights, bit for bit on a CPU. Raises Diverged when the loss is no finite number.
@@ -59,9 +63,8 @@ def fit(
     arrange(task)
     batch_size = min(recipe.batch_size, len(images))
     batches = len(images) // batch_size
-    trained = [parameter for parameter in task.parameters() if parameter.requires_grad]
     optimiser = torch.optim.SGD(
-        trained,
+        groups(task, recipe.body),
         recipe.lr,
         recipe.momentum,
         nesterov=recipe.nesterov,
@@ -76,15 +79,15 @@ def fit(
     progress = Progress(title, epochs=recipe.epochs, rows=rows, images=batches * batch_size)
 
     for epoch in range(len(rows) + 1, recipe.epochs + 1):
-        task.train()
+        to_train(task, recipe.body)
         total = torch.zeros((), device=device)  # read once an epoch: no waiting for the device
-        permutation = torch.randperm(len(images), generator=order).to(device)
-        with guarded(task):
-            for batch in range(batches):
+        permutation = torch.randperm(len(images), generator=order)[: batches * batch_size]
+        every = permutation.to(device).split(batch_size)
+        with guarded(task), drawn(images, permutation, batch_size) as read:
+            for batch, (chosen, seen) in enumerate(zip(every, read, strict=True)):
                 step = (epoch - 1) * batches + batch
                 rate = recipe.rate(step, batches)
-                chosen = permutation[batch * batch_size : (batch + 1) * batch_size]
-                inputs = normalise(augment(images[chosen], views), mean, std)
+                inputs = normalise(augment(seen, views), mean, std)
                 total += step_on(inputs, labels[chosen], chosen, rate)
                 progress.advance(batch_size)
 
@@ -123,10 +126,9 @@ def predict(
     """Return logits [N, classes] for bytes [N, 3, H, W], in evaluation mode and without views."""
     training = model.training
     model.eval()
-    logits = []
-    with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bf16"):
-        for part in images.split(at_once(images.device)):
-            logits.append(model(normalise(part, mean, std)).float())
+    cast = torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bf16")
+    with cast, parts(images, at_once(images.device)) as read:
+        logits = [model(normalise(part, mean, std)).float() for part in read]
     model.train(training)
     return torch.cat(logits)
 

@@ -13,7 +13,8 @@ class Recipe:
     `warmup` and `milestones` are shares of all steps. `precision` is fp32 or bf16. No epochs leave
     the network as it is. `skipped` epochs of the schedule are taken as past when the first begins:
     learning-rate rewinding (Renda, Frankle and Carbin, ICLR 2020, arXiv:2003.02389) replays the end
-    of another training's.
+    of another training's. `body` is the share of the rate at which all layers but the last learn
+    (training.layers).
     """
 
     epochs: int
@@ -29,6 +30,7 @@ class Recipe:
     precision: str = "fp32"
     seed: int = 0
     skipped: int = 0
+    body: float = 1.0
 
     def rate(self, step: int, batches: int) -> float:
         """Return the learning rate of `step` (from 0) in epochs of so many batches."""

@@ -10,6 +10,8 @@ from typing import Protocol
 import torch
 from torch import nn
 
+from kdprune.training.layers import set_rate
+
 Step = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, float], torch.Tensor]
 WARM_UP = 3  # eager steps before the capture, as libraries choose algorithms in their first calls
 
@@ -41,11 +43,7 @@ def training_step(
     def eager(
         images: torch.Tensor, labels: torch.Tensor, indices: torch.Tensor, rate: float
     ) -> torch.Tensor:
-        for group in optimiser.param_groups:
-            if isinstance(group["lr"], torch.Tensor):
-                group["lr"].fill_(rate)
-            else:
-                group["lr"] = rate
+        set_rate(optimiser, rate)
         return forward_backward_step(images, labels, indices)
 
     def forward_backward_step(
@@ -87,8 +85,7 @@ def _captured(eager: Step, inner: Callable, optimiser: torch.optim.Optimizer) ->
                 state["loss"] = inner(*state["inputs"])
         for held, given in zip(state["inputs"], (images, labels, indices), strict=True):
             held.copy_(given)
-        for group in optimiser.param_groups:
-            group["lr"].fill_(rate)
+        set_rate(optimiser, rate)
         state["graph"].replay()
         return state["loss"].clone()
 

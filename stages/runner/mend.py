@@ -68,8 +68,9 @@ def free() -> bool:
 
 
 def _lost() -> set[str]:
-    """Return the stages that dvc.lock lacks and its copy has."""
-    return _entries(COPY).keys() - _entries(LOCK).keys() if COPY.exists() else set()
+    """Return the stages that dvc.lock lacks and its copy has, unless git has put it back."""
+    lost = _entries(COPY).keys() - _entries(LOCK).keys() if COPY.exists() else set()
+    return lost if lost and not _is_committed() else set()
 
 
 def _tell(lost: set[str], earlier: Path) -> None:
@@ -97,8 +98,16 @@ def _is_cut() -> bool:
         return False
     if names and _fields(cut[names[-1]]) == _fields(whole[names[-1]]):
         return False
-    unchanged = ["git", "diff", "--quiet", "HEAD", "--", str(LOCK)]
-    return subprocess.run(unchanged, capture_output=True, check=False).returncode != 0
+    return not _is_committed()
+
+
+def _is_committed() -> bool:
+    """Say whether dvc.lock is what git has, as after `git restore .` or a change of branch."""
+    for command in (["ls-files", "--error-unmatch"], ["diff", "--quiet", "HEAD"]):
+        asked = ["git", *command, "--", str(LOCK)]
+        if subprocess.run(asked, capture_output=True, check=False).returncode:
+            return False
+    return True
 
 
 def _is_broken() -> bool:

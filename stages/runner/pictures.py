@@ -11,14 +11,19 @@ IGNORED = "data/"  # by .gitignore: all its folders but data/embedded
 
 
 def check() -> None:
-    """Raise KdpruneError for a folder of images of the study that git would take up.
+    """Raise KdpruneError for a folder of images of the study that is not there, or that git would
+    take up.
 
     Images that were committed are their owner's choice, as are those that `dvc add` knows; a
     project without git has nothing to fear.
     """
     params = load()
     for name, folder in (params.folders or {}).items():
-        if name in params.datasets and (first := _unknown(folder.path)):
+        if name not in params.datasets:
+            continue
+        if not Path(folder.path).exists():  # DVC says a bare Errno 2
+            raise KdpruneError(f"folders.{name}.path: {folder.path} is not there; name a folder")
+        if first := _unknown(folder.path):
             raise KdpruneError(
                 f"folders.{name}.path: {folder.path} lies in this project, and git does not ignore "
                 f"it: `dvc exp run` would commit {first} and all others; move it out, or to "

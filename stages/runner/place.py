@@ -1,57 +1,72 @@
-"""Where a stage stands in a long run: which instance of how many, and how long the rest may take.
+"""Where an instance stands in a long run: which of how many, how far the study is, and how long.
 
-It reads the grid and the records of .run/log (stages.runner.record), and changes nothing.
+On a terminal a line as it begins and one as it ends; in a log file the second alone.
 """
 
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kdprune.errors import KdpruneError
 from kdprune.progress import duration
-from kdprune.records import read_json
+from kdprune.terminal import styled
+from stages.runner import lockfile, outlook
 from stages.runner.record import FOLDER
 from stages.runner.stages import GRID
 
 
-def announce(stage: str, key: str = "") -> None:
-    """Print `told` to stderr, for a stage that has instances and a key that the grid has."""
-    from kdprune.config.params import load
+@contextmanager
+def shown(stage: str, key: str) -> Iterator[None]:
+    """Tell of an instance of the grid while the block runs; of another stage, nothing.
 
-    try:
-        grid = load().grid
-    except KdpruneError:  # the stage itself says what is wrong
-        return
-    if stage in GRID and key in grid.get(GRID[stage], {}):
-        print(told(stage, key, grid), file=sys.stderr, flush=True)
-
-
-def told(stage: str, key: str, grid: Mapping[str, Mapping[str, Any]], folder: Path = FOLDER) -> str:
-    """Return "teach 3 of 14: cifar10-resnet101", with a time where earlier runs are on record.
-
-    The order is the grid's, in which `dvc repro` runs them. The time is that of this instance and
-    those after it in its stage, none of them up to date: each as long as its own last whole run,
-    or as the mean of those that have one.
+    What cannot be told is left out: a line for people stops no stage.
     """
-    names = list(grid[GRID[stage]])
-    position = names.index(key)
-    line = f"{stage} {position + 1} of {len(names)}: {key}"
-    known = {name: taken for name in names if (taken := _seconds(folder / f"{stage}-{name}.json"))}
-    if not known:
-        return line
-    mean = sum(known.values()) / len(known)
-    left = sum(known.get(name, mean) for name in names[position:])
-    after = len(names) - position - 1
-    rest = f"this and the {after} after it" if after else "this one"
-    return f"{line} (about {duration(left)} for {rest}, as earlier runs took)"
+    line = where(stage, key)
+    if line and sys.stderr.isatty():
+        _say(line, "", far(stage, key))
+    begun = time.monotonic()
+    yield
+    if line:
+        taken = duration(time.monotonic() - begun)
+        _say(line, f" done in {taken}", far(stage, key, finished=True))
 
 
-def _seconds(path: Path) -> float | None:
-    """Return how long the last run took that went from its beginning to its end."""
+def where(stage: str, key: str) -> str:
+    """Return "teach 3 of 14: cifar10-resnet101"; "" for a stage without such an instance."""
+    names = list(_grid().get(GRID.get(stage, ""), {}))
+    if key not in names:
+        return ""
+    return f"{stage} {names.index(key) + 1} of {len(names)}: {key}"
+
+
+def far(stage: str, key: str, *, finished: bool = False, folder: Path = FOLDER) -> str:
+    """Return how far the study is: "study: 4 of 102 instances done, about 3 h 20 min to go"."""
     try:
-        runs = read_json(path)
-        whole = [run for run in runs if run["ended"] == "ok" and not run["resumed"]]
-        return float(whole[-1]["seconds"])
-    except (OSError, ValueError, LookupError, TypeError):  # none, or damaged
-        return None
+        names, count = outlook.left(
+            lockfile.read("params.yaml"), f"{stage}@{key}" if finished else ""
+        )
+        if not finished and f"{stage}@{key}" not in names:  # it is run by force
+            names = [f"{stage}@{key}", *names]
+        told = f"study: {count - len(names)} of {count} instances done"
+        every = [f"{name}@{one}" for name, held in GRID.items() for one in _grid().get(held, {})]
+        rest = outlook.seconds(names, folder, every)
+    except Exception:  # damaged records, other people's parameters: the stage itself tells
+        return ""
+    if not names:
+        return told
+    return f"{told}, about {duration(rest)} to go" if rest is not None else told
+
+
+def _grid() -> Mapping[str, Any]:
+    try:
+        return lockfile.read("params.yaml").get("grid") or {}
+    except Exception:  # the stage itself says what is wrong
+        return {}
+
+
+def _say(line: str, done: str, rest: str) -> None:
+    parts = styled(line, "bold", sys.stderr), styled(done, "done", sys.stderr)
+    ending = styled(f"  {rest}", "dim", sys.stderr) if rest else ""
+    print(*parts, ending, sep="", file=sys.stderr, flush=True)

@@ -34,7 +34,7 @@ def recorded(stage: str, key: str) -> Iterator[None]:
     run |= {"resumed": _resumes(stage, key), "versions": _versions(), "machine": _machine()}
     runs = [*_earlier(path), run][-KEPT:]
     _write(path, runs)
-    start = time.monotonic()
+    start, worked = time.monotonic(), time.process_time()
     try:
         yield
         run["ended"] = "ok"
@@ -43,6 +43,7 @@ def recorded(stage: str, key: str) -> Iterator[None]:
         raise
     finally:
         run["seconds"] = round(time.monotonic() - start, 3)
+        run["cpu_seconds"] = round(time.process_time() - worked, 3)  # others may share the machine
         try:
             run |= _computed()
             if run["ended"] == "ok" and stage in TRAININGS:

@@ -22,16 +22,20 @@ def run(arguments: list[str]) -> int:
     def work() -> None:
         from stages.runner.live import drawn
         from stages.runner.mend import keep_lock
-        from stages.runner.place import announce
+        from stages.runner.place import shown
         from stages.runner.record import recorded
 
         keep_lock()
         importlib.import_module("kdprune.study.pinned").check(inputs.deps(name, key, content))
-        announce(name, *instance)
         if name == "download":
             importlib.import_module("stages.runner.pictures").check()
         importlib.import_module("kdprune.planning.rehearsal").before(name)
-        with recorded(name, key), inputs.unchanged(name, key, before), drawn(name, key):
+        with (
+            shown(name, key),
+            recorded(name, key),
+            inputs.unchanged(name, key, before),
+            drawn(name, key),
+        ):
             importlib.import_module(f"stages.{name}").main(*instance)
 
     from kdprune.config.params import held

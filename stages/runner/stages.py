@@ -1,7 +1,7 @@
 """The stages: their names, and what the runner must know of each before it imports torch."""
 
 # they run in a warm process
-TORCH_STAGES = ("teach", "distill", "sparsify", "prune", "compress", "measure")
+TORCH_STAGES = ("teach", "distill", "sparsify", "prune", "compress", "attribute", "measure")
 ANALYSES = (
     *("collect", "breakpoints", "efficiency", "variance", "significance", "summary", "report"),
 )
@@ -15,4 +15,5 @@ GRID = {
     "sparsify": "trajectories",
     "prune": "sweeps",
     "compress": "compressions",
+    "attribute": "attributions",
 }

@@ -21,7 +21,8 @@ from kdprune.config.params import load
 from kdprune.errors import KdpruneError, status_of
 from kdprune.files import replacing
 from kdprune.reporting import frozen
-from kdprune.study import paths, tables
+from kdprune.study import epochs, paths, tables
+from kdprune.study.settings import settings
 from stages.runner import lockfile
 
 STUDIES = Path("studies")
@@ -136,11 +137,12 @@ def _flow(value: Any) -> str:
 
 
 def _describe(folder: Path, name: str) -> None:
-    params = load()
+    results = tables.results(params := load())
+    results["spent"] = epochs.spent(params, results["breakpoints"], tables.learned(params))
     text = frozen.page(
         name,
-        tables.results(params),
-        settings=tables.settings(params),
+        results,
+        settings=settings(params),
         runs=json.loads((folder / RUNS).read_text(encoding="utf-8")),
         command=" ".join(["dvc exp run", *_overrides(params.profile)]),
         commit=(folder / "commit").read_text(encoding="utf-8").strip(),

@@ -20,7 +20,10 @@ def strangers() -> list[Path]:
     for role in ("teacher", "student"):
         ours |= {paths.fitted(role, key) for key in grid[f"{role}s"]}
     ours |= {paths.coded(key) for key in grid.get("compressions", {})}
-    folders = (paths.RESULTS / stage for stage in ("teach", "distill", "prune", "compress"))
+    ours |= {paths.sparsified(key) for key in grid.get("trajectories", {})}
+    ours |= {paths.attributed(key) for key in grid.get("attributions", {})}
+    stages = ("teach", "distill", "sparsify", "prune", "compress", "attribute")
+    folders = (paths.RESULTS / stage for stage in stages)
     return sorted(
         path for folder in folders if folder.is_dir() for path in {*folder.iterdir()} - ours
     )

@@ -19,12 +19,13 @@ from pathlib import Path
 from kdprune.config.params import load
 from kdprune.config.yaml_reading import check_merged
 from kdprune.errors import KdpruneError
-from kdprune.study.paths import CODINGS, LOCK
+from kdprune.study.paths import ATTRIBUTION, CODINGS, LOCK, TRAJECTORIES
 from stages.runner import lockfile, studies
 
 # What follows from tables, on any machine
 DERIVED = ("breakpoints", "efficiency", "variance", "significance", "summary", "report")
 TABLES = ("metrics/teach", "metrics/distill", "metrics/sweeps", "metrics/layers", "plots/learning")
+LATER = (CODINGS, TRAJECTORIES, ATTRIBUTION)
 
 
 def composition() -> tuple[str, list[str]]:
@@ -102,8 +103,9 @@ def _elsewhere(folder: Path, params: bytes) -> Iterator[tuple[Path, Path]]:
         (there / "params.yaml").write_bytes(params)
         for table in TABLES:
             shutil.copytree(here / table, there / table)
-        if (here / CODINGS).is_file():  # not so in a study from before there was one
-            shutil.copy(here / CODINGS, there / CODINGS)
+        for later in LATER:
+            if (here / later).is_file():  # not so in a study from before there was such a table
+                shutil.copy(here / later, there / later)
         os.chdir(there)
         try:
             yield here, there

@@ -1,12 +1,15 @@
 """What Hydra needs to compose conf/: the stage grid, and one entry for all methods of a group."""
 
+import functools
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from dvc.exceptions import DvcException
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_store import ConfigStore
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError
 
@@ -18,6 +21,7 @@ DERIVED = ("grid", "trainings")
 sys.path.insert(0, str(CONF.parent))
 try:
     from kdprune.config import coding, replicates
+    from kdprune.config.composing import told
     from kdprune.config.grid import expand
     from kdprune.config.params import validate
     from kdprune.errors import KdpruneError
@@ -33,8 +37,40 @@ class Refused(InterpolationResolutionError, DvcException):
         self.msg = told
 
 
+class Miscomposed(HydraException, DvcException):
+    """The same, of what Hydra refuses."""
+
+    def __init__(self, told: str) -> None:
+        super().__init__(told)
+        self.msg = told
+
+
+def in_our_words(load):
+    """Return Hydra's own way to load a configuration, its faults told by `told`."""
+
+    @functools.wraps(load)
+    def loaded(*given, **named):
+        try:
+            return load(*given, **named)
+        except Miscomposed:
+            raise
+        except HydraException as error:
+            raise Miscomposed(f"conf: {told(error)}") from None
+
+    return loaded
+
+
+def present(folders: dict, datasets: list[str]) -> None:
+    """Refuse a study that DVC is to run on images that are not there: it says a bare Errno 2."""
+    if "dvc" not in Path(sys.argv[0]).parts:  # conf/compose.py may write for another machine
+        return
+    for name in (name for name in datasets if name in folders):
+        if not Path(path := folders[name]["path"]).exists():
+            raise Refused(f"conf: folders.{name}.path = {path!r}: is not there; name a folder")
+
+
 def grid(
-    datasets, pairs, distill, prune, roles, folders, objective, source, seed, *, _root_
+    datasets, pairs, distill, prune, roles, folders, objective, source, only, seed, *, _root_
 ) -> DictConfig:
     """Expand the study into the mappings that dvc.yaml iterates over (kdprune.config.grid.expand).
 
@@ -43,21 +79,23 @@ def grid(
     """
     if CONF.parent in Path.cwd().resolve().parents:
         raise Refused(f"run this from the root of the project, {os.path.relpath(CONF.parent)}")
-    given = (datasets, pairs, distill, prune, roles, folders, objective, source)
-    keys = "datasets pairs distill prune roles folders objective source".split()
+    given = (datasets, pairs, distill, prune, roles, folders, objective, source, only)
+    keys = "datasets pairs distill prune roles folders objective source only".split()
     rest = OmegaConf.masked_copy(_root_, [key for key in _root_ if key not in DERIVED])
     values = OmegaConf.to_container(rest, resolve=True)
     try:
         called = replicates.names(_plain(seed))
         study = dict(zip(keys, map(_plain, given), strict=True))
         expanded = expand(**study, replicates=called)
-        expanded |= coding.grid(expanded["sweeps"], values["compress"]["bits"])
+        named = values["compress"]["bits"], values["attribute"]["methods"]
+        expanded |= coding.grid(expanded, *named)
     except (KdpruneError, TypeError, KeyError):
         expanded = {}  # validation says what is wrong
     try:
         validate({**values, "grid": expanded}, where="conf")
     except KdpruneError as error:
         raise Refused(str(error)) from None
+    present(values["folders"] or {}, values["datasets"])
     return OmegaConf.create(expanded)
 
 
@@ -74,6 +112,7 @@ def _plain(value: Any) -> Any:
 
 OmegaConf.register_new_resolver("grid", grid, replace=True)
 OmegaConf.register_new_resolver("trainings", trainings, replace=True)
+ConfigLoaderImpl.load_configuration = in_our_words(ConfigLoaderImpl.load_configuration)
 
 # `distill: all` stands for every conf/distill/*.yaml, so that a new method needs no further line
 for group in ("distill", "prune"):

@@ -20,6 +20,9 @@ const drawCharts = () => {
       legend: { labelColor: ink, labelFontSize: 12 },
     };
     const compiled = vegaLite.compile(spec, { config }).spec;
+    for (const axis of compiled.axes ?? []) {
+      if (axis.title === "size, logarithmic") axis.title = { signal: "axis + ', logarithmic'" };
+    }
     delete compiled.$schema; // Vega-Embed would warn of its own version
     const theme = wish.matches ? "dark" : "light";
     vegaEmbed(place, compiled, { mode: "vega", renderer: "svg", actions: false, tooltip: { theme } });

@@ -28,10 +28,17 @@ DISTILLERS = {
 }
 CONDITIONS = {"distilled": "distilled, unpruned", "teacher": "teacher, unpruned"}
 PRUNINGS = {
+    "aofp": "AOFP",
+    "gal": "GAL",
     "global_weight": "global weight pruning",
     "lamp": "LAMP pruning",
+    "magnitude": "iterative magnitude pruning",
+    "one_shot": "one-shot pruning",
+    "pqk": "PQK",
     "random": "random weight pruning",
     "random_channel": "random channel pruning",
+    "scratch": "training from scratch",
+    "ssl": "SSL",
     "taylor": "Taylor pruning",
 }
 FAMILIES = {

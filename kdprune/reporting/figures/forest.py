@@ -20,7 +20,7 @@ TITLE = "accuracy per parameter, as a multiple of the unpruned student's"
 SHORT = "accuracy per parameter, unpruned = 1"
 SHORTEST = "multiple of unpruned"
 BAR = "bar: where the breakpoint may lie"
-DIAMOND = "diamond: mean with its interval"
+DIAMOND = "diamond: mean, interval"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from kdprune.reporting.document.formats import (
     taught,
     whole,
 )
-from kdprune.reporting.paper import beside, published, ttests
+from kdprune.reporting.paper import beside, in_full, published, ttests
 from kdprune.reporting.paper.beside import PAPERS, TABLES
 
 accuracy = fixed(2)
@@ -76,8 +76,15 @@ def breakpoint_tables(scored: pd.DataFrame, *, count: str) -> Section:
     return Section("Tables 1 and 2: before pruning and at the breakpoint", blocks)
 
 
-def compression_tables(scored: pd.DataFrame) -> Section:
-    """Table 3: parameters at the breakpoint, by compression method and teacher."""
+def compression_tables(
+    scored: pd.DataFrame, each: pd.DataFrame | None = None, **tables: pd.DataFrame | None
+) -> Section:
+    """Table 3: parameters at the breakpoint, by compression method and teacher.
+
+    With `tables`, those of `compressions.rows`, each network in full stands beneath it: of pairs
+    that were trained several times, those of `each`, which `scored` has averages of.
+    """
+    each = scored if each is None else each
     blocks: list[Text | Table] = [
         Text(
             "Parameters, in units of 1e7, of the smallest network per teacher. The paper does not "
@@ -104,6 +111,10 @@ def compression_tables(scored: pd.DataFrame) -> Section:
         ]
         others = "" if name == "cifar100" else " (the paper has it for CIFAR-100 only)"
         blocks.append(_beside(frame, columns, f"Table 3 of the paper, {dataset(name)}{others}"))
+        if tables:
+            blocks.append(in_full.networks(each[each.dataset == name], name, **tables))
+    if tables:
+        blocks.append(Text(in_full.note(len(each) > len(scored))))
     return Section("Table 3: other compressions", blocks)
 
 

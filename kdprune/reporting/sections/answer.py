@@ -31,7 +31,7 @@ from kdprune.reporting.sections import trainings
 from kdprune.reporting.sections.sure import basis, keeping, of, sure
 from kdprune.reporting.sections.trainings import times
 from kdprune.reporting.sections.verdict import brief, robust, students, together
-from kdprune.reporting.sections.weighed import bytes_of
+from kdprune.reporting.sections.weighed import bytes_of, leads
 
 QUESTION = "Which pruning keeps more accuracy per parameter after distillation?"
 SURE = "How sure is that?"
@@ -57,7 +57,8 @@ def section(
     """
     found = {item.dataset: item for item in headlines(scored, tested)}
     names = list(dict.fromkeys(scored.dataset))
-    sentences: list[str] = together(list(found.values()), confidence)
+    by_bytes = leads(list(found.values()), sizes, confidence=confidence)
+    sentences: list[str] = together(list(found.values()), confidence, by_bytes)
     stats: list[tuple[str, list[Stat]]] = []
     blocks: list[Block] = []
     varied = pd.DataFrame() if varied is None else varied

@@ -6,6 +6,7 @@ import pandas as pd
 
 from kdprune.analysis.replicates import apart
 from kdprune.files import replacing
+from kdprune.home import located
 from kdprune.records import IDENTITY
 from kdprune.reporting.document.blocks import Block, Section, Text, table
 from kdprune.reporting.document.formats import (
@@ -18,10 +19,14 @@ from kdprune.reporting.document.formats import (
     share,
     whole,
 )
+from kdprune.reporting.document.html import libraries
 from kdprune.reporting.document.html import render as to_html
 from kdprune.reporting.document.markdown import render as to_markdown
+from kdprune.reporting.sections import tradeoff
+from kdprune.reporting.sections.tradeoff import RUNTIMES
 
 TITLE = "kdprune: deployment numbers"
+PAGE = ".dvc/plots_page.html"  # holds Vega-Lite for `dvc plots`, too
 UNPRUNED = "none"
 level = fixed(2, least=1)
 ratio = fixed(2)
@@ -59,19 +64,20 @@ TIMES = [
     ("time_ratio", "Times the unpruned", ratio),
     ("per_second", "Images/s", whole),
 ]
-RUNTIMES = {"onnx": "ONNX Runtime", "torch": "PyTorch"}
 NOISE = "noise"  # in the place of a ratio of times that are none
 
 
-def write(measured: pd.DataFrame, markdown_path: str | Path, html_path: str | Path) -> None:
-    """Write the document as Markdown and as one HTML file.
+def write(measured: pd.DataFrame, breakpoints: pd.DataFrame, folder: Path) -> None:
+    """Write the document into `folder` as Markdown and as one HTML file: deployment.md and .html.
 
-    `measured` has the rows of kdprune.deployment.measure.compare, and the columns of IDENTITY.
+    `measured` has the rows of kdprune.deployment.measure.compare, and the columns of IDENTITY;
+    `breakpoints` those of kdprune.analysis, for a chart that sets accuracy beside cost.
     """
-    parts = sections(measured)
+    chart = tradeoff.section(measured, breakpoints)
+    parts = [*([chart] if chart else []), *sections(measured)]
     texts = {
-        Path(markdown_path): to_markdown(TITLE, parts, Path(markdown_path).parent),
-        Path(html_path): to_html(TITLE, parts),
+        folder / "deployment.md": to_markdown(TITLE, parts, folder),
+        folder / "deployment.html": to_html(TITLE, parts, library=libraries(located(PAGE))),
     }
     for path, text in texts.items():
         with replacing(path) as temporary:

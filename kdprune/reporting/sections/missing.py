@@ -25,6 +25,7 @@ def section(
     breakpoints: pd.DataFrame,
     networks: pd.DataFrame,
     figures: Mapping[str, Picture],
+    trajectories: pd.DataFrame | None = None,
 ) -> Section:
     """Say what is censored or missing; a dash in a table has its reason here."""
     items = [
@@ -34,6 +35,7 @@ def section(
         *_curves(breakpoints),
         *_statistics(tested),
         *_compressions(scored),
+        *([] if trajectories is None else _levels(trajectories)),
         *[f"Figure not drawn: {name}." for name in FIGURES if name not in figures],
     ]
     lead = Text("A dash in a table means that a figure does not exist. The reasons:")
@@ -149,6 +151,15 @@ def _compressions(scored: pd.DataFrame) -> list[str]:
         if empty.any():
             said.append(f"Table 3, {dataset(name)}, not run: {listed(list(empty[empty].index))}.")
     return said
+
+
+def _levels(trajectories: pd.DataFrame) -> list[str]:
+    """Say which levels a method could not reach, and why."""
+    beyond = trajectories[trajectories.sparsity.isna()]
+    return [
+        f"{condition(row['method'])}, level {row['level']:g} of {_named(row)}: {row['note']}."
+        for row in beyond.to_dict("records")
+    ]
 
 
 def _curve_names(rows: pd.DataFrame) -> list[str]:

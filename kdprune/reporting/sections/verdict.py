@@ -1,6 +1,6 @@
 """What one paired comparison of two prunings says, in words computed from its row."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kdprune.reporting.document.formats import (
@@ -17,8 +17,8 @@ from kdprune.reporting.document.formats import (
 from kdprune.reporting.headline import Headline, decided
 
 
-def sentence(headline: Headline, *, confidence: float, where: str = "") -> str:
-    """Return the verdict in one sentence that needs no statistics."""
+def sentence(headline: Headline, *, confidence: float, where: str = "", by_bytes: str = "") -> str:
+    """Return the verdict in one sentence that needs no statistics, and ends with `by_bytes`."""
     ahead, behind, n = condition(headline.ahead), condition(headline.behind), headline.n
     before = f"{where}: " if where else ""
     if n == 0:
@@ -35,21 +35,34 @@ def sentence(headline: Headline, *, confidence: float, where: str = "") -> str:
         told += f" on average, yet only in {headline.wins} of {n} pairs"
     if is_missing(headline.p):
         return f"{told}, which no test can weigh."
-    return f"{told}{'.' if decided(headline, confidence) else ': too little to call it better.'}"
+    told += "" if decided(headline, confidence) else ": too little to call it better"
+    return f"{told}{by_bytes}."
 
 
-def together(found: Sequence[Headline], confidence: float) -> list[str]:
-    """Return a sentence a data set, or one for all where the same pruning wins safely on each."""
+def together(
+    found: Sequence[Headline], confidence: float, by_bytes: Mapping[str, str] | None = None
+) -> list[str]:
+    """Return a sentence a data set, or one for all where the same pruning wins safely on each.
+
+    `by_bytes` has, by data set, how the sentence goes on (weighed.leads).
+    """
+    told_of = by_bytes or {}
+    alike = len({told_of.get(item.dataset, "") for item in found}) == 1
     winners = {(item.ahead, item.behind) for item in found}
     safe = all(decided(item, confidence) and 2 * item.wins > item.n for item in found)
-    if len(found) > 1 and len(winners) == 1 and safe:
+    if len(found) > 1 and len(winners) == 1 and safe and alike:
         ahead, behind = map(condition, next(iter(winners)))
         each = [f"{item.wins} of {item.n} pairs on {dataset(item.dataset)}" for item in found]
         told = f"{_capital(ahead)} kept more accuracy per parameter than {behind}"
-        return [f"{told} in {listed(each)}."]
+        return [f"{told} in {listed(each)}{told_of.get(found[0].dataset, '')}."]
     several = len(found) > 1
     return [
-        sentence(item, confidence=confidence, where=dataset(item.dataset) if several else "")
+        sentence(
+            item,
+            confidence=confidence,
+            where=dataset(item.dataset) if several else "",
+            by_bytes=told_of.get(item.dataset, ""),
+        )
         for item in found
     ]
 
@@ -150,11 +163,9 @@ def robust(headline: Headline, *, confidence: float) -> str:
     said = f"Under other assumptions, {'; '.join(parts)}." if parts else ""
     if is_missing(row["log_p"]) or (row["log_p"] <= alpha) == (row["p"] <= alpha):
         return said
-    raw, log = ("not ", "") if row["log_p"] <= alpha else ("", "not ")
-    verb = "the ratio is" if not log else "the ratio is not"
-    return (
-        f"{said} The raw difference is {raw}significant, {verb}; treat the result as uncertain."
-    ).strip()
+    raw, log = ("not ", "") if row["log_p"] <= alpha else ("", " not")
+    both = f"The raw difference is {raw}significant, the ratio is{log}"
+    return f"{said} {both}; treat the result as uncertain.".strip()
 
 
 def brief(headline: Headline, *, confidence: float) -> str:

@@ -1,25 +1,60 @@
 """What the answer becomes where bytes are counted in place of parameters."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from kdprune.analysis.sizes import FLOATS, ratios
 from kdprune.reporting.document.formats import condition, counted, fixed, is_missing, listed
+from kdprune.reporting.headline import Headline, decided
 
 figure = fixed(2)
 
 
-def bytes_of(row: dict[str, Any], sizes: pd.DataFrame | None, *, confidence: float) -> str:
-    """Say who is ahead by bytes in every count, for the students of a row of significance."""
-    if sizes is None:
+def lead_by_bytes(headline: Headline, sizes: pd.DataFrame | None, *, confidence: float) -> str:
+    """Say how the verdict's sentence goes on by bytes, its comma first; "" where none are known.
+
+    A lead by parameters stays where every count of bytes has it, with an interval above 1; else it
+    is gone. Of one that was never sure, it is said whether bytes make it so.
+    """
+    table = _ratios(dict(headline.row), sizes, confidence=confidence)
+    if table.empty or table.ratio_low.isna().any() or headline.n < 2:
         return ""
+    ahead, behind = condition(headline.ahead), condition(headline.behind)
+    turned = headline.ahead != headline.row["first"]
+    low, high = table.ratio_low.min(), table.ratio_high.max()
+    if turned:
+        low, high = 1 / high, 1 / low
+    if high < 1:
+        return f"; by bytes {behind} leads"
+    if decided(headline, confidence):
+        return f"; by bytes the lead {'stays' if low > 1 else 'is gone'}"
+    return f"; by bytes {ahead} leads" if low > 1 else ", by bytes as well"
+
+
+def leads(
+    every: list[Headline], sizes: pd.DataFrame | None, *, confidence: float
+) -> Mapping[str, str]:
+    """Return what `lead_by_bytes` says, by data set."""
+    return {one.dataset: lead_by_bytes(one, sizes, confidence=confidence) for one in every}
+
+
+def _ratios(row: dict[str, Any], sizes: pd.DataFrame | None, *, confidence: float) -> pd.DataFrame:
+    """Return the ratios by bytes of the students of a row of significance, a row per count."""
+    if sizes is None:
+        return pd.DataFrame()
     own = (sizes.dataset == row["dataset"]) & (sizes.role == "student")
     part = sizes[own & (sizes.distill == row["distill"])]
-    first, second = row["first"], row["second"]
-    table = ratios(part, first, second, confidence=confidence)
+    return ratios(part, row["first"], row["second"], confidence=confidence)
+
+
+def bytes_of(row: dict[str, Any], sizes: pd.DataFrame | None, *, confidence: float) -> str:
+    """Say who is ahead by bytes in every count, for the students of a row of significance."""
+    table = _ratios(row, sizes, confidence=confidence)
     if table.empty:
         return ""
+    first, second = row["first"], row["second"]
     n = counted(int(table.n.min()), "pair")
     views = [_view(item, first, second) for item in table.to_dict("records")]
     files = " Codings are real files, and accuracy is that of what is read from them."
