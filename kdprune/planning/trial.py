@@ -1,9 +1,9 @@
 """Every network and method of a grid, once, on random numbers: faults that hours would show.
 
 First all networks without memory (torch's meta device), where a misspelt name costs nothing; then
-each student with its method for one step of training, and each deployed network cut to the highest
-level and run. Only structure is looked at: random weights stand for trained ones, and of data sets
-with as many images the one with the most classes stands for all.
+each student for one step of training, and each deployed network cut to the highest level and run.
+Random weights stand for trained ones: only structure is looked at. Of data sets with as many
+images, the one with the most classes stands for all.
 """
 
 import copy
@@ -52,8 +52,8 @@ def run(params: Params, project: Path) -> None:
         for key, item in _subjects(params, known).items():
             images, classes = known[item["dataset"]]
             _subject(params, key, item, images, classes, deployed, teachers)
-    took = time.monotonic() - begun
-    print(f"kdprune: all of the grid was tried once in {took:.1f} s", file=sys.stderr)
+    told = f"kdprune: all of the grid was tried once in {time.monotonic() - begun:.1f} s"
+    print(told, file=sys.stderr)
 
 
 def _sizes(params: Params, dataset: str, project: Path) -> tuple[Images, int]:
@@ -107,10 +107,7 @@ def _subject(
     deployed: dict[tuple[Any, ...], str],
     teachers: dict[str, nn.Module],
 ) -> None:
-    """Train one teacher or student for a step, and prune what is deployed, unless it was.
-
-    `teachers` keeps the last one that was built.
-    """
+    """Train a network for a step, and prune it, unless it was; `teachers` keeps the last built."""
     teacher, student, method = subject(item)
     stage = "students" if student else "teachers"
     where = f"grid.{stage}.{key}"
@@ -143,8 +140,8 @@ def _subject(
         name = f"{student or teacher}{composite}", classes, pruning
         if name not in deployed:
             deployed[name] = where
-            work = partial(_cut, task.network, pruning, params, classes)
-            _tried(where, f"{pruning} pruning", work)
+            cut = partial(_cut, task.network, pruning, params, classes)
+            _tried(where, f"{pruning} pruning", cut)
 
 
 def _step(task: nn.Module, params: Params, method: str, images: Images, classes: int) -> None:
