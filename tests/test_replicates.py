@@ -16,13 +16,24 @@ from kdprune.config.grid import expand
 from kdprune.config.params import validate
 from kdprune.config.replicates import names, seed, training, trainings
 from kdprune.errors import KdpruneError
-from kdprune.records import IDENTITY, network, write_csv
+from kdprune.records import IDENTITY, identity, network, write_csv
 from kdprune.reporting import brief
 from kdprune.reporting.document import markdown
 from kdprune.reporting.figures import data, frames
 from kdprune.reporting.report import compose
+from kdprune.reporting.sections.attribution import STEPS
 from kdprune.running.study import needs
-from kdprune.study import codings, costs, networks, paths, tables
+from kdprune.study import (
+    attributions,
+    codings,
+    costs,
+    epochs,
+    networks,
+    paths,
+    tables,
+    trajectories,
+)
+from kdprune.study.settings import settings
 from stages.runner import studies
 
 STUDENT = "cifar10-a-b-simkd"
@@ -225,11 +236,25 @@ def study():
     return report_tables.analysed(pd.concat(sweeps), pd.concat(trained))
 
 
+def later(tables):
+    """What one teacher's network was taken apart into, could not reach, and what each cost."""
+    broken, scored = tables["breakpoints"], tables["efficiency"]
+    who = [*identity(broken), "method"]
+    curves = broken[broken.role == "teacher"].drop_duplicates(["training_seed"])[who]
+    apart = curves.assign(level=0.5).merge(pd.DataFrame({"step": [*STEPS]}), how="cross")
+    apart["test_accuracy"] = 50.0
+    beyond = curves.assign(method="aofp", level=0.9, sparsity=np.nan, note="out of reach")
+    spent = scored[[*identity(scored), "condition"]]
+    spent = spent.assign(training=10.0, pruning=0.0, tuning=0.5, note="")
+    first = broken.assign(level=0.0, coding="shared8", bytes=77)
+    return {"attribution": apart, "trajectories": beyond, "spent": spent, "codings": first}
+
+
 def text_of(tables, folder):
     rule = {"rule": "tolerance", "tolerance": 1.0, "slope_ratio": 1.0}
     each = tables["sweeps"].groupby("training_seed")
     layers = pd.concat(report_tables.layers(part).assign(training_seed=name) for name, part in each)
-    sections = compose(**tables, figures={}, layers=layers, rule=rule)
+    sections = compose(**tables, **later(tables), figures={}, layers=layers, rule=rule)
     return markdown.render("Study", sections, folder)
 
 
@@ -243,6 +268,11 @@ def test_the_report_counts_pairs_and_says_what_another_training_changes(study, t
     assert "that is told by the 3 trainings of each pair" in text
     assert "n = 30 curves" in text  # listed apart: three students, two teachers, pruned both ways
     assert "(s3)" in text
+    assert "What the loss is made of (n = 3 curves)" in text  # one teacher's of each training
+    assert text.count("AOFP, level 0.9 of") == 3
+    full = text.partition("The networks of Table 3, CIFAR-10")[2]
+    assert full.startswith(" (n = 36 networks)")  # 2 teachers x 3 trainings, by 6 rows of it
+    assert "Each training of a pair is a network of its own: deviations" in full
     assert "accuracy by megabyte at the breakpoints (n = 3 pairs" in text
     lines = brief.lines(study, 0.95)
     assert any("n = 3 pairs" in part for line in lines for _, part in line)
@@ -274,6 +304,43 @@ def test_the_table_of_codings_gathers_replicates(tmp_path, monkeypatch):
         codings.gather(["x-s1", "y"])
 
 
+def test_the_tables_of_table_3_tell_replicates_apart(twice, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    params = validate(twice)
+    items = list(params.grid["teachers"].items())[:2]
+    for key, item in items:
+        told = {**dict.fromkeys(IDENTITY, ""), **item, "role": "teacher", "method": "aofp"}
+        steps = pd.DataFrame({"level": 0.5, "step": "all", "epochs": 1, **told}, index=[0])
+        steps = attributions.table(steps.assign(val_accuracy=1.0, test_accuracy=2.0))
+        write_csv(paths.attributed(key) / "attribution.csv", steps)
+        reached = 0.5 if item["training_seed"] == "1" else np.nan  # by the first training alone
+        row = dict.fromkeys(trajectories.LEVEL, 0) | {"level": 0.5, "sparsity": reached}
+        row |= {"spent": int(item["training_seed"]), "note": f"of {item['training_seed']}"}
+        who = {part: told[part] for part in (*identity(told), "method")}
+        curve = dict.fromkeys(trajectories.CURVE, 0)
+        for name, rest in (("levels", row), ("learning", curve)):
+            write_csv(paths.sparsified(key) / f"{name}.csv", pd.DataFrame([who | rest]))
+    keys = [key for key, _ in items]
+    attributions.gather(keys)
+    trajectories.gather(keys)
+    assert attributions.read().training_seed.tolist() == ["1", "2"]
+    levels = tables.trained_on_the_way()
+    assert levels.training_seed.tolist() == ["1", "2"]
+    study = {**STUDY, "pairs": [f"{items[0][1]['teacher']}/none"], "prune": "aofp"}
+    sweeps = expand(**study, replicates=["1", "2"])["sweeps"].values()
+    assert [trajectories.reached(levels, one, [0.0, 0.5]) for one in sweeps] == [{0.0, 0.5}, {0.0}]
+    learned = {**params.grid["teachers"], **params.grid["students"]}
+    learned = {key: pd.DataFrame({"epoch": range(number)}) for number, key in enumerate(learned)}
+    rows = epochs.spent(params, levels, learned, levels)
+    assert rows.training_seed.tolist()[:2] == ["1", "2"]
+    assert rows[rows.condition == "aofp"].pruning.tolist() == [1, 2]
+    assert rows[rows.condition == "aofp"].training.tolist() == rows.training.tolist()[:2] == [0, 1]
+    attributions.gather([])
+    trajectories.gather([])
+    assert len(attributions.read()) == len(tables.trained_on_the_way()) == 0
+    assert trajectories.reached(tables.trained_on_the_way(), next(iter(sweeps)), [0.5]) == {0.5}
+
+
 def test_measured_rows_of_another_grid_go_with_their_column(twice, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     params = validate(twice)
@@ -302,7 +369,7 @@ def test_a_frozen_study_keeps_its_own_grid(twice, root, tmp_path, monkeypatch):
     monkeypatch.chdir(root)  # where conf/ has the grid of one seed
     params = validate(yaml.safe_load(studies.completed(tmp_path)))
     assert params.grid == validate(twice).grid
-    assert tables.settings(params)["training seeds"] == "1, 2"
+    assert settings(params)["training seeds"] == "1, 2"
     del twice["trainings"]
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(twice, sort_keys=False))
     assert validate(yaml.safe_load(studies.completed(tmp_path))).trainings is None
