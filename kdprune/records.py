@@ -4,7 +4,7 @@ Every stage that writes an output depends on this file: a change here is a chang
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +14,31 @@ if TYPE_CHECKING:  # pandas takes 1.6 s to import, and most callers write JSON
     import pandas
 
 IDENTITY = ["dataset", "role", "teacher", "student", "distill"]  # what tells networks apart
+REPLICATE = "training_seed"  # and this, where a pair was trained by several seeds of teach.seed
+
+
+def identity(held: Container[str]) -> list[str]:
+    """Return what tells networks apart in a table, or in what describes one of them."""
+    return [*IDENTITY, REPLICATE] if REPLICATE in held else IDENTITY
 
 
 def network(item: Mapping[str, Any]) -> str:
-    """Return a network's name within its data set, such as teacher-student-simkd."""
-    return "-".join(item[part] for part in ("teacher", "student", "distill") if item.get(part))
+    """Return a network's name within its data set: teacher-student-simkd, and -s2 of several."""
+    parts = [item[part] for part in ("teacher", "student", "distill") if item.get(part)]
+    return "-".join(parts) + suffix(item)
+
+
+def teacher(item: Mapping[str, Any]) -> str:
+    """Return the name of a student's teacher, of the same replicate, as files and stages have it.
+
+    Of a teacher, its own.
+    """
+    return f"{item['dataset']}-{item['teacher']}{suffix(item)}"
+
+
+def suffix(item: Mapping[str, Any]) -> str:
+    """Return what a name ends in: -s2 for the replicate of seed 2, nothing where there is one."""
+    return f"-s{item[REPLICATE]}" if item.get(REPLICATE) else ""
 
 
 def write_json(path: str | Path, value: Any) -> None:

@@ -6,7 +6,7 @@ from kdprune.config import coding
 from kdprune.config.params import load
 from kdprune.deployment import coded
 from kdprune.models import counts
-from kdprune.records import IDENTITY, write_csv
+from kdprune.records import identity, write_csv
 from kdprune.study import codings, images, networks, paths, tables, tuning
 from kdprune.sweeps.point import FineTune, prune_and_tune
 
@@ -14,7 +14,7 @@ from kdprune.sweeps.point import FineTune, prune_and_tune
 def main(key: str) -> None:
     """Write and read the files of the sweep that the grid names `key`; keep what they cost."""
     prune, item = (params := load()).prune, params.grid["compressions"][key]
-    identity = {name: item[name] for name in (*IDENTITY, "method")}
+    who = {name: item[name] for name in (*identity(item), "method")}
     curve = tables.read(paths.swept(key) / "sweep.csv", f"prune@{key}")
     broken = breakpoints(curve, **params.breakpoints.model_dump())
     files, trajectory = networks.inputs(item)[:2], networks.trajectory(item)
@@ -22,7 +22,7 @@ def main(key: str) -> None:
     data = images.tensors(item["dataset"], params, described)
     device.limit_threads(counts.macs(model))
     views = images.augmentation(item["dataset"])
-    told = tuning.told(params, item["role"], item["method"])
+    told = tuning.told(params, item, item["method"])
     how = {"method": item["pruning"], "seed": 0, "seeds": prune.seeds, "tutor": tutor}
     how |= {"trajectory": trajectory}
     how |= {"re_estimate_images": prune.batchnorm.used, "finetune": FineTune(**told, augment=views)}
@@ -34,5 +34,5 @@ def main(key: str) -> None:
         size["macs"] = counts.macs(pruned.model)
         again = coding.bits(params), prune.batchnorm.used, views
         made = coded.measured(pruned.model, data, described, *again)
-        rows += [{**identity, "level": level, **size, **row} for row in made]
+        rows += [{**who, "level": level, **size, **row} for row in made]
     write_csv(paths.coded(key) / "codings.csv", codings.table(rows))

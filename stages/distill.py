@@ -14,14 +14,12 @@ from kdprune.study.trainings import adopted, network, recipe_of, train
 def main(key: str) -> None:
     """Distill the student that the grid names `key`."""
     item = (params := load()).grid["students"][key]
-    teacher_file = paths.checkpoint("teacher", f"{item['dataset']}-{item['teacher']}")
-    teacher, known = models.load(teacher_file, device.choose())
+    teacher, known = models.load(teacher_file := paths.tutor(item), device.choose())
     images = tensors(item["dataset"], params, known)
-    seed = (recipe := recipe_of(params, params.distill.training, item["student"])).seed
+    seed = (recipe := recipe_of(params, item)).seed
     student, described = network(params, item["student"], images, seed)
     adopted(params, item["student"], student, item["dataset"])  # a start, where it has one
-    arguments = params.distill.hyperparameters[item["distill"]]
-    size = counts.parameters(student)
+    arguments, size = params.distill.hyperparameters[item["distill"]], counts.parameters(student)
     torch.manual_seed(seed)  # for what the method draws, such as its projector
     task = METHODS[item["distill"]](student, teacher, labels=images["train_labels"], **arguments)
     metadata = {"network": described, "seed": seed, **seen(known)}

@@ -2,7 +2,7 @@
 
 from kdprune.analysis.efficiency import efficiency
 from kdprune.config.params import load
-from kdprune.records import IDENTITY, network, write_csv, write_json
+from kdprune.records import network, write_csv, write_json
 from kdprune.study import paths, tables
 
 
@@ -14,7 +14,7 @@ def main() -> None:
         tables.checkpoints(params),
         **params.efficiency.model_dump(),
     )
-    named = table.assign(network=table[IDENTITY].apply(network, axis=1))
+    named = table.assign(network=table.apply(network, axis=1))
     write_csv(paths.EFFICIENCY.with_suffix(".csv"), table)
     figures = ["accuracy", "params", "efficiency"]
     summary = tables.nested(named, ["dataset", "network", "condition"], figures)

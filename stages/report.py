@@ -25,14 +25,14 @@ def main() -> None:
     for name, table in data.tables(results, layers, learned).items():
         write_csv(paths.PLOTS / f"{name}.csv", table)
     with tempfile.TemporaryDirectory() as scratch:
-        drawn = pictures.save(
-            results, layers, paths.PLOTS, Path(scratch), confidence=confidence, learned=learned
-        )
+        where = paths.PLOTS, Path(scratch)
+        drawn = pictures.save(results, layers, *where, confidence=confidence, learned=learned)
         report.write(
             paths.PLOTS / "report.md",
             paths.PLOTS / "report.html",
             **results,
             **{"figures": drawn, "settings": settings(params)},
+            rule=params.breakpoints.model_dump(),
             confidence=confidence,
             interval=params.breakpoints.confidence,
             count=params.efficiency.count,

@@ -5,7 +5,7 @@ from pathlib import Path
 from kdprune import device, models
 from kdprune.config.params import load
 from kdprune.models import counts
-from kdprune.records import IDENTITY, write_csv
+from kdprune.records import identity, write_csv
 from kdprune.sparsification.rounds import Rounds
 from kdprune.sparsification.trajectory import sparsify
 from kdprune.study import images, paths, unfinished
@@ -31,9 +31,9 @@ def main(key: str) -> None:
     augment = images.augmentation(item["dataset"])
     rounds = Rounds(data, recipe, method=pruning, augment=augment, kept=kept, title=key)
     levels, curve = sparsify(model, data, prune.levels, given, rounds, folder=paths.SPARSE / key)
-    identity = {name: item[name] for name in IDENTITY} | {"method": pruning}
+    who = {name: item[name] for name in identity(item)} | {"method": pruning}
     for name, table in (("levels", levels), ("learning", curve)):
-        named = table.assign(**identity)[[*identity, *table]]
+        named = table.assign(**who)[[*who, *table]]
         write_csv(paths.sparsified(key) / f"{name}.csv", named)
     for number in range(rounds.count):
         kept(number).unlink(missing_ok=True)

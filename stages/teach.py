@@ -14,11 +14,11 @@ def main(key: str) -> None:
     """Train the teacher that the grid names `key`, or take it as its weights' file has it."""
     params = load()
     item = params.grid["teachers"][key]
-    recipe = recipe_of(params, params.teach, name := item["teacher"])
+    name, recipe = item["teacher"], recipe_of(params, item)
     images = tensors(item["dataset"], params)
-    model, described = network(params, name, images, params.teach.seed)
+    model, described = network(params, name, images, recipe.seed)
     told = adopted(params, name, model, item["dataset"])
-    metadata = {"network": described, "seed": params.teach.seed, **told}
+    metadata = {"network": described, "seed": recipe.seed, **told}
     if told and not told["weights"]["train"]:
         recipe = replace(recipe, epochs=0)
     train(
@@ -29,7 +29,7 @@ def main(key: str) -> None:
         recipe=recipe,
         depends=(recipe, metadata, params.architectures[name], params.model, params.data),
         inputs=[paths.data(item["dataset"]) / "manifest.json"],
-        identity={"dataset": item["dataset"], "role": "teacher", "teacher": name},
+        identity={"dataset": item["dataset"], "role": "teacher", **item},
         metadata=metadata,
         encoder_params=counts.parameters(model),
     )

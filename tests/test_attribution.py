@@ -65,7 +65,7 @@ def test_prunings_are_named_among_those_that_are_run(values):
     values["attribute"]["methods"] = ["channel"]
     with pytest.raises(KdpruneError, match="attributions"):  # the grid has none yet
         validate(values)
-    made = coding.grid(values["grid"]["sweeps"], [], {}, ["channel"])
+    made = coding.grid(values["grid"], [], ["channel"])
     params = validate({**values, "grid": values["grid"] | made})
     assert {item["method"] for item in params.grid["attributions"].values()} == {"channel"}
     assert len(params.grid["attributions"]) == 5

@@ -18,6 +18,7 @@ from kdprune import models
 from kdprune.__main__ import main
 from kdprune.compression import files
 from kdprune.config import coding
+from kdprune.config.grid import expand
 from kdprune.config.params import load
 from kdprune.data.augment import random_crop_flip
 from kdprune.deployment import coded
@@ -160,7 +161,7 @@ def test_the_stage_codes_each_network_unpruned_and_at_its_breakpoint(tmp_path, v
     folder = study(tmp_path, values)
     run_sweep(folder, values, "weight")
     values["compress"]["bits"] = [4]
-    values["grid"] |= coding.grid(values["grid"]["sweeps"], [4])
+    values["grid"] |= coding.grid(values["grid"], [4])
     values["breakpoints"]["tolerance"] = 100.0  # so that the curve breaks nowhere
     (folder / "params.yaml").write_text(yaml.safe_dump(values))
     monkeypatch.chdir(folder)
@@ -189,7 +190,23 @@ def test_without_bits_there_is_nothing_to_run(values):
     assert values["compress"]["bits"] == []
     assert values["grid"]["compressions"] == {}
     folder = values["grid"]["collected"]["codings"]["folder"]
-    assert folder == coding.NOTHING  # a folder that a stage writes, for DVC to depend on
+    assert folder == coding.SWEEPS  # a folder that a stage writes, for DVC to depend on
+
+
+@pytest.mark.parametrize("roles", [["teacher"], ["student"]])
+def test_what_collect_depends_on_is_what_a_stage_writes(root, values, roles):
+    """Else DVC fails there: results/distill is no folder where every pair is x/none."""
+    study = {"datasets": ["cifar10"], "distill": "kd", "prune": "weight", "roles": roles}
+    alone = expand(**study, pairs=["a/none"])
+    folders = [item["folder"] for item in coding.grid(alone, [])["collected"].values()]
+    swept = "results/prune" if roles == ["teacher"] else "results/teach"
+    assert folders == ["results/teach", *[swept] * 4]
+    described = yaml.safe_load((root / "dvc.yaml").read_text())["stages"]["collect"]["deps"]
+    named = [dep for dep in described if dep.startswith(("results/", "${"))]
+    wanted = [f"${{grid.collected.{name}.folder}}" for name in values["grid"]["collected"]]
+    assert named == ["results/teach", *wanted]  # the one that is always there, and no other
+    usual = [item["folder"] for item in values["grid"]["collected"].values()]
+    assert usual == ["results/distill", *["results/prune"] * 4]
 
 
 @pytest.mark.parametrize(

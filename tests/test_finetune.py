@@ -273,9 +273,12 @@ def test_faults_are_told_before_any_work(values, changed, line):
         study(values, **changed)
 
 
+STUDENT = {"role": "student", "teacher": "one", "student": "two", "distill": "simkd"}
+
+
 def test_what_a_sweep_is_told_follows_from_its_name(values):
     params = study(values, objective=["labels", "kd"], schedule="rewind", **{"from": "teacher"})
-    plain, taught = (FineTune(**tuning.told(params, "student", m)) for m in ("weight", "weight-kd"))
+    plain, taught = (FineTune(**tuning.told(params, STUDENT, m)) for m in ("weight", "weight-kd"))
     assert (plain.objective, taught.objective) == ("labels", "kd")
     assert dict(taught.settings) == params.distill.hyperparameters["kd"]
     assert plain.original == Recipe(**params.distill.training.model_dump())
@@ -284,4 +287,4 @@ def test_what_a_sweep_is_told_follows_from_its_name(values):
     assert not tuning.by_teacher(params, "teacher", "weight-kd")
     assert not tuning.by_teacher(params, "student", "weight")
     before = study(values)
-    assert FineTune(**tuning.told(before, "student", "weight")).original is None
+    assert FineTune(**tuning.told(before, STUDENT, "weight")).original is None

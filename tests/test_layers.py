@@ -77,6 +77,6 @@ def test_the_parameters_say_who_learns_slower(values):
     weights = {"path": "w.pt", "sha256": "0" * 64, "head": "new", "rate": 0.2}
     values["architectures"]["resnet10_24"]["weights"] = weights
     params = validate(values)
-    taught = recipe_of(params, params.teach, "resnet10_24")
+    taught = recipe_of(params, {"teacher": "resnet10_24"})
     assert (taught.body, taught.epochs) == (0.2, params.teach.epochs)
-    assert recipe_of(params, params.teach, "resnet10_16").body == 1
+    assert recipe_of(params, {"teacher": "resnet10_24", "student": "resnet10_16"}).body == 1

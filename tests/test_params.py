@@ -36,7 +36,7 @@ def test_every_profile_composes_and_is_valid(root, tmp_path, profile):
         counts = {name: len(instances) for name, instances in params.grid.items()}
         assert counts.pop("networks") == 34
         assert (counts.pop("compressions"), counts.pop("attributions")) == (0, 0)
-        assert counts.pop("collected") == 3
+        assert counts.pop("collected") == 5
         assert counts.pop("trajectories") == 0
         assert counts == {"teachers": 14, "students": 20, "sweeps": 68, "datasets": 2}
 

@@ -34,6 +34,8 @@ TERMS = {
     "`weights`, a file that a teacher's weights come from",
     "grid": "which trainings and sweeps follow from data sets, pairs and methods; written by the "
     "composition, never by hand",
+    "trainings": "what `dvc.yaml` goes through to train, and where there are several seeds, each "
+    "one's own recipe; written by the composition, never by hand",
     "seed": "of the random numbers: initial weights, order, augmentation",
     "epochs": "passes over the training images",
     "batch_size": "images per step",

@@ -14,9 +14,8 @@ from kneed import KneeLocator
 from kdprune.analysis import check
 from kdprune.analysis.bootstrap import interval, right
 from kdprune.errors import KdpruneError
-from kdprune.records import IDENTITY
+from kdprune.records import identity
 
-CURVE = [*IDENTITY, "method"]
 SIZE = ["ratio", "sparsity", "params", "nonzero_params", "macs"]  # a level's, for every seed
 SLACK = 1e-9  # percent; differences below are rounding
 
@@ -31,7 +30,7 @@ def breakpoints(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Return one row per curve of `sweeps` (the columns in CURVE name a curve).
+    """Return one row per curve of `sweeps`: of a network, and by a pruning method.
 
     rule "tolerance": the highest level that is reached without once losing more than `tolerance`
     points against the same network's level 0. "kneedle": the highest of the knees after Satopaa
@@ -52,16 +51,11 @@ def breakpoints(
     if rule not in RULES:
         raise ValueError(f"rule {rule!r} is unknown; allowed: {', '.join(RULES)}")
     numbers = [*SIZE, "val_accuracy", "test_accuracy"]
-    check(sweeps, "sweeps", keys=[*CURVE, "seed", "level"], numbers=numbers)
+    named = [*identity(sweeps), "method"]
+    check(sweeps, "sweeps", keys=[*named, "seed", "level"], numbers=numbers)
     rows = []
-    for curve, points in sweeps.groupby(CURVE, sort=False):
-        accuracy = points.pivot_table(index="seed", columns="level", values="val_accuracy")
-        if accuracy.isna().any().any():
-            name = "-".join(part for part in curve if part)
-            raise KdpruneError(f"sweeps: {name}: not every seed has every level; run `dvc repro`")
-        levels = accuracy.columns.to_numpy()
-        matrix = accuracy.to_numpy()
-        remaining = points.groupby("level").nonzero_params.mean().to_numpy()
+    for curve, points in sweeps.groupby(named, sort=False):
+        matrix, levels, remaining = curves(curve, points)
         indices = {
             name: int(locate(matrix.mean(0)[None], levels, remaining, **settings)[0])
             for name, locate in RULES.items()
@@ -74,7 +68,7 @@ def breakpoints(
             seed=seed,
         )
         rows.append(
-            dict(zip(CURVE, curve, strict=True))
+            dict(zip(named, curve, strict=True))
             | _at(points, levels[indices[rule]])
             | _dense(points)
             | {
@@ -86,6 +80,21 @@ def breakpoints(
             | {f"level_{name}": levels[index] for name, index in indices.items()}
         )
     return pd.DataFrame(rows)
+
+
+def curves(
+    name: tuple[str, ...], points: pd.DataFrame
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return a curve's validation accuracies [S, L], its levels [L], parameters left there [L].
+
+    Raises KdpruneError, with its `name`, where not every seed has every level.
+    """
+    accuracy = points.pivot_table(index="seed", columns="level", values="val_accuracy")
+    if accuracy.isna().any().any():
+        told = "-".join(part for part in name if part)
+        raise KdpruneError(f"sweeps: {told}: not every seed has every level; run `dvc repro`")
+    remaining = points.groupby("level").nonzero_params.mean().to_numpy()
+    return accuracy.to_numpy(), accuracy.columns.to_numpy(), remaining
 
 
 def by_tolerance(

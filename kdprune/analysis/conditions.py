@@ -8,9 +8,10 @@ import pandas as pd
 
 from kdprune.analysis import power
 from kdprune.analysis.efficiency import BEFORE
+from kdprune.analysis.replicates import averaged
 from kdprune.analysis.significance import compare
+from kdprune.records import identity
 
-PAIR = ["dataset", "role", "teacher", "student", "distill"]
 GROUP = ["dataset", "role", "distill"]
 UNPRUNED = "none"  # the method of a network measured as it was trained
 MEGA = 1e6
@@ -40,7 +41,7 @@ def conditions(
         counted = {"parameters": scored, "bytes": by_bytes(scored, tables["measured"])}
         counted |= by_coding(scored, tables.get("codings", pd.DataFrame()))
         for count, table in counted.items():
-            for group, part in table.groupby(GROUP, sort=False):
+            for group, part in averaged(table).groupby(GROUP, sort=False):
                 wide = part.pivot_table(
                     "efficiency", ["teacher", "student"], "condition", sort=False
                 )
@@ -69,10 +70,11 @@ def by_coding(scored: pd.DataFrame, codings: pd.DataFrame) -> dict[str, pd.DataF
     """
     if codings.empty:
         return {}
-    last = codings.groupby([*PAIR, "method", "coding"], sort=False).tail(1)
+    who = identity(codings)
+    last = codings.groupby([*who, "method", "coding"], sort=False).tail(1)
     last = last.assign(efficiency=last.test_accuracy / (last.bytes / MEGA))
     named = last.rename(columns={"method": "condition"})
-    ours = named.merge(scored[[*PAIR, "condition"]].drop_duplicates(), on=[*PAIR, "condition"])
+    ours = named.merge(scored[[*who, "condition"]].drop_duplicates(), on=[*who, "condition"])
     return {f"bytes, {name}": part for name, part in ours.groupby("coding", sort=False)}
 
 
@@ -84,14 +86,12 @@ def by_bytes(scored: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
     empty = scored.iloc[:0]
     if measured.empty:
         return empty
-    once = measured[measured.batch == measured.batch.min()]
+    who, once = identity(scored), measured[measured.batch == measured.batch.min()]
     sizes = once.assign(bytes=once[["dense_bytes", "zstd_bytes", "sparse_bytes"]].min(axis=1))
     pruned = scored[~scored.condition.isin(BEFORE.values())]
-    own = sizes.rename(columns={"method": "condition"})[[*PAIR, "condition", "bytes"]]
-    plain = sizes[sizes.method == UNPRUNED].rename(columns={"bytes": "plain"})[[*PAIR, "plain"]]
-    joined = pruned.merge(own, on=[*PAIR, "condition"], how="left").merge(
-        plain, on=PAIR, how="left"
-    )
+    own = sizes.rename(columns={"method": "condition"})[[*who, "condition", "bytes"]]
+    plain = sizes[sizes.method == UNPRUNED].rename(columns={"bytes": "plain"})[[*who, "plain"]]
+    joined = pruned.merge(own, on=[*who, "condition"], how="left").merge(plain, on=who, how="left")
     held = np.where(joined.bytes.isna(), joined.plain, joined.bytes)
     joined["efficiency"] = joined.accuracy / (held / MEGA)
     return joined.dropna(subset="efficiency")

@@ -5,7 +5,7 @@ import pandas as pd
 
 from kdprune.analysis import check
 from kdprune.errors import KdpruneError
-from kdprune.records import IDENTITY
+from kdprune.records import identity
 
 UNIT = 1e7  # parameters; the paper's unit
 BEFORE = {"teacher": "teacher", "student": "distilled"}  # a network's condition without pruning
@@ -37,24 +37,25 @@ def efficiency(
     if count not in columns:
         raise ValueError(f"count {count!r} is unknown; allowed: {', '.join(columns)}")
     size = columns[count]
-    check(checkpoints, "checkpoints", keys=IDENTITY, numbers=["test_accuracy", *columns.values()])
+    named, numbers = identity(checkpoints), ["test_accuracy", *columns.values()]
+    check(checkpoints, "checkpoints", keys=named, numbers=numbers)
     pruned = ["nonzero_params", "dense_params", "test_accuracy", "n_seeds"]
-    check(breakpoints, "breakpoints", keys=[*IDENTITY, "method"], numbers=pruned)
-    before = checkpoints[IDENTITY].assign(
+    check(breakpoints, "breakpoints", keys=[*named, "method"], numbers=pruned)
+    before = checkpoints[named].assign(
         condition=checkpoints.role.map(BEFORE),
         accuracy=checkpoints.test_accuracy,
         accuracy_sd=None,
         n_seeds=1,
         params=checkpoints[size],
     )
-    sizes = checkpoints[IDENTITY].assign(dense=checkpoints[size])
-    joined = breakpoints.merge(sizes, on=IDENTITY, how="left", validate="many_to_one")
+    sizes = checkpoints[named].assign(dense=checkpoints[size])
+    joined = breakpoints.merge(sizes, on=named, how="left", validate="many_to_one")
     if joined.dense.isna().any():
         lost = joined[joined.dense.isna()].iloc[0]
-        name = "-".join(lost[key] for key in IDENTITY if lost[key])
+        name = "-".join(lost[key] for key in named if lost[key])
         raise KdpruneError(f"breakpoints: {name} is not among the checkpoints; run `dvc repro`")
     left = joined.nonzero_params / joined.dense_params
-    after = joined[IDENTITY].assign(
+    after = joined[named].assign(
         condition=joined.method,
         accuracy=joined.test_accuracy,
         accuracy_sd=joined.test_sd,

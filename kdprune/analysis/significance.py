@@ -1,6 +1,7 @@
 """Is the difference between two conditions more than chance? Paired tests over network pairs.
 
-n is the number of pairs; seeds are repeated measurements of a pair, and are averaged before.
+n is the number of pairs; seeds of the tuning and of the training are repeated measurements of a
+pair, and are averaged before.
 """
 
 from itertools import combinations
@@ -11,6 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from kdprune.analysis import check
+from kdprune.analysis.replicates import averaged
 
 ORDER = ["channel", "weight", "distilled", "teacher"]  # differences are first minus second
 EXACT = 2**14  # sign flips that are enumerated, else drawn
@@ -19,22 +21,23 @@ EXACT = 2**14  # sign flips that are enumerated, else drawn
 def significance(efficiencies: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     """Return one row per data set, role, distillation method and two conditions.
 
-    Pairs are matched by teacher and student. Rows hold n, mean_difference with ci_low and ci_high,
-    t, df, p (paired t-test, two-sided), holm_p (Holm 1979, over all rows of one role and
-    distillation method), d_z and g_z (Cohen's and Hedges' standardised mean difference),
-    wilcoxon_p, sign_flip_p (exact up to n = 14), cluster_p (the same, flipping all pairs of a
-    teacher together), shapiro_p (normality of the differences), log_t, log_p and ratio with
-    ratio_low and ratio_high (the test on logarithms; geometric mean ratio), log_holm_p (Holm's
-    adjustment of log_p, over the same rows as holm_p), p_without_teacher (the
-    largest p when one teacher's pairs are left out) and reason: why there is no test. Some figures
-    are missing beside a test: shapiro_p and g_z below three pairs, wilcoxon_p where a difference is
-    zero, those of logarithms where an efficiency is zero. Raises KdpruneError for a table with
-    gaps.
+    Pairs are matched by teacher and student, replicates of a pair averaged by the logarithm. Rows
+    hold n, mean_difference with ci_low and ci_high, t, df, p (paired t-test, two-sided), holm_p
+    (Holm 1979, over all rows of one role and distillation method), d_z and g_z (Cohen's and Hedges'
+    standardised mean difference), wilcoxon_p, sign_flip_p (exact up to n = 14), cluster_p (the
+    same, flipping all pairs of a teacher together), shapiro_p (normality of the differences),
+    log_t, log_p and ratio with ratio_low and ratio_high (the test on logarithms; geometric mean
+    ratio), log_holm_p (Holm's adjustment of log_p, over the same rows as holm_p), p_without_teacher
+    (the largest p when one teacher's pairs are left out) and reason: why there is no test. Some
+    figures are missing beside a test: shapiro_p and g_z below three pairs, wilcoxon_p where a
+    difference is zero, those of logarithms where an efficiency is zero. Raises KdpruneError for a
+    table with gaps.
     """
     rows = []
     groups = ["dataset", "role", "distill"]
     keys = [*groups, "teacher", "student", "condition"]
     check(efficiencies, "efficiency", keys=keys, numbers=["efficiency"], unique=False)
+    efficiencies = averaged(efficiencies)
     for group, table in efficiencies.groupby(groups, sort=False):
         wide = table.pivot_table(
             index=["teacher", "student"], columns="condition", values="efficiency", sort=False

@@ -7,23 +7,25 @@ cut out takes none. So equal counts of parameters are not equal files.
 import numpy as np
 import pandas as pd
 
+from kdprune.analysis.replicates import averaged
 from kdprune.analysis.significance import compare
-from kdprune.records import IDENTITY
+from kdprune.records import identity
 
-CURVE = [*IDENTITY, "method"]
 FLOAT = 4  # bytes
 MEGA = 1e6
 FIGURES = ["efficiency", "each"]
+SCORED = ["count", "params", "bytes", "accuracy", "efficiency"]
 FLOATS = "float32"  # the count of `stored`
 
 
 def stored(breakpoints: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
     """Return what each network's parameters take in float32 at its breakpoint: a row per curve.
 
-    Columns: those of CURVE, count, params (that are left), bytes, accuracy (test) and efficiency,
-    percent per megabyte. Bytes are those of `plain`.
+    Columns: those that name a curve, count, params (that are left), bytes, accuracy (test) and
+    efficiency, percent per megabyte. Bytes are those of `plain`.
     """
-    where = breakpoints[[*CURVE, "level", "params", "nonzero_params", "test_accuracy"]]
+    curve = [*identity(breakpoints), "method"]
+    where = breakpoints[[*curve, "level", "params", "nonzero_params", "test_accuracy"]]
     return _finished(plain(where, layers).assign(count=FLOATS), "test_accuracy")
 
 
@@ -34,7 +36,7 @@ def plain(where: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
     for each place and 4 bytes for each weight left, or all in 4 bytes where that is less; the rest
     has 4 bytes a parameter. Buffers are left out. Rows that `layers` lacks are left out.
     """
-    at = [*CURVE, "level"]
+    at = [*identity(where), "method", "level"]
     held = layers.rename(columns={"params": "all", "nonzero_params": "left"})
     joined = where.merge(held[[*at, "all", "left"]], on=at)
     masked = (joined.left < joined["all"]) & (joined.nonzero_params < joined.params)
@@ -51,10 +53,11 @@ def coded(breakpoints: pd.DataFrame, codings: pd.DataFrame) -> pd.DataFrame:
     Columns as of `stored`; bytes are of files, accuracies of what was read from them. Of plain
     float32 `stored` tells, once for all studies: a file of it is no further count.
     """
+    curve = [*identity(breakpoints), "method"]
     if codings.empty:
-        return pd.DataFrame(columns=[*CURVE, "count", "params", "bytes", "accuracy", "efficiency"])
+        return pd.DataFrame(columns=[*curve, *SCORED])
     codings = codings[codings.coding != FLOATS]
-    rows = codings.merge(breakpoints[[*CURVE, "level"]], on=[*CURVE, "level"])
+    rows = codings.merge(breakpoints[[*curve, "level"]], on=[*curve, "level"])
     return _finished(rows.rename(columns={"coding": "count"}), "test_accuracy")
 
 
@@ -71,8 +74,7 @@ def known(
 def _finished(table: pd.DataFrame, accuracy: str) -> pd.DataFrame:
     efficiency = table[accuracy] / (table.bytes / MEGA)
     table = table.assign(params=table.nonzero_params, accuracy=table[accuracy])
-    columns = [*CURVE, "count", "params", "bytes", "accuracy", "efficiency"]
-    return table.assign(efficiency=efficiency)[columns]
+    return table.assign(efficiency=efficiency)[[*identity(table), "method", *SCORED]]
 
 
 def ratios(sizes: pd.DataFrame, first: str, second: str, *, confidence: float) -> pd.DataFrame:
@@ -82,8 +84,8 @@ def ratios(sizes: pd.DataFrame, first: str, second: str, *, confidence: float) -
     and first_bytes and second_bytes, those of a parameter that is left (means over the pairs).
     """
     rows = []
+    sizes = averaged(sizes.assign(each=sizes.bytes / sizes.params))
     for count, part in sizes.groupby("count", sort=False):
-        part = part.assign(each=part.bytes / part.params)
         wide = part.pivot_table(FIGURES, ["teacher", "student"], "method", sort=False)
         if not {first, second} <= set(wide["efficiency"].columns):
             continue

@@ -4,18 +4,22 @@ from typing import Any
 
 import pandas as pd
 
+from kdprune.analysis.replicates import averaged
+
 
 def summary(
     breakpoints: pd.DataFrame, efficiencies: pd.DataFrame, differences: pd.DataFrame
 ) -> dict[str, Any]:
     """Summarise the students of one data set, from the tables of the three analyses.
 
-    pairs: how many the means are over. student, weight, channel: mean test accuracy in percent, as
-    distilled and at the breakpoint of each pruning; weight_left, channel_left: mean share of the
-    parameters that is left there, in percent. ratio: efficiency of channel over that of weight
-    pruning, the geometric mean; p: of the paired t-test of its logarithm, after Holm. What tables
-    do not have is left out. Several distillation methods give a mapping from each to its summary.
+    pairs: how many the means are over, replicates averaged. student, weight, channel: mean test
+    accuracy in percent, as distilled and at the breakpoint of each pruning; weight_left,
+    channel_left: mean share of the parameters that is left there, in percent. ratio: efficiency of
+    channel over that of weight pruning, the geometric mean; p: of the paired t-test of its
+    logarithm, after Holm. What tables do not have is left out. Several distillation methods give a
+    mapping from each to its summary.
     """
+    breakpoints, efficiencies = averaged(breakpoints), averaged(efficiencies)
     students = efficiencies[efficiencies.role == "student"]
     summaries = {
         method: _method(rows, *(_of(table, method) for table in (breakpoints, differences)))

@@ -10,7 +10,7 @@ from kdprune.config.section import Section
 FOLDER = "results/compress"
 TRAJECTORIES = "results/sparsify"
 ATTRIBUTIONS = "results/attribute"
-NOTHING = "results/prune"  # what the stage collect depends on anyway
+TEACHERS, STUDENTS, SWEEPS = "results/teach", "results/distill", "results/prune"
 
 
 def check_once(bits: list[int]) -> list[int]:
@@ -43,22 +43,26 @@ def bits(params: Any) -> list[int]:
 
 
 def grid(
-    sweeps: Mapping[str, Mapping[str, str]],
+    expanded: Mapping[str, Mapping[str, Mapping[str, str]]],
     bits: Sequence[int],
-    trajectories: Mapping[str, Mapping[str, str]] | None = None,
     attributed: Sequence[str] = (),
 ) -> dict[str, dict[str, dict[str, str]]]:
-    """Return what the grid has besides: the `compressions`, one per sweep if there are any `bits`,
-    and the `attributions`, one per sweep of the prunings `attributed`.
+    """Return what the grid has besides `expanded`: the `compressions`, one per sweep if there are
+    any `bits`, and the `attributions`, one per sweep of the prunings `attributed`.
 
-    `collected` holds the folders that the stage collect depends on for them, and for what
-    `trajectories` there are, as DVC refuses one that no stage writes.
+    `collected` holds the folders that the stage collect depends on for these and for what is
+    expanded, as DVC refuses one that no stage writes. There always are teachers.
     """
+    sweeps = expanded["sweeps"]
     chosen = {key: dict(item) for key, item in sweeps.items()} if bits else {}
     apart = {key: dict(item) for key, item in sweeps.items() if item["method"] in attributed}
+    swept = SWEEPS if sweeps else TEACHERS
     folders = {
-        "codings": {"folder": FOLDER if chosen else NOTHING},
-        "trajectories": {"folder": TRAJECTORIES if trajectories else NOTHING},
-        "attributions": {"folder": ATTRIBUTIONS if apart else NOTHING},
+        "students": STUDENTS if expanded["students"] else TEACHERS,
+        "sweeps": swept,
+        "codings": FOLDER if chosen else swept,
+        "trajectories": TRAJECTORIES if expanded["trajectories"] else swept,
+        "attributions": ATTRIBUTIONS if apart else swept,
     }
-    return {"compressions": chosen, "attributions": apart, "collected": folders}
+    collected = {name: {"folder": folder} for name, folder in folders.items()}
+    return {"compressions": chosen, "attributions": apart, "collected": collected}

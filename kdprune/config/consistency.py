@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kdprune.config import expected, tuning, values, weights
+from kdprune.config import derived, replicates, tuning, values, weights
 from kdprune.config.grid import ALONE, names, split_pair
 from kdprune.errors import KdpruneError, nearest
 from kdprune.untrusted import refusal
@@ -102,13 +102,14 @@ def check(params: Any) -> None:
     for pair in params.pairs:
         _check_pair(pair, params.architectures)
     weights.check_size(params, BUILT_IN)
+    replicates.check(params)
     values.check_born_again(params)
     _check_methods("distill.method", params.distill.method, params.distill.hyperparameters)
     _check_methods("prune.method", params.prune.method, params.prune.hyperparameters, ["both"])
     values.check_contrasts(params.distill)
     tuning.check(params)
     _check_source(params.data.source, params.data.path, params.datasets)
-    expected.check(params)
+    derived.check(params)
 
 
 def _rise(values: Sequence[float]) -> bool:

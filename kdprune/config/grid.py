@@ -8,6 +8,7 @@ from typing import Any
 
 from kdprune.config.signatures import trains
 from kdprune.errors import KdpruneError
+from kdprune.records import REPLICATE, suffix, teacher
 
 PRUNING_ALIASES = {"both": ("weight", "channel")}
 ALONE = "none"  # in the place of a student: the teacher is pruned, and nothing is distilled
@@ -27,6 +28,7 @@ def expand(
     objective: str | Sequence[str] | None = LABELS,
     source: str | None = "self",
     only: Mapping[str, Sequence[str]] | None = None,
+    replicates: Sequence[str] = (),
 ) -> dict[str, dict[str, dict[str, str]]]:
     """Expand the study into instances, keyed by readable names.
 
@@ -35,6 +37,8 @@ def expand(
     a data set of one's own to its "path".
     `objective` and `source` are prune.finetune's objective and from; None for studies from before
     there was a choice. `only` has, by role, the methods that no other role is swept by.
+    `replicates` names those of each pair, where there are several (see
+    kdprune.config.replicates); each has instances of its own.
     Returns `teachers`, `students`, `sweeps`, `networks` (those that are swept), `trajectories`
     (those networks under each method that trains on its way) and `datasets`:
     mappings from instance name to its fields, in the order given. A teacher of several pairs
@@ -47,22 +51,26 @@ def expand(
         dataset: {"images": own[dataset]["path"] if dataset in own else EMBEDDED}
         for dataset in datasets
     }
+    each = [{REPLICATE: name} for name in replicates] or [{}]
     teachers = {
-        f"{dataset}-{teacher}": {"dataset": dataset, "teacher": teacher}
+        f"{dataset}-{name}{suffix(one)}": {"dataset": dataset, "teacher": name, **one}
         for dataset in datasets
-        for teacher, _ in split
+        for name, _ in split
+        for one in each
     }
     students = {
-        f"{dataset}-{teacher}-{student}-{method}": {
+        f"{dataset}-{name}-{student}-{method}{suffix(one)}": {
             "dataset": dataset,
-            "teacher": teacher,
+            "teacher": name,
             "student": student,
             "distill": method,
+            **one,
         }
         for dataset in datasets
-        for teacher, student in split
+        for name, student in split
         if student != ALONE
         for method in names(distill)
+        for one in each
     }
     swept = []
     if "teacher" in roles:
@@ -84,6 +92,7 @@ def expand(
             "teacher": item["teacher"],
             "student": item.get("student", ""),
             "distill": item.get("distill", ""),
+            **_replicate(item),
             "method": label,
             "checkpoint": (
                 f"{SPARSE}/{key}-{method}" if trains(method) else networks[key]["checkpoint"]
@@ -101,6 +110,7 @@ def expand(
             "teacher": item["teacher"],
             "student": item.get("student", ""),
             "distill": item.get("distill", ""),
+            **_replicate(item),
             "checkpoint": networks[key]["checkpoint"],
             "pruning": method,
         }
@@ -136,7 +146,7 @@ def _tunings(
         return
     several = not isinstance(objective, str)
     taught = role == "student" and source == "teacher"
-    learned_from = f"teachers/{item['dataset']}-{item['teacher']}" if taught else f"{role}s/{key}"
+    learned_from = f"teachers/{teacher(item)}" if taught else f"{role}s/{key}"
     for one in [objective] if isinstance(objective, str) else objective:
         label = f"{method}-{one}" if several and one != LABELS else method
         yield (
@@ -145,9 +155,22 @@ def _tunings(
                 "pruning": method,
                 "tuning": "none" if one == LABELS else one,
                 "tutor": f"models/{learned_from}.safetensors",
-                "recipe": "teach" if role == "teacher" else "distill.training",
+                "recipe": recipe(role, item),
             },
         )
+
+
+def _replicate(item: Mapping[str, str]) -> dict[str, str]:
+    return {REPLICATE: item[REPLICATE]} if REPLICATE in item else {}
+
+
+def recipe(role: str, item: Mapping[str, str]) -> str:
+    """Return the parameter that a network's training depends on: a section, or of several
+    replicates its own copy of that, so that one more seed makes none of the others stale.
+    """
+    if REPLICATE in item:
+        return f"trainings.recipes.{'teach' if role == 'teacher' else 'distill'}{suffix(item)}"
+    return "teach" if role == "teacher" else "distill.training"
 
 
 def names(value: str | Iterable[str]) -> list[str]:

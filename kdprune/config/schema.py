@@ -19,6 +19,7 @@ from kdprune.config.kinds import (
     Plain,
     Positive,
     Seed,
+    Seeds,
     Spread,
 )
 from kdprune.config.section import Section
@@ -83,7 +84,7 @@ class Model(Section):
 class Training(Section):
     """One training recipe."""
 
-    seed: Seed
+    seed: Seeds
     epochs: Annotated[int, Field(ge=1, le=10_000)]
     batch_size: Annotated[int, Field(ge=2, le=65_536)]
     lr: Positive
@@ -158,6 +159,8 @@ class Params(Section):
     efficiency: Efficiency
     significance: Significance
     grid: Annotated[dict[str, dict[str, dict[str, str]]], AfterValidator(consistency.instances)]
+
+    trainings: dict[str, dict[str, dict[str, Plain]]] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> "Params":

@@ -4,7 +4,9 @@ import os
 from typing import Any
 
 from kdprune.config.grid import names, split_pair
+from kdprune.config.replicates import listed
 
+SEED = "distill.training.seed"
 SMALLEST = 1e-12  # of what is not 0; beyond lie numbers that 32-bit floats do not hold
 CONTRASTS = 2**25  # of crd in a batch: their row numbers alone are 256 MiB
 
@@ -41,12 +43,15 @@ def check_contrasts(distill: Any) -> None:
 
 def check_born_again(params: Any) -> None:
     """Check that a student of its teacher's architecture begins elsewhere. Raises ValueError."""
-    seed = params.teach.seed
+    seeds, own = (listed(part.seed) for part in (params.teach, params.distill.training))
+    others = ",".join(str((seed + len(seeds)) % 2**31) for seed in seeds)
+    setting = f"'{SEED}=[{others}]'" if len(seeds) > 1 else f"{SEED}={others}"
+    same = any(seed == its for seed, its in zip(seeds, own, strict=True))
     for pair in params.pairs:
         teacher, student = split_pair(pair)
         fresh = not getattr(params.architectures[teacher], "weights", None)
-        if teacher == student and fresh and params.distill.training.seed == seed:
+        if teacher == student and fresh and same:
             raise ValueError(
                 f"pairs: {pair!r} begins teacher and student with the same weights; give the "
-                f"student a seed of its own: -S distill.training.seed={(seed + 1) % 2**31}"
+                f"student a seed of its own: -S {setting}"
             )

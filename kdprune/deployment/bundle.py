@@ -18,7 +18,7 @@ from kdprune.deployment import card, certificate, coded, converting, forms
 from kdprune.deployment.prepared import Prepared
 from kdprune.errors import KdpruneError
 from kdprune.models import counts
-from kdprune.records import IDENTITY, write_json
+from kdprune.records import identity, write_json
 
 CERTIFICATE = "certificate.json"
 # What `kdprune evaluate` adds; of an export that is written anew it holds no longer
@@ -88,7 +88,7 @@ def _certificate(
         sweep = {**sweep, "equal": abs(sweep["test_accuracy"] - accuracy) < 1e-9}
     libraries = ["torch", "timm", *(converting.NEEDS["onnx"] if "onnx" in names else ())]
     return {
-        "network": {name: made.metadata.get(name, "") for name in IDENTITY},
+        "network": {name: made.metadata.get(name, "") for name in identity(made.metadata)},
         "architecture": made.metadata["network"],
         "source": {"file": made.source, **source},
         "pruned": how,

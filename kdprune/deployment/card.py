@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kdprune.deployment.intervals import wilson
+from kdprune.records import network
 
 CARD = "README.md"
 TASK = "image-classification"
@@ -37,11 +38,8 @@ LICENCE = (
 
 
 def _name(certificate: Mapping[str, Any]) -> str:
-    who = certificate["network"]
-    parts = [who["teacher"], who["student"], who["distill"]]
-    how = certificate["pruned"]
-    parts.append(how["method"] if how else "trained")
-    return f"{who['dataset']}-{'-'.join(filter(None, parts))}"
+    who, how = certificate["network"], certificate["pruned"]
+    return f"{who['dataset']}-{network(who)}-{how['method'] if how else 'trained'}"
 
 
 def _head(certificate: Mapping[str, Any]) -> str:

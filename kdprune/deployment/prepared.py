@@ -78,9 +78,8 @@ def prepare(
     dense, _ = checkpoints.load(checkpoint)
     tutor = dense
     if tuning.by_teacher(settings, who["role"], method):
-        teacher = paths.checkpoint("teacher", f"{who['dataset']}-{who['teacher']}")
-        tutor, _ = checkpoints.load(folder / teacher)
-    told = tuning.told(settings, who["role"], method)
+        tutor, _ = checkpoints.load(folder / paths.tutor(who))
+    told = tuning.told(settings, who, method)
     finetune = FineTune(**told, augment=augmentation_of(place))
     left = folder / paths.sparse(networks.key(who), pruning)
     pruned = _pruned(dense, tutor, tensors, how, finetune, settings.prune.seeds, left)

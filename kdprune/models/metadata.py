@@ -133,6 +133,7 @@ class Metadata(Part):
     teacher: Name | Nameless = ""
     student: Name | Nameless = ""
     distill: Name | Nameless = ""
+    training_seed: Annotated[str, Field(pattern="^[0-9]{1,10}$")] | Nameless = ""
 
     @model_validator(mode="after")
     def _of_one_network(self) -> "Metadata":

@@ -20,7 +20,8 @@ REMEMBERED = Path(".run/rehearsed")
 WORK = Path(".run/work.json")  # operations of every instance, for those who wait
 TRAININGS = ("teach", "distill")  # the stages before which it is due
 # These decide nothing here
-BESIDE = {"profile", "teach", "compress", "breakpoints", "efficiency", "significance"}
+BESIDE = {"profile", "teach", "trainings", "compress"}
+BESIDE |= {"breakpoints", "efficiency", "significance"}
 ROOMS = ("models", "distillation", "pruning", "planning")  # whose code decides what is refused
 LIBRARIES = ("torch", "timm", "torch-pruning")
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from kdprune.analysis.replicates import averaged
 from kdprune.analysis.sizes import known
 from kdprune.reporting.document.formats import (
     condition,
@@ -29,7 +30,7 @@ def lines(tables: Mapping[str, pd.DataFrame], confidence: float) -> list[list[St
 
     `tables` are efficiency, significance and breakpoints; layers and codings, where there are any.
     """
-    found = headlines(tables["efficiency"], tables["significance"])
+    found = headlines(averaged(tables["efficiency"]), tables["significance"])
     sizes = known(tables["breakpoints"], tables.get("layers"), tables.get("codings"))
     by_bytes = leads(found, sizes, confidence=confidence)
     told: list[list[Styled]] = [[("bold", text)] for text in together(found, confidence, by_bytes)]

@@ -9,6 +9,7 @@ import pandas as pd
 
 from kdprune.analysis import sizes
 from kdprune.analysis.efficiency import BEFORE
+from kdprune.analysis.replicates import apart, averaged
 from kdprune.progress import duration
 from kdprune.reporting.document import markdown
 from kdprune.reporting.document.blocks import Bullets, Figure, Format, Section, Table, Text, table
@@ -53,13 +54,15 @@ def page(
         picture, "Both prunings, pair by pair", "Further pictures: report.html in plots/"
     )
     broken, layers, codings = (tables[part] for part in ("breakpoints", "layers", "codings"))
-    full = {"breakpoints": broken, "trained": tables["trained"], "codings": codings}
-    full |= {"sizes": sizes.known(broken, layers, codings), "spent": tables["spent"]}
+    held = {part: tables[part] for part in ("breakpoints", "trained", "codings", "spent")}
+    held["sizes"] = sizes.known(broken, layers, codings)
+    full = {part: apart(table) for part, table in held.items()}
+    scored = averaged(tables["efficiency"])
     sections = [
         Section(QUESTION, answers or [Text("Nothing was compared.")]),
-        Section("The pairs", [drawn, _pairs(tables["efficiency"])]),
-        Section("The networks", [_networks(tables["trained"])]),
-        compression_tables(tables["efficiency"], **full),
+        Section("The pairs", [drawn, _pairs(scored)]),
+        Section("The networks", [_networks(full["trained"])]),
+        compression_tables(scored, apart(tables["efficiency"]), **full),
         Section("How it was run", [Bullets(_how(settings, runs, command, commit))]),
     ]
     return markdown.render(f"Study {name}", sections, folder)

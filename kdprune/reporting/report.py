@@ -7,6 +7,9 @@ from typing import Any
 import pandas as pd
 
 from kdprune.analysis import sizes
+from kdprune.analysis.replicates import apart, averaged
+from kdprune.analysis.replicates import count as trainings_of
+from kdprune.analysis.variance import variance
 from kdprune.errors import KdpruneError
 from kdprune.files import replacing
 from kdprune.reporting.document import html, markdown
@@ -22,10 +25,12 @@ from kdprune.reporting.sections import (
     networks,
     provenance,
 )
-from kdprune.reporting.sections import attribution as apart
+from kdprune.reporting.sections import attribution as steps
 from kdprune.reporting.sections import figures as figures_of
 
 TITLE = "kdprune: pruning after knowledge distillation"
+DRAWN = ("sweeps", "breakpoints", "efficiency")
+FULL = ("breakpoints", "trained", "sizes", "spent", "codings")
 
 
 def write(
@@ -44,6 +49,7 @@ def write(
     attribution: pd.DataFrame | None = None,
     trajectories: pd.DataFrame | None = None,
     settings: Mapping[str, Any] | None = None,
+    rule: Mapping[str, Any] | None = None,
     confidence: float = 0.95,
     interval: float = 0.95,
     count: str = "composite",
@@ -57,7 +63,9 @@ def write(
     cost, what losses are made of, what trained on its way (metrics/), and the epochs that networks
     cost (kdprune.study.epochs). `figures` maps names to SVG or PNG files, or to pictures with
     further forms (kdprune.reporting.figures.pictures).
-    `settings` are shown as they are. `confidence` is that of the tests, `interval` that of the
+    `settings` are shown as they are. `rule` locates breakpoints (kdprune.analysis.variance), where
+    there are several trainings of a pair, whose networks are listed apart, and averaged for every
+    test. `confidence` is that of the tests, `interval` that of the
     breakpoints, `count` says which parameters are scored (kdprune.analysis.efficiency), `library`
     holds Vega-Lite (kdprune.reporting.document.html.libraries). The same input gives the same
     bytes. Raises KdpruneError where a figure is missing or neither SVG nor PNG.
@@ -79,6 +87,7 @@ def write(
         attribution=attribution,
         trajectories=trajectories,
         settings=settings,
+        rule=rule,
         confidence=confidence,
         interval=interval,
         count=count,
@@ -106,41 +115,48 @@ def compose(
     attribution: pd.DataFrame | None = None,
     trajectories: pd.DataFrame | None = None,
     settings: Mapping[str, Any] | None = None,
+    rule: Mapping[str, Any] | None = None,
     confidence: float = 0.95,
     interval: float = 0.95,
     count: str = "composite",
 ) -> list[Section]:
     """Return the report's sections, in the order in which they are read; see `write`."""
-    first = figures_of.first(figures, efficiency, significance, confidence)
+    scored = averaged(efficiency)  # of pairs; below, of networks
     known = sizes.known(breakpoints, layers, codings)
-    full = {"breakpoints": breakpoints, "trained": trained, "sizes": known}
-    full |= {"spent": spent, "codings": codings}
+    given = {"sweeps": sweeps, "breakpoints": breakpoints, "efficiency": efficiency}
+    given |= {"trained": trained, "layers": layers, "codings": codings, "spent": spent}
+    given |= {"attribution": attribution, "trajectories": trajectories, "sizes": known}
+    each = {name: table if table is None else apart(table) for name, table in given.items()}
+    full, repeats = {name: each[name] for name in FULL}, trainings_of(efficiency)
     sections = [
         answer.section(
-            efficiency,
+            scored,
             significance,
             breakpoints,
-            first,
+            figures_of.first(figures, scored, significance, confidence),
             confidence=confidence,
             settings=settings or {},
             sizes=known,
+            varied=variance(sweeps, **(rule or {})) if repeats > 1 else None,
         ),
-        *figures_of.sections(figures, sweeps, breakpoints, efficiency),
-        explore.section(sweeps, breakpoints, layers),
+        *figures_of.sections(figures, *(each[name] for name in DRAWN)),
+        explore.section(each["sweeps"], each["breakpoints"], each["layers"]),
         comparisons.section(
-            efficiency,
+            scored,
             significance,
             figures_of.comparisons(figures, significance, confidence),
             confidence=confidence,
         ),
-        networks.breakpoints(breakpoints, confidence=interval),
-        apart.section(attribution),
-        networks.trained(trained, figures_of.trained(figures, trained)),
+        networks.breakpoints(each["breakpoints"], confidence=interval, trainings=repeats),
+        steps.section(each["attribution"]),
+        networks.trained(each["trained"], figures_of.trained(figures, trained)),
         distillers.section(trained, confidence=confidence),
-        tables.breakpoint_tables(efficiency, count=count),
-        tables.compression_tables(efficiency, **full),
+        tables.breakpoint_tables(scored, count=count),
+        tables.compression_tables(scored, each["efficiency"], **full),
         contradictions.section(),
-        missing.section(efficiency, significance, breakpoints, trained, figures, trajectories),
+        missing.section(
+            scored, significance, each["breakpoints"], trained, figures, each["trajectories"]
+        ),
         glossary.section(),
     ]
     return [section for section in sections if section is not None]

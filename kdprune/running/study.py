@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from kdprune.records import teacher
+
 Grid = Mapping[str, Mapping[str, Mapping[str, str]]]
 
 
@@ -19,8 +21,7 @@ def needs(grid: Grid) -> dict[str, list[str]]:
     for key, item in grid["teachers"].items():
         before[f"teach@{key}"] = [f"download@{item['dataset']}"]
     for key, item in grid["students"].items():
-        teacher = f"{item['dataset']}-{item['teacher']}"
-        before[f"distill@{key}"] = [f"download@{item['dataset']}", f"teach@{teacher}"]
+        before[f"distill@{key}"] = [f"download@{item['dataset']}", f"teach@{teacher(item)}"]
     for key, item in grid.get("trajectories", {}).items():
         before[f"sparsify@{key}"] = [f"download@{item['dataset']}", _maker(item["checkpoint"])]
     for key, item in grid["sweeps"].items():

@@ -7,10 +7,15 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from kdprune.records import IDENTITY
+from kdprune.records import IDENTITY, REPLICATE, identity
 from kdprune.study import gathering, paths
 
 COLUMNS = [*IDENTITY, "method", "level", "step", "epochs", "val_accuracy", "test_accuracy"]
+
+
+def table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the steps of one sweep's network in the order of its table."""
+    return rows[[*identity(rows), *COLUMNS[len(IDENTITY) :]]]
 
 
 def gather(keys: Iterable[str]) -> None:
@@ -23,6 +28,6 @@ def read() -> pd.DataFrame:
     """Return the table; an empty one for a study from before there was such a table."""
     if not paths.ATTRIBUTION.exists():
         return pd.DataFrame(columns=COLUMNS)
-    words = dict.fromkeys([*IDENTITY, "method", "step"], str)
+    words = dict.fromkeys([*IDENTITY, REPLICATE, "method", "step"], str)
     how = {"dtype": words, "keep_default_na": False, "float_precision": "round_trip"}
     return pd.read_csv(paths.ATTRIBUTION, **how)

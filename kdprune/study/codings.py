@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from kdprune.records import IDENTITY
+from kdprune.records import IDENTITY, identity
 from kdprune.study import gathering, paths
 
 COLUMNS = [*IDENTITY, "method", "level", "params", "nonzero_params"]
@@ -17,7 +17,8 @@ COLUMNS += ["macs", "coding", "bytes", "fixed_bytes", "val_accuracy", "test_accu
 
 def table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """Return the table of one sweep's networks, from a row per level and coding."""
-    return pd.DataFrame(rows).astype({"fixed_bytes": "Int64"})[COLUMNS]
+    made = pd.DataFrame(rows).astype({"fixed_bytes": "Int64"})
+    return made[[*identity(made), *COLUMNS[len(IDENTITY) :]]]
 
 
 def gather(keys: Iterable[str]) -> None:

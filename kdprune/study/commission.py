@@ -14,7 +14,7 @@ from kdprune.errors import KdpruneError
 from kdprune.files import replacing
 from kdprune.home import home
 from kdprune.records import read_json, write_json
-from kdprune.study import founding, paths
+from kdprune.study import founding
 from kdprune.study.given import Source
 
 ASKED = "compress.json"
@@ -100,7 +100,6 @@ def write(folder: Path, order: Order) -> bool:
             "the same to go on"
         )
     _configure(folder, order)
-    (folder / paths.RESULTS / "distill").mkdir(parents=True, exist_ok=True)  # collected, if empty
     founding.compose(folder)
     if not there:
         founding.commit(folder, "A study, by kdprune compress")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from kdprune.config.params import Params
-from kdprune.records import IDENTITY
+from kdprune.records import REPLICATE, identity
 from kdprune.study import networks, paths, tables
 from kdprune.study.rows import breakpoint_level
 
@@ -20,7 +20,7 @@ def breakpoints(params: Params, name: str) -> tuple[dict[str, str], dict[str, fl
     first, then of each method that it is swept by, but for curves that break at once.
     """
     sweeps = [item for item in params.grid["sweeps"].values() if networks.key(item) == name]
-    who = {part: sweeps[0][part] for part in IDENTITY}
+    who = {part: sweeps[0][part] for part in identity(sweeps[0])}
     levels = {item["method"]: breakpoint_level(Path(), who, item["method"]) for item in sweeps}
     return who, {UNPRUNED: 0.0} | {method: level for method, level in levels.items() if level}
 
@@ -31,11 +31,15 @@ def replaced(params: Params, name: str, measured: pd.DataFrame) -> pd.DataFrame:
     Rows of networks that the grid does not name are left out.
     """
     before = _table()
-    parts = [] if before.empty else [before[_names(before) != name]]
-    joined = pd.concat([*parts, measured], ignore_index=True)
     order = {one: place for place, one in enumerate(params.grid["networks"])}
-    places = _names(joined).map(order)
-    ordered = joined.assign(place=places).dropna(subset="place")
+    if not before.empty:  # of another grid's, even the columns
+        named = _names(before)
+        before = before[named.isin(order) & (named != name)]
+    if REPLICATE in before and not before[REPLICATE].any():
+        before = before.drop(columns=REPLICATE)
+    parts = [] if before.empty else [before]
+    joined = pd.concat([*parts, measured], ignore_index=True)
+    ordered = joined.assign(place=_names(joined).map(order)).dropna(subset="place")
     return ordered.sort_values("place", kind="stable").drop(columns="place")
 
 
@@ -55,4 +59,4 @@ def _table() -> pd.DataFrame:
 
 
 def _names(table: pd.DataFrame) -> pd.Series:
-    return table[IDENTITY].apply(networks.key, axis=1)
+    return pd.Series(map(networks.key, table.to_dict("records")), table.index, dtype=object)

@@ -6,7 +6,8 @@ from typing import Any
 
 from kdprune.config import params
 from kdprune.errors import KdpruneError, nearest
-from kdprune.records import IDENTITY, network, read_json
+from kdprune.records import identity as identity_of
+from kdprune.records import network, read_json
 
 SUFFIX = ".safetensors"
 
@@ -44,7 +45,7 @@ def identity(metadata: Mapping[str, Any], path: Path) -> dict[str, str]:
             f"{path}: does not say its {' and '.join(missing)}; use a checkpoint of the study, "
             "under models/teachers or models/students"
         )
-    return {part: metadata.get(part, "") for part in IDENTITY}
+    return {part: metadata.get(part, "") for part in identity_of(metadata)}
 
 
 def checkpoint(project: Path, name: str) -> tuple[Path, str | None]:

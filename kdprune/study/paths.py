@@ -5,9 +5,11 @@ stage collect copies the tables of the grid from there to metrics/ and plots/, w
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from kdprune.config import grid
+from kdprune.records import teacher
 
 METRICS = Path("metrics")
 PLOTS = Path("plots")
@@ -19,6 +21,7 @@ LOCK = Path("dvc.lock")
 BREAKPOINTS = METRICS / "breakpoints"
 EFFICIENCY = METRICS / "efficiency"
 SIGNIFICANCE = METRICS / "significance"
+VARIANCE = METRICS / "variance.csv"  # where there are several trainings of a pair
 MEASURE = METRICS / "measure.csv"
 CODINGS = METRICS / "codings.csv"
 ATTRIBUTION = METRICS / "attribution.csv"
@@ -44,6 +47,11 @@ def manifest(dataset: str) -> Path:
 def checkpoint(role: str, key: str) -> Path:
     """Return a trained teacher's or student's file."""
     return Path("models") / f"{role}s" / f"{key}.safetensors"
+
+
+def tutor(item: Mapping[str, str]) -> Path:
+    """Return the file of the teacher that a student of the grid is distilled from."""
+    return checkpoint("teacher", teacher(item))
 
 
 def fitted(role: str, key: str) -> Path:

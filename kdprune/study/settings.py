@@ -3,10 +3,12 @@
 from typing import Any
 
 from kdprune.config.params import Params
+from kdprune.config.replicates import names
 
 
 def settings(params: Params) -> dict[str, Any]:
     """Return the parameters that a reader of the report needs."""
+    called = names(params.teach.seed)
     return {
         "profile": params.profile,
         "images": _images(params),
@@ -15,6 +17,7 @@ def settings(params: Params) -> dict[str, Any]:
         "tolerance (points)": params.breakpoints.tolerance,
         "fine-tuned": _tuned(params.prune.finetune),
         "seeds": params.prune.seeds,
+        **({"training seeds": ", ".join(called)} if called else {}),
     }
 
 

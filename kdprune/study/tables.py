@@ -10,12 +10,12 @@ import pandas as pd
 from kdprune.analysis import check
 from kdprune.config.params import Params
 from kdprune.errors import KdpruneError
-from kdprune.records import IDENTITY, read_json
+from kdprune.records import IDENTITY, REPLICATE, identity, read_json
 from kdprune.study import paths, trajectories
 
 RIGHT = "val_right"  # a word, even where it looks like a number
 WORDS = [*IDENTITY, RIGHT, "method", "condition", "first", "second", "reason", "layer", "kind"]
-WORDS += ["coding", "note"]
+WORDS += ["coding", "note", REPLICATE]
 SWEEP = ["ratio", "sparsity", "params", "nonzero_params", "macs", "val_accuracy", "test_accuracy"]
 
 
@@ -146,7 +146,7 @@ def _part(
 ) -> pd.DataFrame:
     """Read one sweep's table; refuse what the grid's sweep `item` can't have written."""
     frame = read(path, "collect")
-    named = [*IDENTITY, "method"]
+    named = [*identity(item), "method"]
     check(frame, path, keys=[*named, *keys], numbers=numbers)
     _agree(path, key, {*named, *keys, *numbers, *words}, set(frame), "column")
     for name in named:

@@ -12,7 +12,7 @@ from torch import nn
 
 from kdprune import device, models
 from kdprune.config.params import Params
-from kdprune.config.section import Section
+from kdprune.config.replicates import training
 from kdprune.distillation.task import Task
 from kdprune.errors import KdpruneError
 from kdprune.models import counts
@@ -67,12 +67,13 @@ def adopted(params: Params, name: str, model: nn.Module, dataset: str) -> dict[s
     return told
 
 
-def recipe_of(params: Params, section: Section, name: str) -> Recipe:
-    """Return the recipe of a section, by which the network `name` learns.
+def recipe_of(params: Params, item: Mapping[str, str]) -> Recipe:
+    """Return the recipe by which a teacher or a student of the grid learns, with its own seed.
 
     One with weights of its own may have a rate of its own for all but its last layer.
     """
-    given, recipe = params.architectures[name].weights, Recipe(**section.model_dump())
+    given = params.architectures[item.get("student") or item["teacher"]].weights
+    recipe = Recipe(**training(params, item))
     return recipe if given is None or given.rate is None else replace(recipe, body=given.rate)
 
 

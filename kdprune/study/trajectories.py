@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from kdprune.config import grid
-from kdprune.records import IDENTITY
+from kdprune.records import IDENTITY, identity
 from kdprune.study import gathering, paths
 
 LEVEL = ["level", "sparsity", "params", "nonzero_params", "macs", "epochs", "spent", "note"]
@@ -36,5 +36,6 @@ def reached(table: pd.DataFrame, item: Mapping[str, str], levels: Iterable[float
     if not item["checkpoint"].startswith(f"{grid.SPARSE}/"):
         return set(levels)
     wanted = {**item, "method": item["pruning"]}
-    mine = table[(table[WHO] == pd.Series({name: wanted[name] for name in WHO})).all(axis=1)]
+    who = {name: wanted[name] for name in (*identity(table), "method")}
+    mine = table[(table[[*who]] == pd.Series(who)).all(axis=1)]
     return set(levels) - set(mine[mine.sparsity.isna()].level)

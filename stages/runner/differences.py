@@ -15,6 +15,7 @@ from kdprune.errors import KdpruneError, status_of
 from stages.runner.experiments import short
 
 KINDS = ("params", "metrics")
+DERIVED = ("grid.", "trainings.")  # they follow from the other parameters
 NAME, VALUE = 52, 22  # characters of a column
 
 
@@ -22,7 +23,7 @@ def lines(told: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Iterator[str]:
     """Yield a line per parameter and metric that differs, from what `dvc exp diff --json` gave."""
     for kind in KINDS:
         for file, changes in sorted(told.get(kind, {}).items()):
-            kept = {name: item for name, item in changes.items() if not name.startswith("grid.")}
+            kept = {name: item for name, item in changes.items() if not name.startswith(DERIVED)}
             if kept:
                 yield file
             for name, item in sorted(kept.items()):

@@ -18,6 +18,7 @@ from stages.runner import lockfile
 WIDTH = 120
 NAME, DATASET, FIGURE = 28, 14, 13  # characters of a column
 FIGURES = ("channel", "channel_left", "weight", "weight_left", "ratio", "p")  # stages/summary.py
+DERIVED = ("grid", "trainings")  # they follow from the other parameters
 SHOW = [sys.executable, "-m", "dvc", "exp", "show", "--json"]
 
 
@@ -77,9 +78,9 @@ def short(value: Any) -> str:
 
 
 def _parameters(state: Mapping[str, Any]) -> dict[str, Any]:
-    """Return {dotted name: value} of a run's parameters, without the grid, which follows."""
+    """Return {dotted name: value} of a run's parameters, without those that follow."""
     held = ((state["data"] or {}).get("params") or {}).get("params.yaml") or {}
-    values = {name: item for name, item in (held.get("data") or {}).items() if name != "grid"}
+    values = {name: item for name, item in (held.get("data") or {}).items() if name not in DERIVED}
     return lockfile.flat(values)
 
 

@@ -2,9 +2,11 @@
 
 # they run in a warm process
 TORCH_STAGES = ("teach", "distill", "sparsify", "prune", "compress", "attribute", "measure")
-ANALYSES = ("collect", "breakpoints", "efficiency", "significance", "summary", "report")
+ANALYSES = (
+    *("collect", "breakpoints", "efficiency", "variance", "significance", "summary", "report"),
+)
 STAGES = ("download", *TORCH_STAGES, *ANALYSES)
-PER_INSTANCE = ("download", *TORCH_STAGES, "summary")
+PER_INSTANCE = ("download", *TORCH_STAGES, "variance", "summary")
 TRAININGS = ("teach", "distill")  # they draw a curve, and their records tell of epochs
 GRID = {
     "download": "datasets",

@@ -71,8 +71,9 @@ def names() -> list[str]:
 def completed(folder: Path) -> bytes:
     """Return a study's parameters; those that came into being after it, as conf/ has them now."""
     values, own = lockfile.read("params.yaml"), lockfile.read(str(folder / "params.yaml"))
-    merged = _over(values, own) | {"grid": own["grid"]}  # of the study's own pairs and methods
-    return yaml.safe_dump(merged, sort_keys=False).encode()
+    derived = {name: own[name] for name in ("grid", "trainings") if name in own}
+    rest = {name: value for name, value in values.items() if name not in ("grid", "trainings")}
+    return yaml.safe_dump(_over(rest, own) | derived, sort_keys=False).encode()
 
 
 def torn(folder: Path) -> Iterator[str]:

@@ -23,7 +23,7 @@ from kdprune.study.paths import ATTRIBUTION, CODINGS, LOCK, TRAJECTORIES
 from stages.runner import lockfile, studies
 
 # What follows from tables, on any machine
-DERIVED = ("breakpoints", "efficiency", "significance", "summary", "report")
+DERIVED = ("breakpoints", "efficiency", "variance", "significance", "summary", "report")
 TABLES = ("metrics/teach", "metrics/distill", "metrics/sweeps", "metrics/layers", "plots/learning")
 LATER = (CODINGS, TRAJECTORIES, ATTRIBUTION)
 
@@ -40,7 +40,7 @@ def composition() -> tuple[str, list[str]]:
         ours, made = (lockfile.flat(lockfile.read(str(path))) for path in ("params.yaml", composed))
     names = sorted(name for name in ours.keys() | made.keys() if ours.get(name) != made.get(name))
     told = [f"{name}: {ours.get(name)}, conf/ has {made.get(name)}" for name in names]
-    told = [line for line in told if not line.startswith("grid.")] or told
+    told = [line for line in told if not line.startswith(("grid.", "trainings."))] or told
     if not told:
         return "params.yaml follows from conf/", []
     more = f"; and {len(told) - 5} more" if len(told) > 5 else ""

@@ -4,6 +4,7 @@ import functools
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from dvc.exceptions import DvcException
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -13,12 +14,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError
 
 CONF = Path(__file__).parents[2]
+DERIVED = ("grid", "trainings")
 
 # This clone's code, whatever the environment holds: the script `dvc` has no folder at hand to
 # import from, and an environment may be another clone's
 sys.path.insert(0, str(CONF.parent))
 try:
-    from kdprune.config import coding
+    from kdprune.config import coding, replicates
     from kdprune.config.composing import told
     from kdprune.config.grid import expand
     from kdprune.config.params import validate
@@ -68,7 +70,7 @@ def present(folders: dict, datasets: list[str]) -> None:
 
 
 def grid(
-    datasets, pairs, distill, prune, roles, folders, objective, source, only, *, _root_
+    datasets, pairs, distill, prune, roles, folders, objective, source, only, seed, *, _root_
 ) -> DictConfig:
     """Expand the study into the mappings that dvc.yaml iterates over (kdprune.config.grid.expand).
 
@@ -77,17 +79,16 @@ def grid(
     """
     if CONF.parent in Path.cwd().resolve().parents:
         raise Refused(f"run this from the root of the project, {os.path.relpath(CONF.parent)}")
-    plain = [
-        OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
-        for value in (datasets, pairs, distill, prune, roles, folders, objective, source, only)
-    ]
+    given = (datasets, pairs, distill, prune, roles, folders, objective, source, only)
     keys = "datasets pairs distill prune roles folders objective source only".split()
-    rest = OmegaConf.masked_copy(_root_, [key for key in _root_ if key != "grid"])
+    rest = OmegaConf.masked_copy(_root_, [key for key in _root_ if key not in DERIVED])
     values = OmegaConf.to_container(rest, resolve=True)
     try:
-        expanded = expand(**dict(zip(keys, plain, strict=True)))
-        named = values["compress"]["bits"], expanded["trajectories"], values["attribute"]["methods"]
-        expanded |= coding.grid(expanded["sweeps"], *named)
+        called = replicates.names(_plain(seed))
+        study = dict(zip(keys, map(_plain, given), strict=True))
+        expanded = expand(**study, replicates=called)
+        named = values["compress"]["bits"], values["attribute"]["methods"]
+        expanded |= coding.grid(expanded, *named)
     except (KdpruneError, TypeError, KeyError):
         expanded = {}  # validation says what is wrong
     try:
@@ -98,7 +99,19 @@ def grid(
     return OmegaConf.create(expanded)
 
 
+def trainings(grid, teach, distill) -> DictConfig:
+    """Return what dvc.yaml goes through to train, for the grid that was written before."""
+    teachers, students = grid.teachers, grid.students
+    given = {"teach": _plain(teach), "distill": _plain(distill)}
+    return OmegaConf.create(replicates.trainings(teachers, students, **given))
+
+
+def _plain(value: Any) -> Any:
+    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+
+
 OmegaConf.register_new_resolver("grid", grid, replace=True)
+OmegaConf.register_new_resolver("trainings", trainings, replace=True)
 ConfigLoaderImpl.load_configuration = in_our_words(ConfigLoaderImpl.load_configuration)
 
 # `distill: all` stands for every conf/distill/*.yaml, so that a new method needs no further line

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from kdprune.analysis.replicates import apart
 from kdprune.records import IDENTITY
 from kdprune.reporting.figures.frames import removed_at_breakpoints, with_network_names
 
@@ -12,10 +13,13 @@ def tables(
     results: Mapping[str, pd.DataFrame], layers: pd.DataFrame, curves: Mapping[str, pd.DataFrame]
 ) -> dict[str, pd.DataFrame]:
     """Return all tables by the name of their file. `curves`: a training's learning curve by key."""
+    curves_of, broken, scored, held = map(
+        apart, (results["sweeps"], results["breakpoints"], results["efficiency"], layers)
+    )
     return {
-        "accuracy": accuracy(results["sweeps"], results["breakpoints"]),
-        "efficiency": efficiency(results["efficiency"]),
-        "layers": sparsity(layers, results["breakpoints"]),
+        "accuracy": accuracy(curves_of, broken),
+        "efficiency": efficiency(scored),
+        "layers": sparsity(held, broken),
         "learning": learning(curves),
     }
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from kdprune.analysis.efficiency import BEFORE
+from kdprune.analysis.replicates import each, geometric
 from kdprune.records import IDENTITY
 from kdprune.reporting.document.formats import family
 
@@ -79,14 +80,27 @@ def relative(
     keys = [*IDENTITY, "condition"]
     rows = rows.merge(curves[[*keys, *kept, *ends]], on=keys, how="left")
     own = rows.test_accuracy / rows.nonzero_params
-    each = [rows.value * rows[f"accuracy_{end}"] / rows[f"params_{end}"] / own for end in ENDS]
-    rows["low"], rows["high"] = np.minimum(*each), np.maximum(*each)
+    both = [rows.value * rows[f"accuracy_{end}"] / rows[f"params_{end}"] / own for end in ENDS]
+    rows["low"], rows["high"] = np.minimum(*both), np.maximum(*both)
     rows["family"] = rows.student.map(family)
     rows = rows[rows.value > 0]
     return rows[[*PAIR, "family", "condition", "value", "low", "high"]].reset_index(drop=True)
 
 
 ENDS = ("low", "high")
+
+
+def of_pairs(
+    scored: pd.DataFrame, breakpoints: pd.DataFrame, sweeps: pd.DataFrame, distill: str
+) -> pd.DataFrame:
+    """Return the rows of `relative`, those of a pair's replicates averaged by their logarithms."""
+    own = each(scored, breakpoints, sweeps)
+    parts = [relative(one, broken, curves, distill) for one, broken, curves in own]
+    if len(parts) == 1:
+        return parts[0]
+    keys = [*PAIR, "family", "condition"]
+    grouped = pd.concat(parts).groupby(keys, sort=False)[["value", *ENDS]]
+    return grouped.agg(geometric).reset_index()
 
 
 def ordered(rows: pd.DataFrame, first: str, second: str) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from kdprune.analysis.replicates import apart, averaged
 from kdprune.reporting.document.blocks import Picture
 from kdprune.reporting.document.formats import dataset, taught
 from kdprune.reporting.figures import contrasts, curves, dots, forest, frames, heat, style, training
@@ -34,32 +35,34 @@ def save(
     `learned` the curve of each training by its name.
     """
     known = looks([*results["efficiency"].condition, *results["breakpoints"].method])
+    curves_of, broken, scored, layers = map(
+        apart, (results["sweeps"], results["breakpoints"], results["efficiency"], layers)
+    )
     drawings: dict[str, Draw] = {
         "pairs": _pairs(results, known),
-        "accuracy": partial(curves.curves, results["sweeps"], results["breakpoints"], known),
-        "efficiency": partial(dots.dots, results["efficiency"], known),
-        "layers": partial(heat.heat, layers, results["breakpoints"], known),
+        "accuracy": partial(curves.curves, curves_of, broken, known),
+        "efficiency": partial(dots.dots, scored, known),
+        "layers": partial(heat.heat, layers, broken, known),
         "comparisons": partial(contrasts.contrasts, results["significance"], confidence),
     }
     if learned:
         drawings["training"] = partial(training.training, learned)
     parts: dict[str, dict[str, Draw]] = {
         "accuracy": {
-            name: partial(curves.curves, part, results["breakpoints"], known)
-            for name, part in _parts(results["sweeps"]).items()
+            name: partial(curves.curves, part, broken, known)
+            for name, part in _parts(curves_of).items()
         },
         "layers": {
-            name: partial(heat.heat, part, results["breakpoints"], known)
-            for name, part in _parts(layers).items()
+            name: partial(heat.heat, part, broken, known) for name, part in _parts(layers).items()
         },
     }
     pictures = {}
     for name, draw in drawings.items():
-        apart = parts.get(name, {})
-        apart = apart if len(apart) > 1 else {}
+        alone = parts.get(name, {})
+        alone = alone if len(alone) > 1 else {}
         own = [
             (title, _saved(each, f"{name}-{number}", scratch, scratch))
-            for number, (title, each) in enumerate(apart.items())
+            for number, (title, each) in enumerate(alone.items())
         ]
         whole = _saved(draw, name, folder, scratch, narrow=not own)
         pictures[name] = replace(whole, parts=own)
@@ -76,10 +79,10 @@ def _saved(draw: Draw, name: str, folder: Path, scratch: Path, narrow: bool = Tr
 
 
 def _pairs(results: Mapping[str, pd.DataFrame], known: Mapping) -> Draw:
-    scored = results["efficiency"]
+    scored = averaged(results["efficiency"])
     found = headlines(scored, results["significance"])
     by = found[0].distill if found else distilled_by(scored)
-    rows = frames.relative(scored, results["breakpoints"], results["sweeps"], by)
+    rows = frames.of_pairs(results["efficiency"], results["breakpoints"], results["sweeps"], by)
     versus = (found[0].ahead, found[0].behind) if found else ("", "")
     return partial(forest.forest, rows, averages(found, results["significance"]), known, versus)
 

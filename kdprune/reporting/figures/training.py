@@ -1,5 +1,6 @@
 """How every network was trained: validation accuracy by epoch, small multiples on shared axes."""
 
+import re
 from collections.abc import Mapping
 
 import pandas as pd
@@ -9,6 +10,7 @@ from kdprune.reporting.figures import canvas
 from kdprune.reporting.figures.canvas import Scale
 from kdprune.reporting.figures.style import INK
 
+REPEAT = re.compile(r"s\d+")  # of a name: the seed of a pair that was trained by several
 TALL, TITLE, LEFT, BELOW, LEAST = 84, 42, 40, 42, 172  # pixels; LEAST: the width of a panel
 
 
@@ -45,4 +47,6 @@ def training(curves: Mapping[str, pd.DataFrame], width: int = 1080) -> Figure:
 def _titles(name: str) -> tuple[str, str]:
     """Return a training's name in two lines: the teacher, then the student and its method."""
     _, teacher, *rest = name.split("-") if "-" in name else ("", name)
+    if rest and REPEAT.fullmatch(rest[-1]):
+        teacher += f" ({rest.pop()})"
     return teacher, f"→ {'-'.join(rest)}" if rest else "teacher"

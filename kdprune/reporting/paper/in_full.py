@@ -44,7 +44,7 @@ NOTE = (
     "head tuned. An epoch is one of the network itself, forward and back; a teacher's forward pass "
     "counts a third of it. Left out are the teacher's own training and whatever only evaluates. "
     "Where levels follow from one another, epochs on the way are those of all levels up to this "
-    "one. Each network was trained once: deviations are over seeds of the tuning."
+    "one. {}: deviations are over seeds of the tuning."
 )
 
 
@@ -60,6 +60,15 @@ def networks(part: pd.DataFrame, name: str, **tables: pd.DataFrame | None) -> Ta
     columns = [*STATE, *sizes, *known]
     caption = f"The networks of Table 3, {dataset(name)} (n = {counted(len(frame), 'network')})"
     return table(frame, columns, caption)
+
+
+def note(several: bool) -> str:
+    """Say how to read the table, where each pair was trained several times, or once."""
+    return NOTE.format(
+        "Each training of a pair is a network of its own"
+        if several
+        else "Each network was trained once"
+    )
 
 
 def stored(count: str) -> str:

@@ -76,11 +76,15 @@ def breakpoint_tables(scored: pd.DataFrame, *, count: str) -> Section:
     return Section("Tables 1 and 2: before pruning and at the breakpoint", blocks)
 
 
-def compression_tables(scored: pd.DataFrame, **tables: pd.DataFrame | None) -> Section:
+def compression_tables(
+    scored: pd.DataFrame, each: pd.DataFrame | None = None, **tables: pd.DataFrame | None
+) -> Section:
     """Table 3: parameters at the breakpoint, by compression method and teacher.
 
-    With `tables`, those of `compressions.rows`, each network in full stands beneath it.
+    With `tables`, those of `compressions.rows`, each network in full stands beneath it: of pairs
+    that were trained several times, those of `each`, which `scored` has averages of.
     """
+    each = scored if each is None else each
     blocks: list[Text | Table] = [
         Text(
             "Parameters, in units of 1e7, of the smallest network per teacher. The paper does not "
@@ -108,9 +112,9 @@ def compression_tables(scored: pd.DataFrame, **tables: pd.DataFrame | None) -> S
         others = "" if name == "cifar100" else " (the paper has it for CIFAR-100 only)"
         blocks.append(_beside(frame, columns, f"Table 3 of the paper, {dataset(name)}{others}"))
         if tables:
-            blocks.append(in_full.networks(scored[scored.dataset == name], name, **tables))
+            blocks.append(in_full.networks(each[each.dataset == name], name, **tables))
     if tables:
-        blocks.append(Text(in_full.NOTE))
+        blocks.append(Text(in_full.note(len(each) > len(scored))))
     return Section("Table 3: other compressions", blocks)
 
 

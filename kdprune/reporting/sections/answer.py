@@ -27,7 +27,9 @@ from kdprune.reporting.document.formats import (
     short,
 )
 from kdprune.reporting.headline import Headline, contrasts, headline_of, headlines
+from kdprune.reporting.sections import trainings
 from kdprune.reporting.sections.sure import basis, keeping, of, sure
+from kdprune.reporting.sections.trainings import times
 from kdprune.reporting.sections.verdict import brief, robust, students, together
 from kdprune.reporting.sections.weighed import bytes_of, leads
 
@@ -44,11 +46,13 @@ def section(
     confidence: float,
     settings: Mapping[str, Any],
     sizes: pd.DataFrame | None = None,
+    varied: pd.DataFrame | None = None,
 ) -> Section:
     """Answer for each data set: the paper's comparison where it is there, others in the fold.
 
     `scored`, `tested` and `breakpoints` are the tables of kdprune.analysis: efficiency,
-    significance, breakpoints; `sizes` the rows of kdprune.analysis.sizes, if there are any.
+    significance, breakpoints; `sizes` the rows of kdprune.analysis.sizes, if there are any;
+    `varied` those of kdprune.analysis.variance, where each pair was trained several times.
     `figure` shows the answer.
     """
     found = {item.dataset: item for item in headlines(scored, tested)}
@@ -57,16 +61,21 @@ def section(
     sentences: list[str] = together(list(found.values()), confidence, by_bytes)
     stats: list[tuple[str, list[Stat]]] = []
     blocks: list[Block] = []
+    varied = pd.DataFrame() if varied is None else varied
+    repeats = int(varied.n_trainings.max()) if len(varied) else 1
     for name in names:
         if name not in found:
             sentences.append(f"{dataset(name)}: no answer yet. {_without(scored, name)}")
             continue
         headline = found[name]
         kept = keeping(breakpoints, headline)
-        stats.append((students(headline.row), figures(headline, kept, confidence)))
+        stats.append((students(headline.row), figures(headline, kept, confidence, repeats)))
         blocks += sure(headline, scored, breakpoints, kept, confidence)
         if weighed := bytes_of(dict(headline.row), sizes, confidence=confidence):
             blocks.append(Text(weighed))
+        blocks += trainings.varies(varied, headline)
+    if len(varied):
+        blocks.append(trainings.components(varied))
     chosen = {_named(item.row) for item in found.values()}
     every = contrasts(tested).to_dict("records")
     others = [row for row in every if _named(row) not in chosen]
@@ -74,12 +83,15 @@ def section(
         said = [brief(headline_of(row, scored), confidence=confidence) for row in others]
         blocks += [Text("Further comparisons:"), Bullets(said)]
     blocks.append(Text(" ".join([basis(scored), _settings(settings)]).strip()))
-    limits = _limits(list(found.values()), breakpoints, confidence)
+    limits = _limits(list(found.values()), breakpoints, confidence, repeats)
     return Section(QUESTION, [Hero(sentences, figure, stats, limits, Fold(SURE, blocks))])
 
 
 def figures(
-    headline: Headline, kept: Mapping[str, Mapping[str, float]], confidence: float
+    headline: Headline,
+    kept: Mapping[str, Mapping[str, float]],
+    confidence: float,
+    repeats: int = 1,
 ) -> list[Stat]:
     """Return the four figures in large type: ratio, pairs, p and accuracy lost."""
     ahead, behind = headline.ahead, headline.behind
@@ -89,6 +101,7 @@ def figures(
         if not is_missing(headline.low)
         else "no interval"
     )
+    again = "fine-tuning" if repeats == 1 else "training and of the fine-tuning"
     lost = {name: kept[name]["lost"] for name in (ahead, behind) if name in kept}
     return [
         Stat(
@@ -100,7 +113,7 @@ def figures(
         Stat(
             counted(headline.n, "pair"),
             f"{headline.wins} with {words[ahead]} pruning ahead",
-            "A pair is a student and its teacher. Repeats of the fine-tuning are not counted.",
+            f"A pair is a student and its teacher. Repeats of the {again} are not counted.",
         ),
         _chance(headline, confidence),
         Stat(
@@ -123,13 +136,15 @@ def _chance(headline: Headline, confidence: float) -> Stat:
     )
 
 
-def _limits(found: Sequence[Headline], breakpoints: pd.DataFrame, confidence: float) -> str:
+def _limits(
+    found: Sequence[Headline], breakpoints: pd.DataFrame, confidence: float, repeats: int
+) -> str:
     """Return one line that says what limits the answer."""
     told = []
     fewest = min((item.n for item in found), default=0)
     if found and 2 / 2**fewest > 1 - confidence:
         told.append(f"only {counted(fewest, 'pair')}")
-    told.append("each network was trained once")
+    told.append(f"each {'network' if repeats == 1 else 'pair'} was trained {times(repeats)}")
     curves = pd.concat([of(breakpoints, item) for item in found]) if found else breakpoints
     censored = int(curves.censored.astype(bool).sum())
     if censored:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from kdprune.analysis.replicates import apart
 from kdprune.files import replacing
 from kdprune.home import located
 from kdprune.records import IDENTITY
@@ -85,7 +86,7 @@ def write(measured: pd.DataFrame, breakpoints: pd.DataFrame, folder: Path) -> No
 
 def sections(measured: pd.DataFrame) -> list[Section]:
     """Return the sections: what the numbers say, sizes, and times by batch."""
-    frame = related(measured)
+    frame = related(apart(measured))
     once = frame.drop_duplicates([*IDENTITY, "method"])
     networks = counted(len(frame[IDENTITY].drop_duplicates()), "network")
     shown = frame.assign(

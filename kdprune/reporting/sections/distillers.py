@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from kdprune.analysis.ranks import critical_difference, friedman, mean_ranks, nemenyi
+from kdprune.analysis.replicates import count
 from kdprune.analysis.significance import compare, holm
 from kdprune.reporting.document.blocks import Block, Format, Section, Text, table
 from kdprune.reporting.document.formats import (
@@ -49,7 +50,7 @@ def section(networks: pd.DataFrame, *, confidence: float) -> Section | None:
         return None
     blocks: list[Block] = [
         Text(
-            "Test accuracy of the students as distilled, before any pruning, each trained once. "
+            f"Test accuracy of the students as distilled, before any pruning, {_times(students)}. "
             "Ranks are over pairs that all methods have, 1 is best. Where students were also "
             "trained without a teacher, the difference to them is tested by a paired t-test over "
             "pairs, adjusted over the methods (Holm 1979)."
@@ -58,6 +59,11 @@ def section(networks: pd.DataFrame, *, confidence: float) -> Section | None:
     for name, part in students.groupby("dataset", sort=False):
         blocks += _dataset(part, dataset(name), confidence)
     return Section(TITLE, blocks)
+
+
+def _times(students: pd.DataFrame) -> str:
+    repeats = count(students)
+    return "each trained once" if repeats == 1 else f"means of {repeats} trainings of each"
 
 
 def summary(

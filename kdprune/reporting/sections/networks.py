@@ -54,6 +54,14 @@ BREAKPOINT = [
 ]
 
 
+ONCE = "They do not include variation between training runs."
+SEVERAL = (
+    "Each is of one training, so they do not include variation between training runs: that is told "
+    "by the {} trainings of each pair, which are listed apart, and by the components of variance "
+    "under “How sure is that?”."
+)
+
+
 def trained(networks: pd.DataFrame, figure: Sequence[Block]) -> Section:
     """List all trained networks, before any pruning."""
     frame = _named(networks)
@@ -67,8 +75,8 @@ def trained(networks: pd.DataFrame, figure: Sequence[Block]) -> Section:
     return Section("Trained networks", [*figure, note, table(frame, [*NETWORK, *TRAINED], caption)])
 
 
-def breakpoints(curves: pd.DataFrame, *, confidence: float) -> Section:
-    """List all breakpoints with their intervals."""
+def breakpoints(curves: pd.DataFrame, *, confidence: float, trainings: int = 1) -> Section:
+    """List all breakpoints with their intervals; `trainings` says how often a pair was trained."""
     frame = _named(curves).assign(method=curves.method.map(_pruning))
     frame["left"] = curves.nonzero_params / curves.dense_params
     broken = curves.level.map(lambda value: "broke at once" if value == 0 else "broke")
@@ -78,11 +86,11 @@ def breakpoints(curves: pd.DataFrame, *, confidence: float) -> Section:
         "that is pruned; where channels are masked, of those weights that can be. The breakpoint "
         "is found on validation accuracy, averaged over fine-tuning seeds. Low and high are the "
         f"ends of its {100 * confidence:g} % interval, bootstrapped over validation images and "
-        "seeds. They do not include variation between training runs. The bootstrap draws ten times "
-        "as many resamples where an end lies within two Monte-Carlo standard errors of the next "
-        "level; an end that is still open then may be a level off. The three columns after them "
-        "show where each rule puts the breakpoint. A censored curve never broke on the levels that "
-        "were run. A curve that broke at once lost too much at the first step, so nothing is "
+        f"seeds. {ONCE if trainings == 1 else SEVERAL.format(trainings)} The bootstrap draws ten "
+        "times as many resamples where an end lies within two Monte-Carlo standard errors of the "
+        "next level; an end that is still open then may be a level off. The three columns after "
+        "them show where each rule puts the breakpoint. A censored curve never broke on the levels "
+        "that were run. A curve that broke at once lost too much at the first step, so nothing is "
         "pruned at its breakpoint."
     )
     caption = f"All breakpoints (n = {counted(len(frame), 'curve')})"

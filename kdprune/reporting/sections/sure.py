@@ -6,6 +6,7 @@ import pandas as pd
 
 from kdprune.analysis import power
 from kdprune.analysis.efficiency import BEFORE
+from kdprune.analysis.replicates import averaged
 from kdprune.reporting.document.blocks import Text
 from kdprune.reporting.document.formats import condition, counted, is_missing, points, share, short
 from kdprune.reporting.headline import Headline
@@ -23,7 +24,7 @@ def keeping(breakpoints: pd.DataFrame, headline: Headline) -> dict[str, dict[str
     `left` is the mean share of the parameters, `lost` the mean change of test accuracy in points
     against level 0, where the same networks are fine-tuned and not pruned.
     """
-    curves = of(breakpoints, headline)
+    curves = of(averaged(breakpoints), headline)
     told = {}
     for name in (headline.ahead, headline.behind):
         at = curves[curves.method == name]
@@ -76,7 +77,7 @@ def _tuned(scored: pd.DataFrame, breakpoints: pd.DataFrame, headline: Headline) 
     """Say what fine-tuning alone changes: level 0 against the students as distilled."""
     before = of(scored, headline)
     before = before[before.condition == BEFORE["student"]].set_index(PAIR).accuracy
-    curves = of(breakpoints, headline).drop_duplicates(PAIR).set_index(PAIR)
+    curves = of(averaged(breakpoints), headline).drop_duplicates(PAIR).set_index(PAIR)
     gaps = (curves.dense_test_accuracy - before).dropna()
     if gaps.empty:
         return ""
