@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from kdprune.analysis.conditions import PAIR, conditions
+from kdprune.analysis.conditions import conditions
 
 STUDY = "desk"
 FIRST, SECOND = "weight", "channel"
+PAIR = ["dataset", "teacher", "student", "distill"]
 ALT = "Each student at its breakpoint under both prunings, against itself unpruned, pair by pair"
 WIDTH = 120
 
