@@ -12,7 +12,15 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
-from generators import commands, glossary, hyperparameters, parameters, pipeline, results  # noqa: E402
+from generators import (  # noqa: E402
+    commands,
+    finding,
+    glossary,
+    hyperparameters,
+    parameters,
+    pipeline,
+    results,
+)
 
 PAGES: dict[str, Callable[[Path], str]] = {
     "glossary.md": glossary.page,
@@ -22,6 +30,7 @@ PAGES: dict[str, Callable[[Path], str]] = {
     "images/pipeline.svg": pipeline.drawing,
 }
 REGIONS: dict[tuple[str, str], Callable[[Path], str]] = {
+    ("index.md", "finding"): finding.quoted,
     ("index.md", "answer"): results.answer,
     ("tutorial.md", "answer"): results.answer,
     ("tutorial.md", "breakpoints"): results.breakpoints,

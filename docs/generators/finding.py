@@ -18,32 +18,39 @@ WIDTH = 120
 def finding(root: Path) -> str:
     """Return the first screen of the README: the answer of the study that can give one."""
     folder = root / "studies" / STUDY
-    rows = compared(folder)
-    students = rows[rows.role == "student"].set_index("count")
-    ahead, pairs = counted(folder)
-    answer = (
-        f"**Weight pruning kept more accuracy per parameter than channel pruning in {ahead} of "
-        f"{pairs} pairs of teacher and student: {ratio(students.loc['parameters'])}. By bytes of "
-        f"the files the lead is smaller: {ratio(students.loc['bytes'])}.** The paper, too, finds "
-        "weight pruning ahead."
-    )
-    study = f"[The study](studies/{STUDY}/README.md) holds its tables, its report and how it ran."
     return "\n".join(
         [
-            textwrap.fill(answer, WIDTH),
+            textwrap.fill(f"{answer(folder)} The paper, too, finds weight pruning ahead.", WIDTH),
             "",
             f"![{ALT}](studies/{STUDY}/plots/pairs.svg)",
             "",
             "| weight pruning against channel pruning | n | ratio | 95 % interval | p "
             "| p, by teacher |",
             "|---|---|---|---|---|---|",
-            *(line(row) for _, row in rows.iterrows()),
+            *(line(row) for _, row in compared(folder).iterrows()),
             "",
             textwrap.fill(limits(folder), WIDTH, break_on_hyphens=False),
             "",
-            study,
+            f"[The study](studies/{STUDY}/README.md) holds its tables, its report and how it ran.",
             "",
         ]
+    )
+
+
+def quoted(root: Path) -> str:
+    """Return the answer as a quotation."""
+    return f"\n> {answer(root / 'studies' / STUDY)}\n\n"
+
+
+def answer(folder: Path) -> str:
+    """Say in how many pairs which pruning is ahead, and by how much."""
+    rows = compared(folder)
+    students = rows[rows.role == "student"].set_index("count")
+    ahead, pairs = counted(folder)
+    return (
+        f"**Weight pruning kept more accuracy per parameter than channel pruning in {ahead} of "
+        f"{pairs} pairs of teacher and student: {ratio(students.loc['parameters'])}. By bytes of "
+        f"the files the lead is smaller: {ratio(students.loc['bytes'])}.**"
     )
 
 
