@@ -23,6 +23,16 @@ prune: {levels: [0.0, 0.5], seeds: 2, batchnorm: {images: 128}, finetune: {epoch
 breakpoints: {resamples: 100}
 """
 
+COLLECTING = ["breakpoints", "efficiency", "significance", "summary@cifar10", "report"]
+SWEEPS = {
+    "cifar10-resnet10_16",
+    "cifar10-densenet21_12",
+    "cifar10-resnet10_16-densenet21_12-simkd",
+    "cifar10-densenet21_12-resnet10_16-simkd",
+}
+MEASURED = [f"measure@{key}" for key in SWEEPS]
+TRAINING = ("teach@", "distill@", "prune@")
+
 
 def make(folder: Path, profile: str = PROFILE) -> Path:
     """Copy the tree's own files, set the tiny profile, commit."""
@@ -58,6 +68,14 @@ def reproduced(factory: pytest.TempPathFactory, folder: Path) -> tuple[Path, lis
     sockets = shutil.ignore_patterns("*.sock")  # of a warm server
     shutil.copytree(shared, folder, symlinks=True, ignore=sockets)
     return folder, json.loads(told.read_text())
+
+
+def committed(factory: pytest.TempPathFactory) -> Path:
+    """Return a workspace, through a path with spaces, in which the pipeline has run once."""
+    made, ran = reproduced(factory, factory.mktemp("pipeline") / "a folder with spaces")
+    assert len(ran) == 1 + 2 + 2 + 8 + 1 + 5 + 4
+    commit(made, "results")
+    return made
 
 
 def git(folder: Path, *arguments: str) -> None:
