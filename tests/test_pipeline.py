@@ -46,7 +46,8 @@ def test_every_result_is_there(folder):
         assert json.loads((folder / f"metrics/{name}.json").read_text())
     measured = pd.read_csv(folder / "metrics/measure.csv")
     assert set(measured.method) <= {"none", "weight", "channel"}
-    assert (measured[measured.method == "none"].groupby("batch").size() == len(SWEEPS)).all()
+    unpruned = measured[measured.method == "none"].groupby(["runtime", "batch"]).size()
+    assert (unpruned == len(SWEEPS)).all()
     assert "(n = 4 networks)" in (folder / "plots/deployment.md").read_text()
     for name in ("accuracy", "efficiency", "layers", "pairs"):
         assert "</svg>" in (folder / f"plots/{name}.svg").read_text()
