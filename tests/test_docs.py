@@ -627,8 +627,8 @@ def test_the_site_builds_and_fetches_nothing(tmp_path):
     done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     index = (out / "index.html").read_text()
-    assert (out / "tree/plots/pairs.svg").is_file()
-    assert 'src="tree/plots/pairs.svg"' in index
+    assert (out / "tree/studies/desk/plots/pairs.svg").is_file()
+    assert 'src="tree/studies/desk/plots/pairs.svg"' in index
     fetched = r'<(?:script|img|iframe)[^>]+src="(?:https?:)?//|<link[^>]+href="(?:https?:)?//'
     for page in some(out.rglob("*.html")):
         if "tree" not in page.relative_to(out).parts:
