@@ -91,8 +91,7 @@ def test_what_looks_at_images_sees_the_same(stored):
 
 
 def test_pages_are_let_go_of_and_read_again(stored, monkeypatch):
-    monkeypatch.setattr(mapped, "FOLIO", 1)
-    monkeypatch.setattr(mapped, "HELD", 3 * 3 * 32 * 32)  # three images
+    monkeypatch.setattr(mapped, "HELD", 3 * mapped.FOLIO)  # three images
     assert torch.equal(stored["train_images"].whole(5), dataset()["train_images"])
     monkeypatch.setattr(mapped, "AT_ONCE", 10_000)
     images = stored["test_images"]
@@ -101,8 +100,7 @@ def test_pages_are_let_go_of_and_read_again(stored, monkeypatch):
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no Linux")
-def test_what_was_read_does_not_count_as_the_processs_own(tmp_path, monkeypatch):
-    monkeypatch.setattr(mapped, "HELD", 2 * mapped.FOLIO)  # of a file of 30 MB
+def test_what_was_read_does_not_count_as_the_processs_own(tmp_path):
     np.save(tmp_path / "images.npy", np.ones((1000, 3, 100, 100), np.uint8))
     images = Stored(
         opened(tmp_path / "images.npy"), np.arange(1000), size=100, device=torch.device("cpu")

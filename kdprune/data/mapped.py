@@ -26,8 +26,6 @@ def opened(path: Path) -> np.ndarray:
 def take(array: np.ndarray, rows: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """Return rows of an array [N, …] in memory; other threads run meanwhile."""
     out = np.empty((len(rows), *array.shape[1:]), array.dtype) if out is None else out
-    if array.nbytes <= HELD:  # all of it may stay mapped: to map it again and again takes minutes
-        return np.take(array, rows, axis=0, out=out, mode="clip")
     count = rows_at_once(array)
     for begin in range(0, len(rows), count):
         some = slice(begin, begin + count)
