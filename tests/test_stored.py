@@ -2,6 +2,7 @@
 
 import threading
 import time
+import tracemalloc
 from contextlib import closing
 from pathlib import Path
 
@@ -97,6 +98,20 @@ def test_pages_are_let_go_of_and_read_again(stored, monkeypatch):
     images = stored["test_images"]
     read = np.concatenate(list(mapped.parts(images.array, images.rows)))
     np.testing.assert_array_equal(read, dataset()["test_images"].numpy())
+
+
+def test_rows_of_a_view_are_read_without_a_copy_of_all():
+    """CIFAR's own files have channels first: seen with channels last, that is no block of memory."""
+    held = np.arange(2000 * 3 * 32 * 32, dtype=np.uint8).reshape(2000, 3, 32, 32)
+    rows = np.array([1999, 0, 7])
+    tracemalloc.start()
+    try:
+        read = mapped.take(held.transpose(0, 2, 3, 1), rows)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_array_equal(read, held[rows].transpose(0, 2, 3, 1))
+    assert most < 5 * read.nbytes  # of 6 MB in all
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no Linux")

@@ -29,8 +29,11 @@ def take(array: np.ndarray, rows: np.ndarray, out: np.ndarray | None = None) -> 
     count = rows_at_once(array)
     for begin in range(0, len(rows), count):
         some = slice(begin, begin + count)
-        # any mode but "raise" writes into `out` directly; rows are in range by their makers
-        np.take(array, rows[some], axis=0, out=out[some], mode="clip")
+        if array.flags.c_contiguous:
+            # any mode but "raise" writes into `out` directly; rows are in range by their makers
+            np.take(array, rows[some], axis=0, out=out[some], mode="clip")
+        else:  # a view such as of channels put last: np.take copies all of it, at every call
+            out[some] = array[rows[some]]
         let_go(array)
     return out
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kdprune.data.canonical import SPLITS, Spec, Split
-from kdprune.data.mapped import HELD, parts
+from kdprune.data.mapped import parts
 from kdprune.errors import KdpruneError
 from kdprune.files import replacing
 from kdprune.records import write_json
@@ -91,10 +91,8 @@ def _counts(images: np.ndarray) -> np.ndarray:
 
 def _records(split: Ordered) -> Iterator[np.ndarray]:
     """Yield the records of some images at a time: bytes [n, 1 + side * side * 3]."""
-    begin, source = 0, split.images
-    if source.nbytes <= HELD:  # read once; out of order from the file, page by page, takes minutes
-        source = np.array(source)
-    for images in parts(source, split.rows):
+    begin = 0
+    for images in parts(split.images, split.rows):
         labels = split.labels[begin : begin + len(images), None].astype(np.uint8)
         yield np.concatenate([labels, images.reshape(len(images), -1)], 1)
         begin += len(images)
