@@ -101,7 +101,7 @@ def test_pages_are_let_go_of_and_read_again(stored, monkeypatch):
 
 
 def test_rows_of_a_view_are_read_without_a_copy_of_all():
-    """CIFAR's own files have channels first: seen with channels last, that is no block of memory."""
+    """CIFAR's own files have channels first; a view with channels last is no block of memory."""
     held = np.arange(2000 * 3 * 32 * 32, dtype=np.uint8).reshape(2000, 3, 32, 32)
     rows = np.array([1999, 0, 7])
     tracemalloc.start()

@@ -6,19 +6,13 @@ from typing import Any
 from kdprune.config.grid import LABELS
 from kdprune.config.params import Params
 from kdprune.config.replicates import training
-from kdprune.methods import parts
 from kdprune.training.recipe import Recipe
-
-
-def objective(params: Params, method: str) -> str:
-    """Return what a sweep's tuning learns by: labels, or a distillation method."""
-    named, own = parts(method)[1], params.prune.finetune.objectives
-    return named or (own[0] if len(own) == 1 else LABELS)
 
 
 def told(params: Params, item: Mapping[str, str], method: str) -> dict[str, Any]:
     """Return the arguments of `kdprune.sweeps.finetune.FineTune` for a sweep of network `item`."""
-    section, learned_by = params.prune.finetune, objective(params, method)
+    section = params.prune.finetune
+    learned_by = section.objective_of(method)
     arguments = section.model_dump(exclude={"objective", "from", "schedule"})
     arguments["objective"] = learned_by
     if learned_by != LABELS:
@@ -30,5 +24,6 @@ def told(params: Params, item: Mapping[str, str], method: str) -> dict[str, Any]
 
 def by_teacher(params: Params, role: str, method: str) -> bool:
     """Whether a student's tuning learns from its teacher, not from the network before pruning."""
-    taught = getattr(params.prune.finetune, "from") == "teacher" and role == "student"
-    return taught and objective(params, method) != LABELS
+    section = params.prune.finetune
+    taught = getattr(section, "from") == "teacher" and role == "student"
+    return taught and section.objective_of(method) != LABELS
