@@ -42,7 +42,7 @@ def measured():
 
 
 def test_the_ratio_is_the_geometric_mean_over_pairs(scored):
-    tables = {"efficiency": scored, "measured": pd.DataFrame()}
+    tables = {"efficiency": scored}
     (row,) = conditions({"a": tables}).to_dict("records")
     assert (row["study"], row["count"], row["n"]) == ("a", "parameters", 3)
     assert row["ratio"] == pytest.approx(4.0)

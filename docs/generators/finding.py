@@ -7,10 +7,16 @@ from pathlib import Path
 import pandas as pd
 
 from kdprune.analysis.conditions import conditions
+from kdprune.study import comparable
 
 STUDY = "desk"
 FIRST, SECOND = "weight", "channel"
 PAIR = ["dataset", "teacher", "student", "distill"]
+COUNTS = {
+    "parameters": "parameter",
+    "bytes, float32": "byte of plain numbers",
+    "bytes": "byte of compressed files",
+}
 ALT = "Each student at its breakpoint under both prunings, against itself unpruned, pair by pair"
 WIDTH = 120
 
@@ -49,8 +55,9 @@ def answer(folder: Path) -> str:
     ahead, pairs = counted(folder)
     return (
         f"**Weight pruning kept more accuracy per parameter than channel pruning in {ahead} of "
-        f"{pairs} pairs of teacher and student: {ratio(students.loc['parameters'])}. By bytes of "
-        f"the files the lead is smaller: {ratio(students.loc['bytes'])}.**"
+        f"{pairs} pairs of teacher and student: {ratio(students.loc['parameters'])}. By bytes the "
+        f"lead is smaller: {ratio(students.loc['bytes, float32'])} by those of plain numbers, "
+        f"{ratio(students.loc['bytes'])} by those of compressed files.**"
     )
 
 
@@ -75,13 +82,7 @@ def limits(folder: Path) -> str:
 
 def compared(folder: Path) -> pd.DataFrame:
     """Return a row per role and count of a study, weight over channel pruning."""
-    files = {"efficiency": "efficiency.csv", "measured": "measure.csv", "codings": "codings.csv"}
-    tables = {
-        name: pd.read_csv(folder / "metrics" / file).fillna({"student": "", "distill": ""})
-        for name, file in files.items()
-        if (folder / "metrics" / file).exists()
-    }
-    return conditions({folder.name: tables}, first=FIRST, second=SECOND)
+    return conditions({folder.name: comparable.read(folder)}, first=FIRST, second=SECOND)
 
 
 def counted(folder: Path) -> tuple[int, int]:
@@ -100,7 +101,7 @@ def ratio(row: pd.Series) -> str:
 def line(row: pd.Series) -> str:
     """Return a row of the table."""
     who = "students, distilled by SimKD" if row.role == "student" else "teachers"
-    count = row["count"].replace("bytes", "byte").replace("parameters", "parameter")
+    count = COUNTS[row["count"]]
     probabilities = [f"{p:.5f}" if p < 0.001 else f"{p:.3f}" for p in (row.log_p, row.cluster_p)]
     cells = [f"{who}: accuracy per {count}", str(row.n), f"{row.ratio:.2f}"]
     cells += [f"{row.ratio_low:.2f} to {row.ratio_high:.2f}", *probabilities]

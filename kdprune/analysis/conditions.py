@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kdprune.analysis import power
+from kdprune.analysis import power, sizes
 from kdprune.analysis.efficiency import BEFORE
 from kdprune.analysis.replicates import averaged
 from kdprune.analysis.significance import compare
@@ -27,19 +27,21 @@ def conditions(
 ) -> pd.DataFrame:
     """Return a row per study, data set, role, distillation method and count.
 
-    `studies` maps a study's name to its tables `efficiency` and `measured`, and `codings`, of which
-    the latter may be empty. `count` is what accuracy is divided by: "parameters", "bytes" of the
-    smallest float32 file, or "bytes, CODING" of the files of one coding. Rows hold n pairs, the
-    ratio of the first to the second pruning (geometric mean over pairs) with its interval, log_p
-    (paired t-test of logarithms), cluster_p (sign flips of all pairs of a teacher together),
-    reason: why there is no test, and tells: the smallest ratio above 1 that so many pairs of such a
-    spread show with a power of 0.8.
+    `studies` maps a study's name to its tables (kdprune.study.comparable), of which all but
+    `efficiency` may be missing. `count` is what accuracy is divided by: "parameters", "bytes" of
+    the smallest float32 file that was measured, or, as in the report, "bytes, float32" of the plain
+    numbers and "bytes, CODING" of coded files. Rows hold n pairs, the ratio of the first to the
+    second pruning (geometric mean over pairs) with its interval, log_p (paired t-test of
+    logarithms), cluster_p (sign flips of all pairs of a teacher together), reason: why there is no
+    test, and tells: the smallest ratio above 1 that so many pairs of such a spread show with a
+    power of 0.8.
     """
     rows = []
     for name, tables in studies.items():
         scored = tables["efficiency"]
-        counted = {"parameters": scored, "bytes": by_bytes(scored, tables["measured"])}
-        counted |= by_coding(scored, tables.get("codings", pd.DataFrame()))
+        counted = {"parameters": scored, **by_number(tables)}
+        if "measured" in tables:
+            counted["bytes"] = by_bytes(scored, tables["measured"])
         for count, table in counted.items():
             for group, part in averaged(table).groupby(GROUP, sort=False):
                 wide = part.pivot_table(
@@ -63,19 +65,18 @@ def _told(row: Mapping[str, Any], confidence: float) -> float | None:
     return power.told(n, power.spread(low, high, n, confidence), alpha=1 - confidence)
 
 
-def by_coding(scored: pd.DataFrame, codings: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return, for each coding's count, efficiency as percent per megabyte of its files.
+def by_number(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Return, for each count of bytes that the report knows, efficiency as percent per megabyte.
 
-    Of the two levels of a curve in `codings`, its breakpoint is the last.
+    They are those of kdprune.analysis.sizes: plain float32 numbers, and files of each coding.
     """
-    if codings.empty:
+    if "breakpoints" not in tables:
         return {}
-    who = identity(codings)
-    last = codings.groupby([*who, "method", "coding"], sort=False).tail(1)
-    last = last.assign(efficiency=last.test_accuracy / (last.bytes / MEGA))
-    named = last.rename(columns={"method": "condition"})
-    ours = named.merge(scored[[*who, "condition"]].drop_duplicates(), on=[*who, "condition"])
-    return {f"bytes, {name}": part for name, part in ours.groupby("coding", sort=False)}
+    held = sizes.known(tables["breakpoints"], tables.get("layers"), tables.get("codings"))
+    if held is None:
+        return {}
+    named = held.rename(columns={"method": "condition"})
+    return {f"bytes, {count}": part for count, part in named.groupby("count", sort=False)}
 
 
 def by_bytes(scored: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
@@ -83,14 +84,13 @@ def by_bytes(scored: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
 
     A curve that breaks at once leaves its network unpruned, and has that network's bytes.
     """
-    empty = scored.iloc[:0]
     if measured.empty:
-        return empty
+        return scored.iloc[:0]
     who, once = identity(scored), measured[measured.batch == measured.batch.min()]
-    sizes = once.assign(bytes=once[["dense_bytes", "zstd_bytes", "sparse_bytes"]].min(axis=1))
+    files = once.assign(bytes=once[["dense_bytes", "zstd_bytes", "sparse_bytes"]].min(axis=1))
     pruned = scored[~scored.condition.isin(BEFORE.values())]
-    own = sizes.rename(columns={"method": "condition"})[[*who, "condition", "bytes"]]
-    plain = sizes[sizes.method == UNPRUNED].rename(columns={"bytes": "plain"})[[*who, "plain"]]
+    own = files.rename(columns={"method": "condition"})[[*who, "condition", "bytes"]]
+    plain = files[files.method == UNPRUNED].rename(columns={"bytes": "plain"})[[*who, "plain"]]
     joined = pruned.merge(own, on=[*who, "condition"], how="left").merge(plain, on=who, how="left")
     held = np.where(joined.bytes.isna(), joined.plain, joined.bytes)
     joined["efficiency"] = joined.accuracy / (held / MEGA)

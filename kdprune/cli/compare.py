@@ -1,9 +1,6 @@
 """kdprune compare: one question asked of several studies, as a table."""
 
 import argparse
-import contextlib
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,22 +52,10 @@ def add(commands: Any) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Print a row per study and condition. Raises KdpruneError where a study has no tables."""
-    import pandas as pd
-
     from kdprune.analysis.conditions import conditions
-    from kdprune.study import paths, tables
+    from kdprune.study import comparable
 
-    studies = {}
-    for folder in given.studies:
-        if not folder.is_dir():
-            raise KdpruneError(f"{folder}: is no folder of a study; see `ls studies`")
-        with _within(folder):
-            measured, codings = paths.MEASURE, paths.CODINGS
-            studies[str(folder)] = {
-                "efficiency": tables.read(paths.EFFICIENCY.with_suffix(".csv"), "efficiency"),
-                "measured": tables.read(measured) if measured.exists() else pd.DataFrame(),
-                "codings": tables.read(codings) if codings.exists() else pd.DataFrame(),
-            }
+    studies = {str(folder): comparable.read(folder) for folder in given.studies}
     rows = conditions(studies, first=given.first, second=given.second)
     if rows.empty:
         raise KdpruneError(f"compare: no study holds both {given.first} and {given.second}")
@@ -100,13 +85,3 @@ def _print(rows: list[tuple[str, ...]]) -> None:
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         print(printable("  ".join(cells).rstrip()))
-
-
-@contextlib.contextmanager
-def _within(folder: Path) -> Iterator[None]:
-    back = Path.cwd()
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(back)
