@@ -72,31 +72,19 @@ def expand(
         for method in names(distill)
         for one in each
     }
-    swept = []
-    if "teacher" in roles:
-        swept += [("teacher", key, item) for key, item in teachers.items()]
-    if "student" in roles:
-        swept += [("student", key, item) for key, item in students.items()]
-    methods = {role: _methods(role, prune, only or {}) for role, *_ in swept}
-    networks = {
-        key: {
-            "checkpoint": f"models/{role}s/{key}.safetensors",
-            "trained": f"metrics/{'teach' if role == 'teacher' else 'distill'}/{key}.json",
-        }
-        for role, key, _ in swept
-    }
+    trained = {"teacher": teachers, "student": students}
+    swept = [
+        (role, key, item)
+        for role, networks in trained.items()
+        if role in roles
+        for key, item in networks.items()
+    ]
+    methods = {role: _methods(role, prune, only or {}) for role in trained}
     sweeps = {
         f"{key}-{label}": {
-            "dataset": item["dataset"],
-            "role": role,
-            "teacher": item["teacher"],
-            "student": item.get("student", ""),
-            "distill": item.get("distill", ""),
-            **_replicate(item),
+            **_who(role, item),
             "method": label,
-            "checkpoint": (
-                f"{SPARSE}/{key}-{method}" if trains(method) else networks[key]["checkpoint"]
-            ),
+            "checkpoint": f"{SPARSE}/{key}-{method}" if trains(method) else _file(role, key),
             **tuning,
         }
         for role, key, item in swept
@@ -105,21 +93,34 @@ def expand(
     }
     trajectories = {
         f"{key}-{method}": {
-            "dataset": item["dataset"],
-            "role": role,
-            "teacher": item["teacher"],
-            "student": item.get("student", ""),
-            "distill": item.get("distill", ""),
-            **_replicate(item),
-            "checkpoint": networks[key]["checkpoint"],
+            **_who(role, item),
+            "checkpoint": _file(role, key),
             "pruning": method,
         }
         for role, key, item in swept
         for method in methods[role]
         if trains(method)
     }
+    networks = {
+        key: {
+            "checkpoint": _file(role, key),
+            "trained": f"metrics/{'teach' if role == 'teacher' else 'distill'}/{key}.json",
+        }
+        for role, key, _ in swept
+    }
     grid = {"teachers": teachers, "students": students, "sweeps": sweeps}
     return {**grid, "networks": networks, "trajectories": trajectories, "datasets": images}
+
+
+def _file(role: str, key: str) -> str:
+    return f"models/{role}s/{key}.safetensors"
+
+
+def _who(role: str, item: Mapping[str, str]) -> dict[str, str]:
+    """Return what names a network in every table, from its entry as a teacher or student."""
+    named = {"dataset": item["dataset"], "role": role, "teacher": item["teacher"]}
+    named |= {"student": item.get("student", ""), "distill": item.get("distill", "")}
+    return named | ({REPLICATE: item[REPLICATE]} if REPLICATE in item else {})
 
 
 def _methods(role: str, prune: str | Sequence[str], only: Mapping[str, Sequence[str]]) -> list[str]:
@@ -158,10 +159,6 @@ def _tunings(
                 "recipe": recipe(role, item),
             },
         )
-
-
-def _replicate(item: Mapping[str, str]) -> dict[str, str]:
-    return {REPLICATE: item[REPLICATE]} if REPLICATE in item else {}
 
 
 def recipe(role: str, item: Mapping[str, str]) -> str:
