@@ -188,7 +188,7 @@ def test_two_data_sets_that_differ_by_bytes_have_a_sentence_each():
 def test_compare_has_a_row_per_coding():
     breaks, _ = tables()
     scored = breaks.rename(columns={"method": "condition"}).assign(accuracy=50.0, efficiency=1.0)
-    given = {"efficiency": scored, "measured": pd.DataFrame(), "codings": codings()}
+    given = {"efficiency": scored, "breakpoints": breaks, "codings": codings()}
     rows = conditions({"x": given}).set_index("count")
     assert [*rows.index] == ["parameters", "bytes, shared8", "bytes, shared5"]
-    assert "bytes, shared8" not in conditions({"x": {**given, "codings": pd.DataFrame()}})["count"]
+    assert [*conditions({"x": {**given, "codings": pd.DataFrame()}})["count"]] == ["parameters"]
