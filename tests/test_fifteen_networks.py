@@ -1,7 +1,7 @@
 """The paper's fifteen networks, with both stems, through both prunings; its ten pairs in SimKD.
 
 tests/test_pruning.py and tests/test_simkd.py prove the rules on tiny networks of the same families;
-here each published network is shown to be followed as a whole. The heaviest are marked slow:
+here each published network is shown to be followed as a whole. All but the smallest are marked slow:
 `pytest -m "not slow"` leaves them out.
 """
 
@@ -32,6 +32,7 @@ FIFTEEN = some(dict.fromkeys(name for pair in PAIRS for name in split_pair(pair)
 STEMS = ("imagenet", "cifar")
 LEVEL = 0.5
 BATCH = 2
+SMALLEST = {"resnet18", "efficientnet_b0", "mobilenetv1"}  # the others take seconds each
 
 # Share of convolution weights that only ever meet zero padding, published stem, 32x32 images.
 # Source: counted from kernel sizes, strides and paddings of the published networks (torchvision
@@ -95,13 +96,13 @@ def logits(model: nn.Module) -> torch.Tensor:
         return model(images(BATCH, seed=9))
 
 
-def combos(slow: set[str]) -> list:
-    """All thirty; `slow` lists networks, and network-stem where one of the two is."""
+def combos() -> list:
+    """All thirty."""
     return [
         pytest.param(
             (name, stem),
             id=f"{name}-{stem}",
-            marks=pytest.mark.slow if {name, f"{name}-{stem}"} & slow else (),
+            marks=() if name in SMALLEST else pytest.mark.slow,
         )
         for name in FIFTEEN
         for stem in STEMS
@@ -148,12 +149,7 @@ def test_dead_shares_are_the_published_ones(name):
     assert counts.dead_share(cifar) <= counts.dead_share(published, 64) + 1e-3
 
 
-# The ranking of ten million weights and more takes a second or several, and the stem is a small
-# part of them.
-SORTED = {"resnet101", "resnet152", *(f"{name}-cifar" for name in FIFTEEN if name[-2:] != "v1")}
-
-
-@pytest.mark.parametrize("network", combos(SORTED), indirect=True)
+@pytest.mark.parametrize("network", combos(), indirect=True)
 def test_weight_pruning_is_exact_and_runs(network):
     dense = counts.prunable(network)
     pruned = next(METHODS["weight"](network, [LEVEL]))
@@ -170,10 +166,7 @@ def test_weight_pruning_is_exact_and_runs(network):
     assert outputs.isfinite().all()
 
 
-DENSE = {"densenet161", "densenet169", "densenet201"}
-
-
-@pytest.mark.parametrize("network", combos(DENSE), indirect=True)
+@pytest.mark.parametrize("network", combos(), indirect=True)
 def test_channel_removal_meets_the_level_and_equals_masking(network, monkeypatch):
     found = groups.find(network)
     monkeypatch.setattr(groups, "find", lambda *_: found)  # seconds: once for both modes
@@ -281,7 +274,7 @@ WIRING = {
 @pytest.mark.parametrize(
     "pair",
     [
-        pytest.param(pair, marks=pytest.mark.slow if split_pair(pair)[1] in DENSE else ())
+        pytest.param(pair, marks=() if split_pair(pair)[1] in SMALLEST else pytest.mark.slow)
         for pair in PAIRS
     ],
 )
