@@ -32,7 +32,7 @@ def place(tmp_path):
     shutil.rmtree(tmp_path)
 
 
-@pytest.fixture(params=["cifar10", "cifar100"])
+@pytest.fixture(params=["cifar10", pytest.param("cifar100", marks=pytest.mark.slow)])
 def original(request, tmp_path_factory) -> Iterator[tuple[str, Path]]:
     """A data set's name, and a folder with its official binary layout."""
     dataset, given = request.param, os.environ.get("KDPRUNE_TEST_CIFAR")

@@ -78,9 +78,10 @@ def run(command):
 
 STREAMS = [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-", ">/dev/full", "2>/dev/full", "| true"]
 # Those that load torch take seconds each: what only they can meet is a stream of each kind
+TORCH = [("inspect", "<&- >&- 2>&-"), ("inspect", ">/dev/full")]
+TORCH += [("predict", ">&- 2>&-"), ("predict", "2>/dev/full"), ("predict", "| true")]
 CASES = [(command, streams) for command in ("--help", "gone") for streams in STREAMS]
-CASES += [("inspect", "<&- >&- 2>&-"), ("inspect", ">/dev/full")]
-CASES += [("predict", ">&- 2>&-"), ("predict", "2>/dev/full"), ("predict", "| true")]
+CASES += [pytest.param(*case, marks=pytest.mark.slow) for case in TORCH]
 
 
 @pytest.mark.parametrize(("command", "streams"), CASES)
@@ -103,6 +104,7 @@ def test_streams_that_are_closed_or_full_make_no_traceback(command, streams, fil
         assert status == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
 def test_a_terminal_of_few_characters_gets_escapes(encoding, files):
     network, pictures = files

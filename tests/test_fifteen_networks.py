@@ -1,7 +1,7 @@
 """The paper's fifteen networks, with both stems, through both prunings; its ten pairs in SimKD.
 
 tests/test_pruning.py and tests/test_simkd.py prove the rules on tiny networks of the same families;
-here each published network is shown to be followed as a whole. All but the smallest are marked slow:
+here each published network is shown to be followed as a whole. All but the smallest are slow:
 `pytest -m "not slow"` leaves them out.
 """
 

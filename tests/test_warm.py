@@ -202,6 +202,7 @@ def bounds(folder: Path, program: str, **variables: str) -> list[str]:
     return [line for line in done.stdout.splitlines() if line.startswith(("bounds", "limits"))]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="sets the cores of a process")
 def test_a_stage_has_its_callers_umask_niceness_cores_and_limits(folder):
     plain = bounds(folder, "")  # a server runs from now on
