@@ -1,6 +1,7 @@
 """kdprune compare: one question asked of several studies, as a table."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,18 @@ A study is a folder with metrics/: this one, or a frozen one in studies/. Bytes 
 network's smallest file, as the stage `measure` found it, and of each coding, if the stage
 `compress` has run. "tells" is the smallest ratio that n pairs with this spread would show in four
 of five studies; its inverse counts alike.
+
+With --alike, only networks and levels that all of the studies have are compared, and breakpoints
+are found anew on these levels: studies of fewer networks or coarser levels then differ by their
+conditions alone.
 """
 EXAMPLE = """\
 examples:
   kdprune compare studies/desk studies/desk-sound
   kdprune compare . --first channel --second weight
+  kdprune compare --alike studies/desk studies/desk-stem
 """
+KEPT = ("layers", "codings")  # tables that --alike reads at the levels it finds
 HEAD = (
     "study",
     "data set",
@@ -47,6 +54,9 @@ def add(commands: Any) -> None:
     parser.add_argument("studies", nargs="+", type=Path, metavar="FOLDER")
     parser.add_argument("--first", default="channel", help="a pruning method (channel)")
     parser.add_argument("--second", default="weight", help="the one it is compared with (weight)")
+    parser.add_argument(
+        "--alike", action="store_true", help="only the networks and levels that all studies have"
+    )
     parser.set_defaults(run=run)
 
 
@@ -55,13 +65,35 @@ def run(given: argparse.Namespace) -> int:
     from kdprune.analysis.conditions import conditions
     from kdprune.study import comparable
 
-    studies = {str(folder): comparable.read(folder) for folder in given.studies}
+    read = _alike if given.alike else lambda folders: {one: comparable.read(one) for one in folders}
+    studies = {str(folder): tables for folder, tables in read(given.studies).items()}
     rows = conditions(studies, first=given.first, second=given.second)
     if rows.empty:
         raise KdpruneError(f"compare: no study holds both {given.first} and {given.second}")
     print(f"Efficiency by {given.first} pruning over that by {given.second} pruning:")
     _print([HEAD, *[_cells(row) for row in rows.to_dict("records")]])
     return 0
+
+
+def _alike(folders: Sequence[Path]) -> dict[Path, dict[str, Any]]:
+    """Return the tables of studies, of the networks and levels that all have; print which."""
+    from kdprune.analysis import alike
+    from kdprune.study import comparable
+
+    cut = alike.shared({str(folder): comparable.sweeps(folder) for folder in folders})
+    first = next(iter(cut.values()))
+    networks = len(first.drop_duplicates(alike.IDENTITY))
+    levels = ", ".join(f"{level:g}" for level in sorted(first.level.unique()))
+    print(
+        f"{networks} networks and the levels {levels} are in all; breakpoints found on these alone."
+    )
+    return {
+        folder: {
+            **{name: table for name, table in comparable.read(folder).items() if name in KEPT},
+            **alike.located(cut[str(folder)], comparable.rule(folder)),
+        }
+        for folder in folders
+    }
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

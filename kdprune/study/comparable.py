@@ -1,9 +1,14 @@
 """The tables of any finished study that one comparison is made of, from its folder alone."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import yaml
 
+from kdprune.config import nesting
+from kdprune.config.schema import Breakpoints
+from kdprune.config.yaml_reading import Loader
 from kdprune.errors import KdpruneError
 from kdprune.study import paths, tables
 
@@ -30,3 +35,26 @@ def read(folder: Path) -> dict[str, pd.DataFrame]:
     if left := sorted((folder / paths.METRICS / "layers").glob("*.csv")):
         held["layers"] = pd.concat(map(tables.read, left), ignore_index=True)
     return held
+
+
+def sweeps(folder: Path) -> pd.DataFrame:
+    """Return all sweeps of a study as one table. Raises KdpruneError where it has none."""
+    held = sorted((folder / paths.METRICS / "sweeps").glob("*.csv"))
+    if not held:
+        raise KdpruneError(f"{folder}: holds no {paths.METRICS}/sweeps/*.csv; see `ls studies`")
+    return pd.concat([tables.read(path) for path in held], ignore_index=True)
+
+
+def rule(folder: Path) -> dict[str, Any]:
+    """Return by what rule a study finds breakpoints, whatever else its params.yaml holds.
+
+    A frozen study may have fewer parameters than are known today, or others.
+    """
+    path = folder / "params.yaml"
+    try:
+        content = path.read_bytes()
+        nesting.check(content)
+        return Breakpoints.model_validate(yaml.load(content, Loader)["breakpoints"]).model_dump()
+    except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise KdpruneError(f"{path}: holds no rule of breakpoints ({reason})") from None
