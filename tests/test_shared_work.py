@@ -1,6 +1,7 @@
 """What was trained once is found again: by experiments, clones, remotes, after an interruption."""
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -12,10 +13,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 import workspace
 import yaml
 from conftest import some
 from workspace import COLLECTING, MEASURED, SWEEPS, TRAINING, dvc, python
+
+from kdprune.files import kept
 
 pytestmark = pytest.mark.slow
 
@@ -173,36 +177,74 @@ def interrupted(folder, *arguments):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
-    kept = folder / ".run/unfinished"
-    known = {*kept.glob("*.ckpt")}
+    place = folder / ".run/unfinished"
+    known = {*place.glob("*.ckpt")}
     try:
         deadline = time.monotonic() + 150
         while (
             time.monotonic() < deadline
             and running.poll() is None
-            and {*kept.glob("*.ckpt")} <= known
+            and {*place.glob("*.ckpt")} <= known
         ):
             time.sleep(0.2)
     finally:
         if running.poll() is None:
             os.killpg(running.pid, signal.SIGINT)
         said = running.communicate(timeout=90)[0].decode()
-    found = {*kept.glob("*.ckpt")} - known
+    found = {*place.glob("*.ckpt")} - known
     assert found, said
     return found
 
 
 def test_a_temporary_run_leaves_its_work_with_the_clone(folder):
-    (kept,) = interrupted(folder, "--temp", "-S", "teach.epochs=200")
-    assert kept.name.startswith("teach-")
-    kept.unlink()
+    (file,) = interrupted(folder, "--temp", "-S", "teach.epochs=200")
+    assert file.name.startswith("teach-")
+    file.unlink()
 
 
 def test_an_interrupted_experiment_costs_the_next_nothing(folder):
     """The teachers of other epochs replace ours in the workspace, and it is killed."""
-    for kept in interrupted(folder, "-S", "teach.epochs=300"):
-        kept.unlink()
+    for file in interrupted(folder, "-S", "teach.epochs=300"):
+        file.unlink()
     ran = dvc(folder, "exp", "run", "-S", "breakpoints.tolerance=2")
     assert not [name for name in ran if name.startswith(TRAINING)]
     workspace.git(folder, "restore", ".")
     dvc(folder, "checkout")
+
+
+def queued(folder, *arguments):
+    """Run a command of DVC's task queue; return what it printed."""
+    return python(folder, "-m", "dvc", "queue", *arguments).stdout
+
+
+def epochs(path):
+    """How many epochs an unfinished training has."""
+    return len(torch.load(io.BytesIO(kept(path)), weights_only=True)["rows"])
+
+
+def killed(folder):
+    """Kill the task of the queue that runs, as docs/how-to/compare.md has it; wait for its end."""
+    ran = queued(folder, "status")
+    name = next(line.split()[0] for line in ran.splitlines() if line.endswith("Running"))
+    queued(folder, "kill", name)
+    deadline = time.monotonic() + 60
+    while "Running" in queued(folder, "status") and time.monotonic() < deadline:
+        time.sleep(0.5)
+
+
+def test_a_killed_task_of_the_queue_goes_on_when_queued_again(folder):
+    longer = ["exp", "run", "--queue", "-S", "teach.epochs=400", "-S", "pairs=[resnet10_16/none]"]
+    place = folder / ".run/unfinished"
+    known, counts = {*place.glob("*.ckpt")}, [0]
+    for _ in range(2):
+        dvc(folder, *longer)
+        queued(folder, "start")
+        last, deadline = counts[-1], time.monotonic() + 150
+        while counts[-1] <= last:
+            assert time.monotonic() < deadline, queued(folder, "status")
+            time.sleep(0.05)
+            counts += [epochs(path) for path in {*place.glob("*.ckpt")} - known]
+        killed(folder)
+    assert counts == sorted(counts)  # never from the beginning
+    assert len({*place.glob("*.ckpt")} - known) == 1
+    queued(folder, "remove", "--all")

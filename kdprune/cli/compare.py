@@ -1,11 +1,11 @@
 """kdprune compare: one question asked of several studies, as a table."""
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from kdprune.errors import KdpruneError
+from kdprune.records import IDENTITY
 from kdprune.terminal import printable
 
 DESCRIPTION = """\
@@ -26,7 +26,6 @@ examples:
   kdprune compare . --first channel --second weight
   kdprune compare --alike studies/desk studies/desk-stem
 """
-KEPT = ("layers", "codings")  # tables that --alike reads at the levels it finds
 HEAD = (
     "study",
     "data set",
@@ -65,8 +64,12 @@ def run(given: argparse.Namespace) -> int:
     from kdprune.analysis.conditions import conditions
     from kdprune.study import comparable
 
-    read = _alike if given.alike else lambda folders: {one: comparable.read(one) for one in folders}
-    studies = {str(folder): tables for folder, tables in read(given.studies).items()}
+    if given.alike:
+        tables = comparable.by_what_all_have(given.studies)
+        print(_what_all_have(next(iter(tables.values()))))
+    else:
+        tables = {folder: comparable.read(folder) for folder in given.studies}
+    studies = {str(folder): held for folder, held in tables.items()}
     rows = conditions(studies, first=given.first, second=given.second)
     if rows.empty:
         raise KdpruneError(f"compare: no study holds both {given.first} and {given.second}")
@@ -75,25 +78,13 @@ def run(given: argparse.Namespace) -> int:
     return 0
 
 
-def _alike(folders: Sequence[Path]) -> dict[Path, dict[str, Any]]:
-    """Return the tables of studies, of the networks and levels that all have; print which."""
-    from kdprune.analysis import alike
-    from kdprune.study import comparable
-
-    cut = alike.shared({str(folder): comparable.sweeps(folder) for folder in folders})
-    first = next(iter(cut.values()))
-    networks = len(first.drop_duplicates(alike.IDENTITY))
-    levels = ", ".join(f"{level:g}" for level in sorted(first.level.unique()))
-    print(
-        f"{networks} networks and the levels {levels} are in all; breakpoints found on these alone."
+def _what_all_have(tables: dict[str, Any]) -> str:
+    sweeps = tables["sweeps"]
+    networks = len(sweeps.drop_duplicates(IDENTITY))
+    levels = ", ".join(f"{level:g}" for level in sorted(sweeps.level.unique()))
+    return (
+        f"{networks} networks and the levels {levels} are in all; breakpoints are found on these."
     )
-    return {
-        folder: {
-            **{name: table for name, table in comparable.read(folder).items() if name in KEPT},
-            **alike.located(cut[str(folder)], comparable.rule(folder)),
-        }
-        for folder in folders
-    }
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

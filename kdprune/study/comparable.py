@@ -1,11 +1,13 @@
 """The tables of any finished study that one comparison is made of, from its folder alone."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import yaml
 
+from kdprune.analysis import alike
 from kdprune.config import nesting
 from kdprune.config.schema import Breakpoints
 from kdprune.config.yaml_reading import Loader
@@ -18,6 +20,8 @@ FILES = {
     "measured": paths.MEASURE,
     "codings": paths.CODINGS,
 }
+
+AT_ANY_LEVEL = ("layers", "codings")
 
 
 def read(folder: Path) -> dict[str, pd.DataFrame]:
@@ -34,6 +38,22 @@ def read(folder: Path) -> dict[str, pd.DataFrame]:
     }
     if left := sorted((folder / paths.METRICS / "layers").glob("*.csv")):
         held["layers"] = pd.concat(map(tables.read, left), ignore_index=True)
+    return held
+
+
+def by_what_all_have(folders: Sequence[Path]) -> dict[Path, dict[str, pd.DataFrame]]:
+    """Return the tables of studies, of the networks and levels that all of them have.
+
+    They are `sweeps`, and what follows from these alone: `breakpoints`, `efficiency`; `layers` and
+    `codings` are as they were, to be read at the breakpoints. Raises KdpruneError as `read`,
+    `sweeps` and `rule`, and where nothing is in all.
+    """
+    cut = alike.shared({str(folder): sweeps(folder) for folder in folders})
+    held = {}
+    for folder in folders:
+        kept = {name: table for name, table in read(folder).items() if name in AT_ANY_LEVEL}
+        points = cut[str(folder)]
+        held[folder] = {**kept, "sweeps": points, **alike.located(points, rule(folder))}
     return held
 
 
