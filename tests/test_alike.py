@@ -101,3 +101,12 @@ def test_alike_alone_changes_nothing_of_a_study_with_itself(capsys):
         assert given.run(given) == 0
         told.append([line for line in capsys.readouterr().out.splitlines() if "parameters" in line])
     assert told[0] == told[1] != []
+
+
+@pytest.mark.parametrize("column", ["level", "teacher", "val_accuracy", "seed"])
+def test_sweeps_that_are_no_sweeps_are_one_line(folders, column):
+    path = folders / "coarse/metrics/sweeps/all.csv"
+    COARSE.drop(columns=column).to_csv(path, index=False)
+    given = parser().parse_args(["compare", "--alike", str(folders / "fine"), f"{folders}/coarse"])
+    with pytest.raises(KdpruneError, match=rf"coarse: sweeps.*{column}"):
+        given.run(given)

@@ -10,12 +10,18 @@ from kdprune.analysis.conditions import conditions
 from kdprune.study import comparable
 
 STUDY = "desk"
+CONDITIONS = {  # studies that differ from it in one condition
+    "desk-stem": "stem for small images, no weight is dead",
+    "desk-tuned": "all layers tuned after pruning, two epochs",
+}
 FIRST, SECOND = "weight", "channel"
 PAIR = ["dataset", "teacher", "student", "distill"]
 COUNTS = {
     "parameters": "parameter",
     "bytes, float32": "byte of plain numbers",
     "bytes": "byte of compressed files",
+    "bytes, int8": "byte of files of 8-bit integers",
+    "bytes, shared8": "byte of Deep Compression, 8 bits",
 }
 ALT = "Each student at its breakpoint under both prunings, against itself unpruned, pair by pair"
 WIDTH = 120
@@ -37,6 +43,7 @@ def finding(root: Path) -> str:
             "",
             textwrap.fill(limits(folder), WIDTH, break_on_hyphens=False),
             "",
+            *soundness(root),
             f"[The study](studies/{STUDY}/README.md) holds its tables, its report and how it ran.",
             "",
         ]
@@ -80,6 +87,61 @@ def limits(folder: Path) -> str:
     )
 
 
+def soundness(root: Path) -> list[str]:
+    """Return a table of the conditions that may decide, each against the faithful setting."""
+    rows = [row for name in CONDITIONS for row in condition(root, name)]
+    if not rows:
+        return []
+    return [
+        "| weight against channel pruning, teachers | levels | n | ratio per parameter "
+        "| per byte of plain numbers | p | ahead |",
+        "|---|---|---|---|---|---|---|",
+        *rows,
+        "",
+        textwrap.fill(
+            "Each condition stands below the paper's, of the same networks at the same levels "
+            "(`kdprune compare --alike`). "
+            "[What was run, and what was not](studies/conditions.md).",
+            WIDTH,
+            break_on_hyphens=False,
+        ),
+        "",
+    ]
+
+
+def condition(root: Path, name: str) -> list[str]:
+    """Return two rows: the networks that a condition was tried on, as the paper has it and so."""
+    folders = [root / "studies" / STUDY, root / "studies" / name]
+    if not folders[1].is_dir():
+        return []
+    held = comparable.by_what_all_have(folders)
+    labels = dict(zip(folders, ("as the paper has it", CONDITIONS[name]), strict=True))
+    return [weighed(label, held[folder]) for folder, label in labels.items()]
+
+
+def weighed(label: str, tables: dict[str, pd.DataFrame]) -> str:
+    """Return a row: the ratio of the teachers' efficiencies by parameters and by bytes."""
+    rows = conditions({label: tables}, first=FIRST, second=SECOND)
+    rows = rows[rows.role == "teacher"].set_index("count")
+    by_parameters, by_bytes = rows.loc["parameters"], rows.loc["bytes, float32"]
+    levels = sorted(tables["sweeps"].level.unique())
+    low, high = by_parameters.ratio_low, by_parameters.ratio_high
+    ahead = FIRST if low > 1 else SECOND if high < 1 else "neither, surely"
+    cells = [label, ", ".join(f"{level:g}" for level in levels), str(by_parameters.n)]
+    cells += [shown(by_parameters), shown(by_bytes), probability(by_parameters.log_p), ahead]
+    return f"| {' | '.join(cells)} |"
+
+
+def shown(row: pd.Series) -> str:
+    """Return a ratio with its interval."""
+    return f"{row.ratio:.2f} ({row.ratio_low:.2f} to {row.ratio_high:.2f})"
+
+
+def probability(p: float) -> str:
+    """Return p in three digits, or five where it is small."""
+    return f"{p:.5f}" if p < 0.001 else f"{p:.3f}"
+
+
 def compared(folder: Path) -> pd.DataFrame:
     """Return a row per role and count of a study, weight over channel pruning."""
     return conditions({folder.name: comparable.read(folder)}, first=FIRST, second=SECOND)
@@ -102,7 +164,7 @@ def line(row: pd.Series) -> str:
     """Return a row of the table."""
     who = "students, distilled by SimKD" if row.role == "student" else "teachers"
     count = COUNTS[row["count"]]
-    probabilities = [f"{p:.5f}" if p < 0.001 else f"{p:.3f}" for p in (row.log_p, row.cluster_p)]
+    probabilities = [probability(p) for p in (row.log_p, row.cluster_p)]
     cells = [f"{who}: accuracy per {count}", str(row.n), f"{row.ratio:.2f}"]
     cells += [f"{row.ratio_low:.2f} to {row.ratio_high:.2f}", *probabilities]
     return f"| {' | '.join(cells)} |"

@@ -7,11 +7,12 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from kdprune.analysis import alike
+from kdprune.analysis import alike, check
 from kdprune.config import nesting
 from kdprune.config.schema import Breakpoints
 from kdprune.config.yaml_reading import Loader
 from kdprune.errors import KdpruneError
+from kdprune.records import identity
 from kdprune.study import paths, tables
 
 FILES = {
@@ -22,6 +23,8 @@ FILES = {
 }
 
 AT_ANY_LEVEL = ("layers", "codings")
+POINT = ["method", "seed", "level"]
+NUMBERS = ["nonzero_params", "val_accuracy", "test_accuracy"]
 
 
 def read(folder: Path) -> dict[str, pd.DataFrame]:
@@ -62,7 +65,9 @@ def sweeps(folder: Path) -> pd.DataFrame:
     held = sorted((folder / paths.METRICS / "sweeps").glob("*.csv"))
     if not held:
         raise KdpruneError(f"{folder}: holds no {paths.METRICS}/sweeps/*.csv; see `ls studies`")
-    return pd.concat([tables.read(path) for path in held], ignore_index=True)
+    whole = pd.concat([tables.read(path) for path in held], ignore_index=True)
+    check(whole, f"{folder}: sweeps", keys=[*identity(whole), *POINT], numbers=NUMBERS)
+    return whole
 
 
 def rule(folder: Path) -> dict[str, Any]:
