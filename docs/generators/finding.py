@@ -82,9 +82,17 @@ def limits(folder: Path) -> str:
         "zero padding: weight pruning drops them for nothing, channel pruning cannot. Second, "
         "only the last layer is tuned after pruning, which does not repair removed channels: in "
         f"{(first.level == 0).sum()} of {len(first)} pairs the first step of 10 % already costs "
-        "channel pruning more than a point. What is left of the lead without them is "
-        "[planned](studies/conditions.md), and not measured yet."
+        f"channel pruning more than a point. {tried(folder.parent)}"
     )
+
+
+def tried(studies: Path) -> str:
+    """Say whether the two conditions have been taken away."""
+    run = [name for name in CONDITIONS if (studies / name).is_dir()]
+    if not run:
+        return "What is left of the lead without them is planned, and not measured yet."
+    each = "The table below takes them away, one at a time"
+    return f"{each}." if len(run) == len(CONDITIONS) else f"{each}, as far as it was run."
 
 
 def soundness(root: Path) -> list[str]:
