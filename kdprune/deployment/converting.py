@@ -37,16 +37,18 @@ def onnx_runtime(path: Path, *, threads: int = 0) -> Run:
 def openvino(path: Path, *, threads: int = 0, **properties: Any) -> Run:
     """Open an ONNX file in OpenVINO on the CPU; of 0 `threads`, it takes all cores.
 
-    It computes in float32. Left to itself OpenVINO takes bfloat16 or float16 where the processor
-    multiplies matrices of those (Intel's AMX): several times as fast, but with 8 or 11 bits of each
-    number in place of 24, so that logits differ in their third digit, and some first classes with
-    them. An accuracy that was read off another runtime would not be that of what runs then. Its
-    thread may move between cores: held to one, it waits for whatever else runs there. `properties`
-    are further ones of the CPU plugin.
+    It computes in float32, and answers as ONNX Runtime does. Its threads may move between cores:
+    held to one, as is its default, they wait for whatever else runs there. `properties` are further
+    ones of its CPU plugin.
     """
     import openvino as library
 
     core = library.Core()
+    # Its default is bfloat16, or float16, where the processor multiplies matrices of those (Intel's
+    # AMX). That is fast, but keeps 8 or 11 bits of 24: of the two teachers of the default study in
+    # PyTorch's bfloat16, logits are off by 1 % of the largest, a hundred times what an export may
+    # differ by, and 3 and 10 of 1,000 test images get another first class (float16: 0.1 %; 0 and
+    # 1). The accuracy that the study tells would be that of another network than the one that runs.
     held = {"INFERENCE_PRECISION_HINT": "f32", "ENABLE_CPU_PINNING": False}
     held |= {"INFERENCE_NUM_THREADS": threads}
     network = core.compile_model(core.read_model(path), "CPU", {**held, **properties})
