@@ -79,12 +79,22 @@ def open_onnx(models: Sequence[nn.Module]) -> Opened:
     that exports use: the runtime makes the same kernels of both. Raises KdpruneError where a
     network cannot be converted.
     """
-    return _converted(models, converting.onnx_runtime)
+    return converted(models, converting.onnx_runtime)
 
 
 def open_openvino(models: Sequence[nn.Module]) -> Opened:
     """Open networks for OpenVINO on the CPU, as `open_onnx` does for ONNX Runtime."""
-    return _converted(models, converting.openvino)
+    return converted(models, converting.openvino)
+
+
+def converted(models: Sequence[nn.Module], load: Callable[..., converting.Run]) -> Opened:
+    """Open networks by way of an ONNX file each, which `load`(path, threads=) opens on the CPU."""
+    return Opened(
+        [_loaded(copy.deepcopy(one).cpu(), load) for one in models],
+        lambda batch: _images(models[0], batch).numpy(),
+        lambda: None,
+        device_name(torch.device("cpu")),
+    )
 
 
 RUNTIMES = {"onnx": open_onnx, "openvino": open_openvino, "torch": open_torch}
@@ -112,15 +122,6 @@ def _forward(model: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
 def _images(model: nn.Module, batch: int) -> torch.Tensor:
     side = side_of(model)
     return torch.randn(batch, 3, side, side, generator=torch.Generator().manual_seed(0))
-
-
-def _converted(models: Sequence[nn.Module], load: Callable[..., converting.Run]) -> Opened:
-    return Opened(
-        [_loaded(copy.deepcopy(one).cpu(), load) for one in models],
-        lambda batch: _images(models[0], batch).numpy(),
-        lambda: None,
-        device_name(torch.device("cpu")),
-    )
 
 
 def _loaded(model: nn.Module, load: Callable[..., converting.Run]) -> converting.Run:
