@@ -2,7 +2,11 @@
 
 import argparse
 import json
+import os
+import re
+import sys
 import tomllib
+from pathlib import Path
 
 import networks
 import numpy as np
@@ -60,6 +64,18 @@ def test_openvino_runs_the_file_that_is_exported(openvino, tmp_path):
     forms.write_onnx(path, model, {"input": {"shape": [3, 32, 32]}})
     images = torch.randn(3, 3, 32, 32)
     torch.testing.assert_close(forms.read_openvino(path)(images), model(images))
+
+
+def test_the_four_lines_of_the_page_run_the_file(openvino, tmp_path, monkeypatch):
+    page = (ROOT / "docs/how-to/ship.md").read_text()
+    lines = re.search(r"```python\n(import openvino\n.*?)```", page, re.DOTALL)[1]
+    monkeypatch.chdir(tmp_path)
+    model = networks.tiny().requires_grad_(False)
+    forms.write_onnx(Path(forms.FILES["onnx"]), model, {"input": {"shape": [3, 32, 32]}})
+    held = {"images": torch.randn(3, 3, 32, 32).numpy()}
+    exec(lines, held)
+    expected = model(torch.from_numpy(held["images"]))
+    torch.testing.assert_close(torch.from_numpy(held["logits"]), expected)
 
 
 def test_a_table_has_rows_of_openvino_where_they_are_asked_for(openvino, asked):
@@ -170,6 +186,7 @@ def test_compress_times_again_what_was_not_timed_in_its_runtime(tmp_path, monkey
     status = argparse.Namespace(code=0)
 
     def run(words, folder, environment):
+        assert environment["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
         ran.append((words[:2], environment.get(runtimes.VARIABLE)))
         return status.code
 

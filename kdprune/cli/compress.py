@@ -1,7 +1,6 @@
 """kdprune compress: from a trained network and a folder of images to a smaller network."""
 
 import argparse
-import os
 import subprocess
 import sys
 import time
@@ -157,9 +156,10 @@ def _order(given: argparse.Namespace) -> "Order":
 def _study(folder: Path, runtime: str | None) -> int:
     """Run the study; time its networks again where an earlier run did not in `runtime`."""
     from kdprune.deployment.runtimes import ON_REQUEST, VARIABLE
+    from kdprune.running.here import environment
     from kdprune.study import latencies
 
-    asked = {**os.environ, VARIABLE: runtime} if runtime in ON_REQUEST else {**os.environ}
+    asked = environment() | ({VARIABLE: runtime} if runtime in ON_REQUEST else {})
     status = _run(["kdprune", "run"], folder, asked)
     if not status and runtime and runtime not in latencies.measured(folder):
         status = _run(AGAIN.split(), folder, asked)
