@@ -44,11 +44,11 @@ def openvino(path: Path, *, threads: int = 0, **properties: Any) -> Run:
     import openvino as library
 
     core = library.Core()
-    # Its default is bfloat16, or float16, where the processor multiplies matrices of those (Intel's
-    # AMX). That is fast, but keeps 8 or 11 bits of 24: of the two teachers of the default study in
-    # PyTorch's bfloat16, logits are off by 1 % of the largest, a hundred times what an export may
-    # differ by, and 3 and 10 of 1,000 test images get another first class (float16: 0.1 %; 0 and
-    # 1). The accuracy that the study tells would be that of another network than the one that runs.
+    # Its default is bfloat16, or float16, where the processor computes in those (AVX512_BF16, AMX):
+    # 8 or 11 bits of 24. Of the two teachers of the default study, in PyTorch's bfloat16, logits
+    # are off by 1 % of the largest, a hundred times what an export may differ by, and 3 and 10 of
+    # 1,000 test images get another first class (float16: 0.1 %; 0 and 1). The accuracy that the
+    # study tells would be that of another network than the one that runs.
     held = {"INFERENCE_PRECISION_HINT": "f32", "ENABLE_CPU_PINNING": False}
     held |= {"INFERENCE_NUM_THREADS": threads}
     network = core.compile_model(core.read_model(path), "CPU", {**held, **properties})
