@@ -52,7 +52,7 @@ lint: setup ## Check style, types, docstrings, and that params.yaml follows from
 
 lock: ## Write requirements.lock anew from pyproject.toml, and setup.lock
 	python -m uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate \
-	  --python-version 3.11 --all-extras --output-file requirements.lock pyproject.toml
+	  --python-version 3.11 --extra export --extra docs --extra dev --output-file requirements.lock pyproject.toml
 	printf 'uv\nsetuptools\n' | python -m uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	  --no-annotate --no-header --python-version 3.11 --constraints requirements.lock --output-file setup.lock -
 

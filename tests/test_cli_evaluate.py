@@ -10,7 +10,7 @@ from PIL import Image
 
 from kdprune.__main__ import main
 from kdprune.data.augment import normalise
-from kdprune.deployment import sheet
+from kdprune.deployment import converting, sheet
 from kdprune.models import checkpoints
 from kdprune.reporting.sections.evaluation import said, sections
 
@@ -94,8 +94,9 @@ def test_the_same_network_differs_nowhere(exported, tmp_path, capsys):
     assert "0 images differently" in capsys.readouterr().out
 
 
-def test_faults_are_one_line(exported, tmp_path, capsys):
+def test_faults_are_one_line(exported, tmp_path, capsys, monkeypatch):
     folder, out, _ = exported
+    monkeypatch.setitem(converting.NEEDS, "openvino", ("nobody_has_it",))
     here = ["--project", str(folder)]
     damaged = tmp_path / "damaged"
     damaged.mkdir()
@@ -104,6 +105,9 @@ def test_faults_are_one_line(exported, tmp_path, capsys):
         ([str(tmp_path)], "is no certificate of an export"),
         ([str(damaged)], "is no certificate of an export"),
         ([str(out), "--format", "onnx"], "is not in"),
+        ([str(out), "--runtime", "onnx"], "--format onnx: is not in"),
+        ([str(out), "--runtime", "torch", "--format", "safetensors"], "of --format torch, no saf"),
+        ([str(out), "--runtime", "openvino"], "needs nobody_has_it; pip install nobody_has_it"),
         ([str(out), "--against", str(tmp_path / "gone.safetensors")], "--against"),
         ([str(out), "--data", str(tmp_path)], "manifest.json"),
     ]
@@ -153,6 +157,8 @@ def test_a_class_that_fell_is_named_and_chance_is_not():
     told["confusion"] = {"before": [[40, 10], [10, 40]], "after": [[10, 40], [10, 40]]}
     assert said(told)[-1].endswith("fell: cat.")
     assert "cat: 80.0 to 20.0 % of 50 images" in said(told)[-2]
+    assert "x (onnx) on 80.00 %" in said(told)[0]
+    assert "x (onnx, in OpenVINO) on 80.00 %" in said({**told, "runtime": "openvino"})[0]
     rows = sections(told, None)[2].blocks[0].rows
     assert [[cell.text for cell in one] for one in rows] == [["dog", "cat", "10", "40"]]
     told["classes"][1] = {**ruined, "p_holm": 0.2}

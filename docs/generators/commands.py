@@ -39,6 +39,7 @@ results: keep them the same within a comparison.
 | variable | meaning |
 |---|---|
 | `KDPRUNE_DEVICE` | `cpu`, `cuda`, `cuda:1`, `mps`; default: the first of cuda, mps, cpu at hand |
+| `KDPRUNE_RUNTIMES` | `openvino`: the stage measure times it too, beside ONNX Runtime and PyTorch |
 | `KDPRUNE_IMAGES_GB` | of images, what may lie in memory, not in files; default: an eighth of it |
 | `KDPRUNE_UNFINISHED` | where unfinished work lies (default `.run/unfinished` of the clone) |
 | `KDPRUNE_REMOTE` | set: a job of an array takes and gives its work by the DVC remote |

@@ -25,6 +25,7 @@ def answer(given: argparse.Namespace, formats: list[str], seconds: float) -> int
     """Print the answer in ten lines, and export the winner; return 1 where there is none."""
     from kdprune.config import params as parameters
     from kdprune.deployment import answer, recommendation
+    from kdprune.deployment.forms import FILES
     from kdprune.progress import duration
     from kdprune.records import read_json
     from kdprune.study import commission, latencies, rows
@@ -33,7 +34,7 @@ def answer(given: argparse.Namespace, formats: list[str], seconds: float) -> int
     settings = parameters.load(folder / "params.yaml")
     limits = {name: getattr(given, name) for name in LIMITS if getattr(given, name) is not None}
     timed = latencies.latencies(
-        folder, dataset, batch=1, runtime=None, needed="max_latency" in limits
+        folder, dataset, batch=1, runtime=given.runtime, needed="max_latency" in limits
     )
     curves = [*rows.sweeps(folder, dataset)[1], *rows.checkpoints(folder, dataset)]
     every = recommendation.candidates(curves, latencies=timed.times)
@@ -70,7 +71,7 @@ def answer(given: argparse.Namespace, formats: list[str], seconds: float) -> int
         print(
             f"time       one image, in {latencies.NAMES[timed.runtime]} on {timed.devices}{noise}"
         )
-    files = (f"network.{form} ({written[form]:,} bytes)" for form in formats)
+    files = (f"{FILES[form]} ({written[form]:,} bytes)" for form in formats)
     print(f"files      {out}: {', '.join(files)}, certificate.json")
     print(f"go on      cd {folder}; kdprune recommend, dvc exp run -S …")
     return 0

@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kdprune.study.latencies import NAMES
+from kdprune.study.latencies import FORMS, NAMES
 
 SHARED = "shared"  # and the bits of each value: codings that `export` writes
 
@@ -24,7 +24,7 @@ def export(one: "Candidate", project: Path, runtime: str | None) -> str:
     if one.coding.startswith(SHARED):
         words += ["--format", "compressed", "--bits", one.coding.removeprefix(SHARED)]
     elif runtime:
-        words += ["--format", runtime]
+        words += ["--format", FORMS[runtime]]
     return shlex.join(words + (["--project", str(project)] if project != Path() else []))
 
 

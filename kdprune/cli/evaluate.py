@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from kdprune.study.latencies import NAMES
 from kdprune.terminal import printable
 
 DESCRIPTION = """\
@@ -39,6 +40,9 @@ def add(commands: argparse._SubParsersAction) -> None:
         "--format", help="which of its files: onnx, torch or safetensors (default: the first of it)"
     )
     parser.add_argument(
+        "--runtime", choices=NAMES, help="what runs it (default: ONNX Runtime, of an ONNX file)"
+    )
+    parser.add_argument(
         "--against",
         type=Path,
         metavar="CHECKPOINT",
@@ -70,6 +74,7 @@ def run(given: argparse.Namespace) -> int:
         folder=given.project,
         settings=params.load(given.project / "params.yaml"),
         form=given.format,
+        runtime=given.runtime,
         against=given.against,
         data=given.data,
     )

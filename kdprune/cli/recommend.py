@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kdprune.cli.candidates import export, missed, name, numbers
 from kdprune.cli.quantities import milliseconds, params, points, size
-from kdprune.study.latencies import AGAIN, PREFERRED
+from kdprune.study.latencies import NAMES, again
 from kdprune.terminal import printable
 
 if TYPE_CHECKING:
@@ -65,8 +65,9 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--batch", type=int, default=1, help="images at a time, for latency")
     parser.add_argument(
         "--runtime",
-        choices=PREFERRED,
-        help="what runs the network, for latency (default: onnx where it was measured, else torch)",
+        choices=NAMES,
+        help="what runs the network, for latency (default: onnx where it was measured, else torch; "
+        "openvino is timed on request, as the answer says)",
     )
     parser.add_argument("--json", action="store_true", help="as JSON, for programs")
     parser.add_argument(
@@ -125,7 +126,7 @@ def run(given: argparse.Namespace) -> int:
         print(f"\nexport     {printable(export(kept[0], given.project, measured.runtime))}")
     if noisy:
         print(f"\nThe times of {noisy} candidates are noise, and within no limit; time them again,")
-        print(f"while nothing else runs: {AGAIN.strip('`')}")
+        print(f"while nothing else runs: {again(measured.runtime)}")
     return 0 if kept else 1
 
 

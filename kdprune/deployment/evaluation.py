@@ -1,6 +1,6 @@
 """What a network that was exported has become, against the network that it was made of."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,14 @@ import torch
 from kdprune.analysis.agreement import evaluation
 from kdprune.config.schema import Params
 from kdprune.data.tensors import load_tensors
-from kdprune.deployment import certificate, forms
+from kdprune.deployment import certificate, forms, runtimes
 from kdprune.deployment.bundle import CERTIFICATE
 from kdprune.errors import KdpruneError, tell
 from kdprune.models import checkpoints
 from kdprune.models.metadata import check_statistics
 from kdprune.records import read_json
 from kdprune.study import networks
+from kdprune.study.latencies import FORMS
 
 ORDER = ("onnx", "torch", "safetensors")  # the first that was written is what is shipped
 
@@ -40,22 +41,19 @@ def evaluate(
     folder: Path,
     settings: Params,
     form: str | None = None,
+    runtime: str | None = None,
     against: Path | None = None,
     data: Path | None = None,
 ) -> Evaluated:
     """Run the files in the folder `export`, as whoever has them would, beside the original.
 
-    That is the checkpoint that the certificate names in the study's `folder`, or `against`. Raises
-    KdpruneError for a folder that is no export, a form that was not written, and a network of other
-    classes.
+    That is the checkpoint that the certificate names in the study's `folder`, or `against`. The
+    file is of `form`, or the one that `runtime` runs, or the first of ORDER. Raises KdpruneError
+    for a folder that is no export, a form that was not written, a runtime that is not installed or
+    runs another form, and a network of other classes.
     """
     told = _certificate(export)
-    form = form or next(name for name in ORDER if name in told["forms"])
-    if form not in told["forms"]:
-        raise KdpruneError(
-            f"--format {form}: is not in {export}; it has {', '.join(told['forms'])}"
-        )
-    forms.check([form])
+    form, read = _reader(export, told["forms"], form, runtime)
     original = against or folder / told["source"]
     if not original.is_file():
         raise KdpruneError(f"{original}: is not there; run `dvc pull`, or name it with --against")
@@ -72,13 +70,31 @@ def evaluate(
         certificate.logits(run, images["test_images"], *_statistics(how))
         for run, how in (
             (model.requires_grad_(False).eval(), given),
-            (forms.READERS[form](export / forms.FILES[form]), prepared),
+            (read(export / forms.FILES[form]), prepared),
         )
     )
     labels = images["test_labels"].numpy()
     numbers = evaluation(before.numpy(), after.numpy(), labels, prepared["classes"])
     who = {"export": export.name, "form": form, "original": original.name}
+    who |= {"runtime": runtime} if runtime else {}
     return Evaluated({**who, **numbers}, *_differing(before, after, images))
+
+
+def _reader(
+    export: Path, written: Sequence[str], form: str | None, runtime: str | None
+) -> tuple[str, Callable[[Path], forms.Run]]:
+    """Return the form to run, and what opens its file."""
+    if runtime:
+        runtimes.demand(runtime, "--runtime ")
+        runs = FORMS[runtime]
+        if form not in (None, runs):
+            raise KdpruneError(f"--runtime {runtime}: runs the file of --format {runs}, no {form}")
+        form = runs
+    form = form or next(name for name in ORDER if name in written)
+    if form not in written:
+        raise KdpruneError(f"--format {form}: is not in {export}; it has {', '.join(written)}")
+    forms.check([form])
+    return form, forms.read_openvino if runtime == "openvino" else forms.READERS[form]
 
 
 def _certificate(export: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from torch import nn
 
 from kdprune import models
 from kdprune.deployment import coded
-from kdprune.deployment.converting import INPUT, OUTPUT, missing, quiet, session
+from kdprune.deployment.converting import INPUT, OUTPUT, missing, onnx_runtime, openvino, quiet
 from kdprune.errors import KdpruneError, nearest
 from kdprune.models import checkpoints
 
@@ -110,8 +110,14 @@ def read_torch(path: Path) -> Run:
 
 def read_onnx(path: Path) -> Run:
     """Open a session of ONNX Runtime on the CPU."""
-    opened = session(path)
-    return lambda images: torch.from_numpy(opened.run([OUTPUT], {INPUT: images.numpy()})[0])
+    run = onnx_runtime(path)
+    return lambda images: torch.from_numpy(run(images.numpy()))
+
+
+def read_openvino(path: Path) -> Run:
+    """Open an ONNX file in OpenVINO on the CPU."""
+    run = openvino(path)
+    return lambda images: torch.from_numpy(run(images.numpy()))
 
 
 def read_compressed(path: Path) -> Run:

@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import io
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,11 @@ from torch import nn
 
 from kdprune.deployment import converting
 from kdprune.device import device_name
+from kdprune.errors import KdpruneError, nearest
 from kdprune.models.building import side_of
+
+VARIABLE = "KDPRUNE_RUNTIMES"
+ON_REQUEST = ("openvino",)  # timed where VARIABLE names it
 
 
 @dataclass(frozen=True)
@@ -32,8 +37,28 @@ class Opened:
 
 
 def at_hand() -> list[str]:
-    """Return the runtimes that are installed here: what exports are for first."""
-    return [name for name in RUNTIMES if not converting.missing(name)]
+    """Return the runtimes to time: those installed here, but of ON_REQUEST those asked for alone.
+
+    Else a package that somebody installs for something else would put rows into the table of a
+    study, and words into its document, that the next machine's has not, and take a third more time.
+    A variable asks, as it does for the device: a parameter would make every study's times stale.
+    Raises KdpruneError where KDPRUNE_RUNTIMES names what is unknown or not installed.
+    """
+    asked = [name.strip() for name in os.environ.get(VARIABLE, "").split(",") if name.strip()]
+    for name in asked:
+        demand(name, f"{VARIABLE}=")
+    usual = (name for name in RUNTIMES if name not in ON_REQUEST)
+    return list(dict.fromkeys([*(name for name in usual if not converting.missing(name)), *asked]))
+
+
+def demand(name: str, where: str) -> None:
+    """Raise KdpruneError, which begins with `where`, for one that is unknown or not installed."""
+    if name not in RUNTIMES:
+        raise KdpruneError(f"{where}{name}: is no runtime; {nearest(name, RUNTIMES)}")
+    if absent := converting.missing(name):
+        raise KdpruneError(
+            f"{where}{name}: needs {' and '.join(absent)}; pip install {' '.join(absent)}"
+        )
 
 
 def open_torch(models: Sequence[nn.Module]) -> Opened:
@@ -54,16 +79,25 @@ def open_onnx(models: Sequence[nn.Module]) -> Opened:
     that exports use: the runtime makes the same kernels of both. Raises KdpruneError where a
     network cannot be converted.
     """
-    calls = [_session(copy.deepcopy(one).cpu()) for one in models]
+    return converted(models, converting.onnx_runtime)
+
+
+def open_openvino(models: Sequence[nn.Module]) -> Opened:
+    """Open networks for OpenVINO on the CPU, as `open_onnx` does for ONNX Runtime."""
+    return converted(models, converting.openvino)
+
+
+def converted(models: Sequence[nn.Module], load: Callable[..., converting.Run]) -> Opened:
+    """Open networks by way of an ONNX file each, which `load`(path, threads=) opens on the CPU."""
     return Opened(
-        calls,
+        [_loaded(copy.deepcopy(one).cpu(), load) for one in models],
         lambda batch: _images(models[0], batch).numpy(),
         lambda: None,
         device_name(torch.device("cpu")),
     )
 
 
-RUNTIMES = {"onnx": open_onnx, "torch": open_torch}
+RUNTIMES = {"onnx": open_onnx, "openvino": open_openvino, "torch": open_torch}
 
 
 def graph(model: nn.Module) -> str:
@@ -90,7 +124,7 @@ def _images(model: nn.Module, batch: int) -> torch.Tensor:
     return torch.randn(batch, 3, side, side, generator=torch.Generator().manual_seed(0))
 
 
-def _session(model: nn.Module) -> Callable[[Any], Any]:
+def _loaded(model: nn.Module, load: Callable[..., converting.Run]) -> converting.Run:
     buffer = io.BytesIO()
     with converting.quiet("onnx"):
         torch.onnx.export(
@@ -106,7 +140,7 @@ def _session(model: nn.Module) -> Callable[[Any], Any]:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "network.onnx"
             path.write_bytes(buffer.getvalue())
-            session = converting.session(path, threads=torch.get_num_threads())
+            call = load(path, threads=torch.get_num_threads())
         for batch in (1, 3):  # of what was traced with two
-            session.run([converting.OUTPUT], {converting.INPUT: _images(model, batch).numpy()})
-    return lambda images: session.run([converting.OUTPUT], {converting.INPUT: images})
+            call(_images(model, batch).numpy())
+    return call

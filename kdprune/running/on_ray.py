@@ -53,7 +53,7 @@ class OnRay:
             import ray
         except ImportError:
             raise KdpruneError(
-                "--ray: Ray is not installed; `python -m pip install 'ray>=2.59'` in .venv"
+                "--ray: Ray is not installed; `python -m pip install 'kdprune[ray]'` in .venv"
             ) from None
         self.ray: Any = ray
         try:

@@ -9,10 +9,13 @@ from kdprune.errors import KdpruneError
 from kdprune.records import network
 from kdprune.study.rows import numbers, read
 
+NAMES = {"onnx": "ONNX Runtime", "openvino": "OpenVINO", "torch": "PyTorch"}
+FORMS = {"onnx": "onnx", "openvino": "onnx", "torch": "torch"}  # what `export` writes for each
 PREFERRED = ("onnx", "torch")  # exports are for the first, and it is several times as fast
-NAMES = {"onnx": "ONNX Runtime", "torch": "PyTorch"}
+EXTRAS = {"onnx": "export", "openvino": "openvino"}  # of this package, that install them
+ASKING = {"openvino": "KDPRUNE_RUNTIMES=openvino "}  # what is timed on request alone
 UNPRUNED = "none"
-AGAIN = "`dvc repro --force --single-item measure`"
+AGAIN = "dvc repro --force --single-item measure"
 
 Key = tuple[str, str, float]  # network, method ("none" at level 0), level
 
@@ -34,10 +37,16 @@ class Latencies:
     times: Mapping[Key, Latency] = field(default_factory=dict)
 
 
+def measured(folder: Path) -> set[str]:
+    """Return the runtimes that a study's networks were timed in."""
+    path = folder / "metrics" / "measure.csv"
+    return {_row(row, path)["runtime"] for row in read(path)} if path.is_file() else set()
+
+
 def latencies(
     folder: Path, dataset: str, *, batch: int, runtime: str | None, needed: bool
 ) -> Latencies:
-    """Return the times of a data set's networks; `runtime` None is the first that was measured.
+    """Return the times of a data set's networks; of `runtime` None, the first PREFERRED one's.
 
     Networks of one graph, which differ by noise alone, share the lowest of their times on a device;
     where a network was measured on several devices, the slower one counts. Raises KdpruneError
@@ -48,7 +57,7 @@ def latencies(
         if needed:
             raise KdpruneError(
                 f"--max-latency: {path} is not there, for the stage measure has not run; run "
-                f"{AGAIN}, or leave --max-latency out"
+                f"`{again(runtime)}`, or leave --max-latency out"
             )
         return Latencies(runtime)
     measured = [_row(row, path) for row in read(path) if row.get("dataset") == dataset]
@@ -103,7 +112,14 @@ def _missing(
         seen = ", ".join(map(str, batches)) or "none"
         return KdpruneError(f"--batch {batch}: {path} has no times of {dataset}; batches: {seen}")
     seen = ", ".join(sorted({row["runtime"] for row in rows}))
+    extra = EXTRAS.get(runtime or "")
+    install = f"`pip install 'kdprune[{extra}]'` and " if extra else ""
     return KdpruneError(
-        f"--runtime {runtime}: {path} has no times of {dataset} in it; it has {seen}; install the "
-        f"packages of `kdprune export --format {runtime}` and run {AGAIN}"
+        f"--runtime {runtime}: {path} has no times of {dataset} in it; it has {seen}; "
+        f"{install}run `{again(runtime)}`"
     )
+
+
+def again(runtime: str | None) -> str:
+    """Return the command that times the networks anew, in `runtime` too."""
+    return ASKING.get(runtime or "", "") + AGAIN

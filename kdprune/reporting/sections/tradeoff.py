@@ -9,7 +9,7 @@ from kdprune.reporting.figures.looks import looks
 from kdprune.reporting.figures.pareto import TEACHERS, spec
 
 TITLE = "Accuracy against cost"
-RUNTIMES = {"onnx": "ONNX Runtime", "torch": "PyTorch"}
+RUNTIMES = {"onnx": "ONNX Runtime", "openvino": "OpenVINO", "torch": "PyTorch"}
 UNPRUNED = "none"
 FILES = ["dense_bytes", "zstd_bytes", "sparse_bytes"]
 CURVE = [*IDENTITY, "method"]
