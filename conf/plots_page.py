@@ -65,7 +65,10 @@ const adapt = (spec, rows) => {
 vegaEmbed = (element, spec) => {
   adapt(spec, spec.data?.values ?? []);
   const narrow = innerWidth < 700;
-  if (spec.facet && narrow) spec.columns = Math.max(1, Math.floor(innerWidth / 300));
+  if (spec.facet && narrow) {
+    spec.columns = Math.max(1, Math.floor(innerWidth / 300));
+    spec.title.subtitle = spec.title.subtitle.split(/(?<=[;.]) /); // a line each
+  }
   const [ink, soft] = dark ? ["#e4e6e9", "#a7aeb7"] : ["#1c1e21", "#555c64"];
   const line = dark ? "#444a52" : "#ddd";
   const words = { labelColor: soft, titleColor: soft };
