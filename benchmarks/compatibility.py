@@ -51,6 +51,7 @@ NETWORKS: dict[str, dict[str, Any]] = {name: {} for name in PLAIN.split()} | {
     "mixer_s32_224": SMALL,
 }
 COLUMNS = ("weight", "channel, remove", "channel, mask", "export")
+WAYS = ("weight pruning", "channel pruning (remove)", "channel pruning (mask)", "export")
 
 
 def attempts(name: str) -> dict[str, str]:
@@ -182,8 +183,8 @@ def page(rows: dict[str, dict[str, str]]) -> str:
         kwargs = ", ".join(f"{key} {value}" for key, value in NETWORKS.get(name, {}).items())
         table.append(f"| {name}{f' ({kwargs})' if kwargs else ''} | {' | '.join(cells)} |")
     counted = [
-        f"{sum(told[column].startswith('works') for told in rows.values())} by {column}"
-        for column in COLUMNS
+        f"{sum(told[column].startswith('works') for told in rows.values())} work with {way}"
+        for column, way in zip(COLUMNS, WAYS, strict=True)
     ]
     versions = ", ".join(
         f"{package} {importlib.metadata.version(package)}" for package in LIBRARIES
@@ -196,14 +197,14 @@ def page(rows: dict[str, dict[str, str]]) -> str:
             "<!-- Written by `python benchmarks/compatibility.py --write "
             "docs/reference/networks.md` -->",
             "",
-            f"{len(rows)} of timm's networks, with ten classes and images of 32 x 32 ({versions}). "
-            f"Of these work: {'; '.join(counted)}.",
+            f"We tried {len(rows)} of timm's networks, with ten classes and images of 32 x 32 "
+            f"({versions}). Of these, {'; '.join(counted)}.",
             "",
-            '"works to 50%": that is the highest of the levels '
-            f"{', '.join(f'{level:.0%}' for level in LEVELS)} that can be reached: channels that "
-            "cannot be cut as if they were zero stay. Export is that of the network with channels "
-            "removed where that works, else of the whole one, as a torch program, read back and "
-            "compared. A number names the line below that refuses.",
+            '"Works to 50%" names the highest level that the network reaches, of '
+            f"{', '.join(f'{level:.0%}' for level in LEVELS)}. Some channels cannot be cut as if "
+            "they were zero; these stay. Export writes a torch program, reads it back, and "
+            "compares it. It takes the network with channels removed if that works, or else the "
+            "whole one. A number in brackets leads to the line below that kdprune refuses with.",
             "",
             *table,
             "",

@@ -22,33 +22,39 @@ METHODS = "none kd fitnet at sp vid crd srrl fn semckd simkd".split()
 SEEDS = (1, 2, 3)
 TEXT = """# Eleven ways to train one student
 
-Student {student}, teacher {teacher}, both from scratch on the embedded CIFAR-10 (3,600 training and
-1,000 test images), recipe and hyperparameters of profile `mini`: {epochs} epochs, learning rate
-{lr}, weight decay {weight_decay}, `conf/distill/METHOD.yaml`, but
-for `simkd.feature`, which `mini` sets to 8. The teacher reaches
-{teacher_accuracy:.1f} % on the test images. n = {n} student seeds (initial weights, order, views);
-the same teacher for all. Made by
+Every distillation method trains the same student, {student}, from the same teacher, {teacher}. Both
+start from scratch on the embedded CIFAR-10 (3,600 training and 1,000 test images). The recipe is
+that of profile `mini`: {epochs} epochs, learning rate {lr}, weight decay {weight_decay}.
+Hyperparameters are those of `conf/distill/METHOD.yaml`, but `mini` sets `simkd.feature` to 8. The
+teacher reaches {teacher_accuracy:.1f} % on the test images. n = {n} student seeds (initial weights,
+order, views). This command made the table:
 
 ```sh
 python benchmarks/methods.py
 ```
 
-in {minutes:.0f} minutes on {cores} cores, through the pipeline (`dvc repro` in a clone per seed).
+It took {minutes:.0f} minutes on {cores} cores, by `dvc repro` in a clone per seed.
 
 {table}
 
-Difference to `none`: the mean over seeds of the difference to the student trained on labels alone
-with the same seed, with its standard deviation. Time per epoch: median over epochs and seeds, to
-that of `none`; runs shared the machine, so read it as rough. SimKD deploys its projector and the
-teacher's classifier, so its student is larger.
+`none` is the student trained on labels alone. The difference to it is the mean over seeds, each
+seed against the same seed, with its standard deviation. The time per epoch is a median over epochs
+and seeds, as a multiple of that of `none`. Runs shared the machine, so the times are rough. SimKD
+deploys its projector and the teacher's classifier, so its student is larger.
 
-What this shows, and what not: {reading} It is one pair, slim networks, a short training, and one
-value of each hyperparameter, most of them taken from long trainings on CIFAR-100 in full; SimKD's
-feature weight and the weight decay were set for this short one. On another processor, which merely
-rounds otherwise, the same command moved means by up to 1.3 points and put srrl first: methods that
-close are not to be ranked by this table. Three seeds are repetitions within a pair, so no test over
-methods is made. Run several pairs
-(`-S 'distill.method=[none,kd,…]'`), and the report adds mean ranks, Friedman's test and Nemenyi's.
+## What this shows
+
+{reading}
+
+## What it does not show
+
+This is one pair of slim networks, a short training, and one value of each hyperparameter. Most
+values come from long trainings on all of CIFAR-100. SimKD's feature weight and the weight decay
+were set for this short training. On another processor, which only rounds differently, the same
+command moved means by up to 1.3 points and put srrl first. So this table does not rank methods that
+are that close. Three seeds are repetitions within one pair, so there is no test over methods. Run
+several pairs (`-S 'distill.method=[none,kd,…]'`), and the report adds mean ranks, Friedman's test
+and Nemenyi's.
 """
 
 
@@ -119,10 +125,10 @@ def reading(rows: pd.DataFrame) -> str:
     always = [method for method in gaps if (gaps[method] > 0).all()]
     never = [method for method in gaps if (gaps[method] < 0).all()]
     text = f"{means.index[0]} comes first ({means.iloc[0]:.1f} %), {means.index[-1]} last "
-    text += f"({means.iloc[-1]:.1f} %); simkd, the paper's choice, takes place "
+    text += f"({means.iloc[-1]:.1f} %). simkd, the paper's choice, takes place "
     text += f"{list(means.index).index('simkd') + 1} of {len(means)}. "
-    text += f"Better than `none` with every seed: {', '.join(sorted(always)) or 'no method'}; "
-    return text + f"worse with every seed: {', '.join(sorted(never)) or 'no method'}."
+    text += f"Better than `none` with every seed: {', '.join(sorted(always)) or 'no method'}. "
+    return text + f"Worse with every seed: {', '.join(sorted(never)) or 'no method'}."
 
 
 def main() -> None:

@@ -48,6 +48,9 @@ const lighter = {
 };
 const adapt = (spec, rows) => {
   const { field, scale } = spec;
+  if (dark && field && scale?.range && !scale.domain) {
+    scale.range = scale.range.map((value) => lighter[value] ?? value);
+  }
   if (field && scale?.domain?.length && scale.domain.length === scale.range?.length) {
     const there = new Set(rows.map((row) => row[field]));
     const places = scale.domain.map((name, at) => at).filter((at) => there.has(scale.domain[at]));
@@ -61,6 +64,11 @@ const adapt = (spec, rows) => {
 };
 vegaEmbed = (element, spec) => {
   adapt(spec, spec.data?.values ?? []);
+  const narrow = innerWidth < 700;
+  if (spec.facet && narrow) {
+    spec.columns = Math.max(1, Math.floor(innerWidth / 300));
+    spec.title.subtitle = spec.title.subtitle.split(/(?<=[;.]) /); // a line each
+  }
   const [ink, soft] = dark ? ["#e4e6e9", "#a7aeb7"] : ["#1c1e21", "#555c64"];
   const line = dark ? "#444a52" : "#ddd";
   const words = { labelColor: soft, titleColor: soft };
@@ -68,7 +76,10 @@ vegaEmbed = (element, spec) => {
     ...spec.config,
     background: null,
     axis: { ...spec.config?.axis, ...words, gridColor: line, domainColor: line, tickColor: line },
-    legend: { labelColor: ink, titleColor: soft, symbolOpacity: 1, symbolBaseFillColor: soft },
+    legend: {
+      labelColor: ink, titleColor: soft, symbolOpacity: 1, symbolBaseFillColor: soft,
+      orient: narrow ? "top" : "right",
+    },
     header: { ...spec.config?.header, labelColor: ink },
     title: { ...spec.config?.title, color: ink, subtitleColor: soft },
     view: { ...spec.config?.view, stroke: line },
@@ -79,9 +90,8 @@ vegaEmbed = (element, spec) => {
 </head>
 <body>
 <h1>Which pruning keeps more accuracy per parameter after distillation?</h1>
-<p>Drawn by <code>dvc plots</code> from the tables in <code>plots/</code>. Hover for numbers.
-Overlay two revisions with <code>dvc plots diff A B</code>. The answer is in
-<code>plots/report.html</code>: <code>kdprune report --open</code>.</p>
+<p><code>kdprune report --open</code> shows the answer. This page shows the curves behind it.
+Point at a mark for its numbers. <code>dvc plots diff A B</code> overlays two revisions.</p>
 {plot_divs}
 </body>
 </html>

@@ -17,6 +17,7 @@ from generators import (  # noqa: E402
     finding,
     glossary,
     hyperparameters,
+    narrow,
     parameters,
     pipeline,
     results,
@@ -28,6 +29,8 @@ PAGES: dict[str, Callable[[Path], str]] = {
     "reference/methods.md": hyperparameters.page,
     "reference/command-line.md": commands.page,
     "images/pipeline.svg": pipeline.drawing,
+    "images/pipeline-narrow.svg": pipeline.narrow,
+    "images/pairs-narrow.svg": narrow.pairs,
 }
 REGIONS: dict[tuple[str, str], Callable[[Path], str]] = {
     ("index.md", "finding"): finding.quoted,

@@ -1,7 +1,8 @@
 """Draw the pages that people look at: python docs/screenshots.py [FOLDER].
 
-Without FOLDER, into docs/images. With it, every page into FOLDER at 1400 and 420 pixels, light and
-dark: what to look at before a change of the pages. Needs chromium, and the results of `dvc repro`.
+Without FOLDER, into docs/images. With it, every page of the site, all reports and the plots page
+into FOLDER at 1400 and 420 pixels, light and dark: what to look at before a change of the pages.
+Needs chromium, and the results of `dvc repro`.
 """
 
 import shutil
@@ -23,18 +24,20 @@ FLAGS = [
     "--virtual-time-budget=20000",
 ]
 SIZES = {"plots": (1080, 1570), "report": (1400, 900), "docs": (1280, 1100)}  # pixels
+SHOWN = ("plots",)  # in a page: drawn for dark readers, too
 WIDTHS = (1400, 420)
 TALL = 2400
 THEMES = {"light": [], "dark": ["--force-dark-mode"]}
 
 
-def shoot(browser: str, page: Path, name: str, profile: Path) -> None:
-    """Draw `page` to docs/images/NAME.png, in as many colours as a page has."""
+def shoot(browser: str, page: Path, name: str, profile: Path, theme: str = "light") -> None:
+    """Draw `page` to docs/images/NAME.png or NAME-dark.png, in as many colours as a page has."""
     width, height = SIZES[name]
-    target = IMAGES / f"{name}.png"
+    target = IMAGES / (f"{name}.png" if theme == "light" else f"{name}-{theme}.png")
     size = f"--window-size={width},{height}"
-    command = [browser, *FLAGS, f"--user-data-dir={profile}", size, f"--screenshot={target}"]
-    subprocess.run([*command, page.as_uri()], check=True, capture_output=True, timeout=120)
+    own = [f"--user-data-dir={profile}-{theme}", *THEMES[theme]]
+    command = [browser, *FLAGS, *own, size, f"--screenshot={target}", page.as_uri()]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
     with Image.open(target) as image:
         image.convert("RGB").quantize(256).save(target, optimize=True)
 
@@ -65,9 +68,16 @@ def pages(folder: Path) -> dict[str, Path]:
     return {
         "plots": folder / "plots" / "index.html",
         "report": ROOT / "plots" / "report.html",
+        "deployment": ROOT / "plots" / "deployment.html",
+        **{path.parts[-3]: path for path in sorted(ROOT.glob("studies/*/plots/report.html"))},
         "docs": folder / "docs" / "index.html",
-        "tutorial": folder / "docs" / "tutorial.html",
+        **{path.stem: path for path in sorted((folder / "docs").rglob("*.html")) if wanted(path)},
     }
+
+
+def wanted(path: Path) -> bool:
+    """Tell whether a page of the site is one of ours, and not the first, which is there."""
+    return "tree" not in path.parts and path.stem not in ("404", "index")
 
 
 def main() -> None:
@@ -84,7 +94,8 @@ def main() -> None:
                 target.mkdir(parents=True, exist_ok=True)
                 review(browser, path, page, target, folder / "profile")
             elif page in SIZES:
-                shoot(browser, path, page, folder / "profile")
+                for theme in THEMES if page in SHOWN else ("light",):
+                    shoot(browser, path, page, folder / "profile", theme)
 
 
 if __name__ == "__main__":

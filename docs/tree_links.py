@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-LINK = re.compile(r"(\]\()([^)\s#]+)([)#])")  # the target of [text](target) and ![text](target)
+# the target of [text](target), ![text](target) and src="target"
+LINK = re.compile(r"""(\]\(|\bsrc=")([^)\s#"]+)([)#"])""")
 ROOT = Path(__file__).parents[1]
 
 

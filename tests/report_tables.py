@@ -137,14 +137,11 @@ def committed_tables() -> dict:
 
 def learning(trained: pd.DataFrame) -> dict:
     """A learning curve of five epochs for each network, which ends where the network stands."""
-    names = trained.apply(
-        lambda row: "-".join(filter(None, (row[key] for key in NAMES[2:5]))), axis=1
-    )
+    keys = ["dataset", "teacher", "student", "distill"]
+    names = trained.apply(lambda row: "-".join(filter(None, (row[key] for key in keys))), axis=1)
     return {
-        f"{name}-{place}": pd.DataFrame(
-            {"epoch": range(1, 6), "val_accuracy": np.linspace(10, end, 5)}
-        )
-        for place, (name, end) in enumerate(zip(names, trained.val_accuracy, strict=True))
+        name: pd.DataFrame({"epoch": range(1, 6), "val_accuracy": np.linspace(10, end, 5)})
+        for name, end in zip(names, trained.val_accuracy, strict=True)
     }
 
 

@@ -191,13 +191,13 @@ def test_the_whole_grid_of_the_paper(full, tmp_path):
     assert "points in the same direction" in first
     assert "cannot give a p below" not in first
     # ResNet-50 on CIFAR-10: 81.7 %, 2.56e7 parameters, pruned to 0.4 and 0.7 of them
-    rows = named(full, "Table 2 of the paper")
+    rows = named(full, "As in Table 2 of the paper")
     rows = rows[(rows.Student == "resnet50") & (rows.Pruning == "weight pruning")]
     assert list(rows.Source) == ["ours", "paper", "difference"]
     assert list(rows["P(s) break 1e7"]) == ["1.0240", "0.60", "+0.4240"]
     assert list(rows["Acc(s) break %"]) == ["81.70", "83.51", "−1.81"]
     assert list(rows["P(s) 1e7"]) == ["2.56", "2.56", "0.00"]
-    scores = named(full, "Performance Efficiency of students")
+    scores = named(full, "Accuracy per parameter of students")
     scores = scores[(scores.Student == "resnet50") & (scores["Data set"] == "CIFAR-10")]
     assert scores["Weight pruning"].iloc[0] == f"{81.7 / 1.024:.2f}"
     assert scores["Channel pruning"].iloc[0] == f"{81.7 / 1.792:.2f}"
@@ -205,7 +205,7 @@ def test_the_whole_grid_of_the_paper(full, tmp_path):
 
 
 def test_table_3_has_the_smallest_network_per_teacher(full):
-    rows = named(full, "Table 3 of the paper, CIFAR-100").set_index(["Compression", "Source"])
+    rows = named(full, "As in Table 3, CIFAR-100").set_index(["Compression", "Source"])
     # ResNet-101's smallest student is ResNet-18, 1.17e7: 0.4 and 0.7 of it
     assert rows.resnet101["weight pruning (paper)", "ours"] == "0.4680"
     assert rows.resnet101["weight pruning (paper)", "difference"] == "+0.1480"  # paper: 0.32
@@ -393,7 +393,7 @@ def test_distillation_methods_are_ranked(tmp_path):
     first = report.markdown.split("## ")[1]
     assert "- CIFAR-10, students trained without a teacher: Weight pruning kept more" in first
     assert "in 10 of 10 pairs" in first
-    three = named(tables, "Table 3 of the paper, CIFAR-10").set_index("Compression")
+    three = named(tables, "As in Table 3, CIFAR-10").set_index("Compression")
     assert three.resnet101["KD"] == "0.4680"
 
 

@@ -151,7 +151,7 @@ def headline(p: float, ahead="weight", behind="channel") -> Headline:
         (0.001, by(150, 100), "; by bytes channel pruning leads"),
         (0.5, by(100, 150), "; by bytes weight pruning leads"),
         (0.5, by(150, 100), "; by bytes channel pruning leads"),
-        (0.5, by(100, 101, spread=0.5), ", by bytes as well"),
+        (0.5, by(100, 101, spread=0.5), ", by parameters or by bytes"),
         (0.5, None, ""),
         (0.5, by(100, 150).assign(dataset="cifar100"), ""),
     ],

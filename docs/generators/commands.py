@@ -33,14 +33,14 @@ another file, and validates it, as `dvc exp run -S KEY=VALUE` does. It runs noth
 
 ## Environment variables
 
-None is a parameter, so none makes anything stale; but device and threads change rounding, and so
-results: keep them the same within a comparison.
+None of these is a parameter, so none makes a stage stale. Device and threads change rounding, and
+so the results. Keep them the same within a comparison.
 
 | variable | meaning |
 |---|---|
 | `KDPRUNE_DEVICE` | `cpu`, `cuda`, `cuda:1`, `mps`; default: the first of cuda, mps, cpu at hand |
 | `KDPRUNE_RUNTIMES` | `openvino`: the stage measure times it too, beside ONNX Runtime and PyTorch |
-| `KDPRUNE_IMAGES_GB` | of images, what may lie in memory, not in files; default: an eighth of it |
+| `KDPRUNE_IMAGES_GB` | GB of images to hold in memory, not in files; default: an eighth of it |
 | `KDPRUNE_UNFINISHED` | where unfinished work lies (default `.run/unfinished` of the clone) |
 | `KDPRUNE_REMOTE` | set: a job of an array takes and gives its work by the DVC remote |
 | `KDPRUNE_WARM` | `0`: every stage starts afresh, and imports torch itself (about 10 s each) |

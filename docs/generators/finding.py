@@ -62,9 +62,9 @@ def answer(folder: Path) -> str:
     ahead, pairs = counted(folder)
     return (
         f"**Weight pruning kept more accuracy per parameter than channel pruning in {ahead} of "
-        f"{pairs} pairs of teacher and student: {ratio(students.loc['parameters'])}. By bytes the "
-        f"lead is smaller: {ratio(students.loc['bytes, float32'])} by those of plain numbers, "
-        f"{ratio(students.loc['bytes'])} by those of compressed files.**"
+        f"{pairs} pairs of teacher and student: {ratio(students.loc['parameters'])}. Counted in "
+        f"bytes, the lead is smaller: {ratio(students.loc['bytes, float32'])} for plain numbers, "
+        f"and {ratio(students.loc['bytes'])} for compressed files.**"
     )
 
 

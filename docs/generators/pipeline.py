@@ -18,36 +18,46 @@ text{font:14px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 
 def drawing(root: Path) -> str:
     """Return the SVG: two rows of boxes, joined by arrows in the order in which they run."""
+    return _drawn(_stages(root), columns=4)
+
+
+def narrow(root: Path) -> str:
+    """Return the same for telephones: four rows of two."""
+    return _drawn(_stages(root), columns=2)
+
+
+def _stages(root: Path) -> list[tuple[str, str]]:
     grid = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))["grid"]
-    rows = [
-        [
-            ("download", _many(grid["datasets"], "data set")),
-            ("teach", _many(grid["teachers"], "teacher")),
-            ("distill", _many(grid["students"], "student")),
-            ("prune", _many(grid["sweeps"], "sweep")),
-        ],
-        [
-            ("breakpoints", "where curves break"),
-            ("efficiency", "score per network"),
-            ("significance", "paired tests"),
-            ("report", "pictures and words"),
-        ],
+    return [
+        ("download", _many(grid["datasets"], "data set")),
+        ("teach", _many(grid["teachers"], "teacher")),
+        ("distill", _many(grid["students"], "student")),
+        ("prune", _many(grid["sweeps"], "sweep")),
+        ("breakpoints", "where curves break"),
+        ("efficiency", "score per network"),
+        ("significance", "paired tests"),
+        ("report", "pictures and words"),
     ]
-    step, down = WIDTH + GAP, HEIGHT + 34
-    whole = step * 4 - GAP + 4, TOP * 2 + down + HEIGHT
+
+
+def _drawn(stages: list[tuple[str, str]], columns: int) -> str:
+    step, down, rows = WIDTH + GAP, HEIGHT + 34, len(stages) // columns
+    whole = step * columns - GAP + 4, TOP * 2 + down * (rows - 1) + HEIGHT
     parts = [
-        _box(name, what, 2 + step * place, TOP + down * row, name == "report")
-        for row, boxes in enumerate(rows)
-        for place, (name, what) in enumerate(boxes)
+        _box(name, what, 2 + step * (at % columns), TOP + down * (at // columns), name == "report")
+        for at, (name, what) in enumerate(stages)
     ]
-    for row in range(2):
-        y = TOP + down * row + HEIGHT / 2
-        for place in range(3):
+    right, left = 2 + step * (columns - 1) + WIDTH / 2, 2 + WIDTH / 2
+    for row in range(rows):
+        y = TOP + down * row
+        for place in range(columns - 1):
             x = 2 + step * place + WIDTH
-            parts.append(f'<path d="M{x} {y}h{GAP - 3}m-6-4l6 4-6 4"/>')
-    right, left, turn = 2 + step * 3 + WIDTH / 2, 2 + WIDTH / 2, TOP + HEIGHT + 17
-    parts.append(f'<path d="M{right} {TOP + HEIGHT}V{turn}H{left}V{TOP + down - 2}m-4-6l4 6 4-6"/>')
-    title = f"{', '.join(what for _, what in rows[0])}; then breakpoints, efficiency, tests, report"
+            parts.append(f'<path d="M{x} {y + HEIGHT / 2}h{GAP - 3}m-6-4l6 4-6 4"/>')
+        if row < rows - 1:
+            turn, end = y + HEIGHT + 17, y + down - 2
+            parts.append(f'<path d="M{right} {y + HEIGHT}V{turn}H{left}V{end}m-4-6l4 6 4-6"/>')
+    counts = ", ".join(what for _, what in stages[:4])
+    title = f"{counts}; then breakpoints, efficiency, tests, report"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {whole[0]} {whole[1]}" '
         f'width="{whole[0]}" height="{whole[1]}" role="img"><title>{escape(title)}</title>'

@@ -8,9 +8,8 @@ DESCRIPTION = """\
 Make a study in a folder of its own: dvc.yaml, params.yaml and conf/, in the form of this project,
 and a git repository, unless the folder is in one. The installed package runs the stages.
 
-code/ names the code that the results are of. A stage refuses to run with other code. --update
-writes code/ and dvc.yaml for the installed version; then only what that version computes otherwise
-runs again.
+code/ names the code that made the results. A stage refuses to run with other code. --update writes
+code/ and dvc.yaml for the installed version. Then only the stages whose code has changed run again.
 """
 EXAMPLE = """\
 examples:

@@ -11,7 +11,7 @@ from kdprune.terminal import printable
 DESCRIPTION = """\
 Tell what a checkpoint is: one of the study's, or one that `kdprune export` wrote.
 
-Only the file's header is read, no weights: it names the network and every tensor's shape.
+Only the file's header is read, not its weights. It names the network and every tensor's shape.
 """
 EXAMPLE = """\
 terms:

@@ -18,8 +18,8 @@ Classify image files with a checkpoint of the study, pruned by `kdprune export` 
 
 Any file that Pillow reads is turned upright, converted to RGB, cropped at the middle to a square,
 resized to the network's size (bicubic with antialiasing) and normalised with the training images'
-mean and standard deviation, as the images of a folder of one's own are. Those, and the class names,
-are in an exported file itself, and in data/DATASET/manifest.json for the study's own checkpoints.
+mean and standard deviation. An exported file holds these numbers and the names of the classes. For
+the study's own checkpoints, data/DATASET/manifest.json holds them.
 
 A file that is no image is named in one line. The others are answered, and the exit status is 2.
 """

@@ -52,9 +52,13 @@ def _kept(headline: Headline, breakpoints: pd.DataFrame) -> list[Styled]:
 def _surely(headline: Headline) -> list[Styled]:
     ends = f" ({short(headline.low)} to {short(headline.high)})"
     interval = "" if is_missing(headline.low) else ends
-    chance = "no test" if is_missing(headline.p) else f"p = {probability(headline.p)}"
+    chance = "no test" if is_missing(headline.p) else _chance(headline.p)
     text = f"{short(headline.ratio)} times the accuracy per parameter{interval}, {chance}, "
     return [("dim", f"{'':<22}{text}n = {counted(headline.n, 'pair')}")]
+
+
+def _chance(value: float) -> str:
+    return f"p = {probability(value)}" if value >= 0.001 else "p < 0.001"
 
 
 def _name(headline: Headline) -> str:

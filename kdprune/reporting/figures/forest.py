@@ -16,6 +16,7 @@ from kdprune.reporting.figures.style import INK, SOFT
 
 NARROW = 560  # pixels; below, names stand above their rows, and data sets below each other
 ROW, HEAD, AXIS, RATIO = 23, 25, 46, 62  # pixels: a row, a title, an axis, a column of ratios
+FEW, AIR = 9, 10  # lines that leave room, and what each gets of it
 TITLE = "accuracy per parameter, as a multiple of the unpruned student's"
 SHORT = "accuracy per parameter, unpruned = 1"
 SHORTEST = "multiple of unpruned"
@@ -46,10 +47,12 @@ def forest(
     `versus` are the prunings whose ratio is written at the right, the first over the second.
     """
     names = list(dict.fromkeys(rows.dataset))
-    narrow = width < NARROW
     lines = lines_of(rows, averages, versus)
-    pitch = [HEAD if item.kind == "family" else ROW + 15 * narrow for item in lines]
-    labels = 6 if narrow else max([canvas.length(item.text) for item in lines], default=0) + 26
+    labels = max([canvas.length(item.text) for item in lines], default=0) + 26
+    narrow = width < NARROW or labels > width / 2  # no name is so long that no room is left
+    room = ROW + (15 if narrow else AIR * (len(lines) <= FEW))
+    pitch = [HEAD if item.kind == "family" else room for item in lines]
+    labels = 6 if narrow else labels
     columns = 1 if narrow else max(1, min(2, len(names)))
     down = HEAD + sum(pitch) + AXIS
     entries = [look for name, look in looks.items() if name in set(rows.condition)]
@@ -89,9 +92,10 @@ def _frame(page: Axes, spot: Panel, tall: float, each: float, over: str) -> None
 
 def _label(page: Axes, item: Line, labels: float, at: float, high: float, narrow: bool) -> None:
     if item.kind == "family":
-        canvas.words(page, 6, at + high / 2 + 1, item.text, size=8.5, bold=True, soft=True)
+        middle = at + high / 2 + 1
+        canvas.words(page, 6, middle, item.text, size=8.5, bold=True, soft=True, over=narrow)
     elif narrow:
-        canvas.words(page, 6, at + 10, item.text, size=8.5)
+        canvas.words(page, 6, at + 10, item.text, size=8.5, over=True)
     else:
         canvas.words(page, labels - 12, at + high / 2, item.text, anchor="right")
 

@@ -69,6 +69,13 @@ def save(
     return pictures
 
 
+def narrow_pairs(results: Mapping[str, pd.DataFrame], path: Path) -> Path:
+    """Draw the study's picture as a telephone shows it; return where it lies."""
+    known = looks([*results["efficiency"].condition, *results["breakpoints"].method])
+    style.save(_pairs(results, known)(width=NARROW), path)
+    return path
+
+
 def _saved(draw: Draw, name: str, folder: Path, scratch: Path, narrow: bool = True) -> Picture:
     path, small = folder / f"{name}.svg", scratch / f"{name}-narrow.svg"
     style.save(draw(width=BESIDE if name == "pairs" else WHOLE), path)

@@ -30,7 +30,7 @@ def lead_by_bytes(headline: Headline, sizes: pd.DataFrame | None, *, confidence:
         return f"; by bytes {behind} leads"
     if decided(headline, confidence):
         return f"; by bytes the lead {'stays' if low > 1 else 'is gone'}"
-    return f"; by bytes {ahead} leads" if low > 1 else ", by bytes as well"
+    return f"; by bytes {ahead} leads" if low > 1 else ", by parameters or by bytes"
 
 
 def leads(
