@@ -55,6 +55,8 @@ def run(given: argparse.Namespace) -> int:
     from kdprune.analysis.conditions import conditions
     from kdprune.study import comparable
 
+    if given.first == given.second:
+        raise KdpruneError(f"--second {given.second}: is --first too; name another pruning method")
     studies = {str(folder): comparable.read(folder) for folder in given.studies}
     rows = conditions(studies, first=given.first, second=given.second)
     if rows.empty:

@@ -98,6 +98,7 @@ def run(given: argparse.Namespace) -> int:
 
 def _order(given: argparse.Namespace) -> "Order":
     """Check all that was given, and return it. Raises KdpruneError before any work."""
+    from kdprune.files import expanded
     from kdprune.sources import folder, pictures
     from kdprune.study import commission
     from kdprune.study.given import source
@@ -111,7 +112,7 @@ def _order(given: argparse.Namespace) -> "Order":
             "--max-bytes: weight pruning leaves files as large, as zeros are stored like other "
             "weights; use --prune channel or both"
         )
-    images = given.images.expanduser().resolve()
+    images = expanded(given.images).resolve()
     files = folder.files(images)
     folder.check(files, images)
     classes = list(next(iter(files.values())))

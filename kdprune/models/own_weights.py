@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from kdprune.errors import KdpruneError
+from kdprune.files import expanded
 from kdprune.models import heads, vetting
 from kdprune.models.torchvision_names import renamed
 
@@ -49,7 +50,7 @@ def adopt(
     damaged, holds NaN or infinity, has other names or shapes than the network, or tensors that are
     sparse, quantised, without values, or no floating point.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     try:
         if path.exists() and not path.is_file():  # a pipe would be waited for without end
             raise KdpruneError(f"{where}.path: {path} is no regular file")

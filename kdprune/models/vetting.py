@@ -83,7 +83,7 @@ def _check_pickle(file: IO[bytes]) -> None:
     Raises ValueError, IndexError or TypeError for what is none.
     """
     stack: list[Any] = []
-    memo: dict[int, Weight] = {}
+    memo: dict[Any, Weight] = {}
     for step, (code, argument, _) in enumerate(pickletools.genops(file)):
         if step == STEPS:
             raise ValueError(f"more than {STEPS:,} instructions name its tensors")
