@@ -11,6 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from kdprune.errors import KdpruneError
+
+
+def expanded(path: str | Path) -> Path:
+    """Return a path with ~ as a home. Raises KdpruneError for a user who has none here."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        user = str(path).split(os.sep)[0]
+        raise KdpruneError(f"{path}: {user} is no user's home here; write the whole path") from None
+
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:

@@ -49,8 +49,11 @@ def write_json(path: str | Path, value: Any) -> None:
 
 
 def read_json(path: str | Path) -> Any:
-    """Read one JSON file."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """Read one JSON file. Raises OSError, and ValueError for what is none or nests too deep."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError("it nests too deep") from None
 
 
 def write_csv(path: str | Path, frame: "pandas.DataFrame") -> None:

@@ -5,6 +5,7 @@ unpickled, caches, devices. A file is data, so an argument is taken only if it i
 a shape, and its value only if it is a plain and small one.
 """
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ FORBIDDEN = re.compile(
     "pretrained.*|checkpoint.*|cache_dir|features_only|feature_c.*|device|dtype|scriptable|"
     "exportable|no_jit|num_classes|pruned|kwargs_filter|model_cfg|.*(url|path|file|hub|dir)"
 )
+CONTAINERS = 200_000  # lists and mappings of one JSON text: two bytes of it may take 90 in memory
 # The arguments of timm's network classes that plain values describe
 ARGUMENTS = frozenset(
     """
@@ -78,6 +80,19 @@ use_shared_rel_pos_bias v2 version vit_stem weight_init widen_factor width width
 width_mult widths window_ratio window_size window_sizes window_spec with_fc wss zero_init_last
 """.split()
 )
+
+
+def parsed(text: str, **how: Any) -> Any:
+    """Return what JSON from anywhere holds; `how` is handed to json.loads.
+
+    Raises ValueError for what is none, nests too deep, or has too many lists and mappings.
+    """
+    if text.count("[") + text.count("{") > CONTAINERS:
+        raise ValueError(f"more than {CONTAINERS:,} lists and mappings")
+    try:
+        return json.loads(text, **how)
+    except RecursionError:
+        raise ValueError("it nests too deep") from None
 
 
 def refusal(given: Mapping[Any, Any]) -> str:

@@ -77,6 +77,25 @@ def attacks() -> Iterator[tuple[str, bytes, str]]:
         lie = copy.deepcopy(good)
         lie["tensors"]["body.weight"][key] = value
         yield name, rebuilt(lie, payload), told
+    yield "a list of lists", _raw(b"[" + b"[]," * 200_000 + b"[]]"), "lists and mappings"
+    for name, entry, data, told in (
+        (
+            "no code",
+            {"form": "shared", "values": 1, "entries": 8, "codes": 1},
+            b"\0" * 6,
+            "no code",
+        ),
+        ("no values", {"form": "shared", "entries": 8, "codes": 1}, b"\0", "no code lengths"),
+        (
+            "no steps",
+            {"form": "sparse", "entries": 1, "gaps": [1, 1]},
+            b"\0" * 6,
+            "no code lengths",
+        ),
+        ("endless steps", {"form": "sparse", "gaps": [2000, 0]}, b"\0" * 2000, "contradict"),
+    ):
+        lie = {"metadata": {}, "crc32": 0, "tensors": {"a": {"shape": [8], **entry}}}
+        yield name, rebuilt(lie, data), told
     yield "a bit", rebuilt(good, payload[:-1] + bytes([payload[-1] ^ 128])), "checksum|do not end"
     nan = np.float32("nan").tobytes()
     at = payload.index(network()["norm.bias"].data)

@@ -64,6 +64,8 @@ def run(given: argparse.Namespace) -> int:
     from kdprune.analysis.conditions import conditions
     from kdprune.study import comparable
 
+    if given.first == given.second:
+        raise KdpruneError(f"--second {given.second}: is --first too; name another pruning method")
     if given.alike:
         tables = comparable.by_what_all_have(given.studies)
         print(_what_all_have(next(iter(tables.values()))))

@@ -110,6 +110,7 @@ def _formats(runtime: str | None) -> list[str]:
 
 def _order(given: argparse.Namespace) -> "Order":
     """Check all that was given, and return it. Raises KdpruneError before any work."""
+    from kdprune.files import expanded
     from kdprune.sources import folder, pictures
     from kdprune.study import commission
     from kdprune.study.given import source
@@ -123,7 +124,7 @@ def _order(given: argparse.Namespace) -> "Order":
             "--max-bytes: weight pruning leaves files as large, as zeros are stored like other "
             "weights; use --prune channel or both"
         )
-    images = given.images.expanduser().resolve()
+    images = expanded(given.images).resolve()
     files = folder.files(images)
     folder.check(files, images)
     classes = list(next(iter(files.values())))

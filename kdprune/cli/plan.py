@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kdprune.cli.quantities import overrides
 from kdprune.errors import KdpruneError
 from kdprune.progress import duration
 
@@ -106,8 +107,9 @@ def run(given: argparse.Namespace) -> int:
 def _params(given: argparse.Namespace) -> "Params":
     from kdprune.config.params import load
 
-    overrides = [*([f"profile={given.profile}"] if given.profile else []), *given.overrides]
-    if not overrides:
+    changed = [*([f"profile={given.profile}"] if given.profile else []), *given.overrides]
+    overrides(changed)
+    if not changed:
         return load(given.params or given.project / "params.yaml")
     if given.params:
         raise KdpruneError("--params: holds a composed study; give it or --profile and KEY=VALUE")
@@ -116,7 +118,7 @@ def _params(given: argparse.Namespace) -> "Params":
         raise KdpruneError(f"{script}: is not there; give --params, or the study's --project")
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "params.yaml"
-        command = [sys.executable, str(script), *overrides, "-o", str(output)]
+        command = [sys.executable, str(script), *changed, "-o", str(output)]
         ended = subprocess.run(command, capture_output=True, text=True)
         if ended.returncode:
             said = ended.stderr.strip().splitlines() or ["conf/ does not compose"]

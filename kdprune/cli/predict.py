@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kdprune.cli.quantities import count
 from kdprune.errors import KdpruneError, tell
 from kdprune.study import networks
 from kdprune.terminal import printable
@@ -53,13 +54,6 @@ def add(commands: argparse._SubParsersAction) -> None:
         "--project", type=Path, default=Path(), metavar="DIR", help="the study's folder"
     )
     parser.set_defaults(run=run)
-
-
-def count(text: str) -> int:
-    """Read a whole number above 0."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
-    return int(text)
 
 
 def run(given: argparse.Namespace) -> int:

@@ -1,7 +1,10 @@
-"""What limits are given as on the command line: numbers of parameters, points, times."""
+"""What is given on the command line: numbers of parameters, points, times; KEY=VALUE."""
 
 import argparse
 import math
+from collections.abc import Sequence
+
+from kdprune.errors import KdpruneError
 
 
 def _scaled(text: str, units: dict[str, float], kind: str) -> float:
@@ -35,3 +38,17 @@ def points(text: str) -> float:
 def milliseconds(text: str) -> float:
     """Read a time as milliseconds: 5ms, 800us, 0.01s, or a plain number of milliseconds."""
     return _scaled(text, {"us": 1e-3, "ms": 1, "s": 1e3}, "time; write 5ms")
+
+
+def count(text: str) -> int:
+    """Read a whole number above 0."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return int(text)
+
+
+def overrides(given: Sequence[str]) -> None:
+    """Raise KdpruneError for what would be an option of conf/compose.py, and no KEY=VALUE."""
+    for text in given:
+        if text.startswith("-") or "=" not in text:
+            raise KdpruneError(f"{text}: is no KEY=VALUE, such as teach.epochs=3")

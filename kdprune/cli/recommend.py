@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kdprune.cli.candidates import export, missed, name, numbers
-from kdprune.cli.quantities import milliseconds, params, points, size
+from kdprune.cli.quantities import count, milliseconds, params, points, size
 from kdprune.study.latencies import NAMES, again
 from kdprune.terminal import printable
 
@@ -62,7 +62,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--max-bytes", type=size, metavar="SIZE", help="such as 100k or 0.5M")
     parser.add_argument("--drop-from", choices=("best", "own"), default="best")
     parser.add_argument("--dataset", help="needed where the study has several")
-    parser.add_argument("--batch", type=int, default=1, help="images at a time, for latency")
+    parser.add_argument("--batch", type=count, default=1, help="images at a time, for latency")
     parser.add_argument(
         "--runtime",
         choices=NAMES,

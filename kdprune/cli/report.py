@@ -48,11 +48,11 @@ def run(given: argparse.Namespace) -> int:
     """Print the answer. Raises KdpruneError where the study has no results, or no report."""
     from kdprune.config.params import load
     from kdprune.reporting.brief import lines
-    from kdprune.study import tables
+    from kdprune.study import checked
 
     params = load(given.project / "params.yaml")
     names = ("efficiency", "significance", "breakpoints")
-    read = {name: tables.read(given.project / f"metrics/{name}.csv", name) for name in names}
+    read = {name: checked.read(given.project / f"metrics/{name}.csv", name, name) for name in names}
     page = given.project / PAGE
     if not page.is_file():
         raise KdpruneError(f"{page}: is not there; run `dvc repro report`")
@@ -69,13 +69,15 @@ def _stored(project: Path, params: "Params") -> "dict[str, pd.DataFrame]":
     """Return the tables that tell of bytes, where a study has them: layers and codings."""
     import pandas as pd
 
-    from kdprune.study import paths, tables
+    from kdprune.study import checked, paths
 
     files = [project / paths.layers(key) for key in params.grid["sweeps"]]
-    known = [tables.read(file, "collect") for file in files if file.is_file()]
+    known = [checked.read(file, "layers", "collect") for file in files if file.is_file()]
     codings = project / paths.CODINGS
     held = {"layers": pd.concat(known, ignore_index=True)} if len(known) == len(files) else {}
-    return held | ({"codings": tables.read(codings, "collect")} if codings.is_file() else {})
+    if codings.is_file():
+        held["codings"] = checked.read(codings, "codings", "collect")
+    return held
 
 
 def _show(page: Path) -> None:

@@ -1,7 +1,6 @@
 """kdprune run: the study's instances side by side, on all cores, GPUs or machines."""
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -10,7 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kdprune.cli.quantities import overrides
 from kdprune.errors import KdpruneError
+from kdprune.records import read_json
+from kdprune.terminal import printable
 
 if TYPE_CHECKING:
     from kdprune.running.places import Gpu
@@ -70,6 +72,7 @@ def run(given: argparse.Namespace) -> int:
         raise KdpruneError("dvc.yaml: is not here; run this in the folder of a study")
     if given.assume and not given.dry:
         raise KdpruneError("--assume: is for --dry, which runs nothing")
+    overrides(given.changed)
     if given.dry:
         return _tell_plan(given)
     if given.remote and not given.ray:
@@ -170,13 +173,15 @@ def _tell_plan(given: argparse.Namespace) -> int:
 
 def _tell_status() -> int:
     try:
-        told = json.loads(STATUS.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        told = read_json(STATUS)
+        lines = [str(line) for line in told["lines"][-20:]]
+        lines += [f"runs: {name}, since {since}" for name, since in told["running"].items()]
+    except FileNotFoundError:
         raise KdpruneError(f"{STATUS}: no run has begun here; start one by `kdprune run`") from None
-    for line in told["lines"][-20:]:
-        print(line)
-    for name, since in told["running"].items():
-        print(f"runs: {name}, since {since}")
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        raise KdpruneError(f"{STATUS}: is damaged; `kdprune run` writes it anew") from None
+    for line in lines:
+        print(printable(line))
     return 0
 
 
@@ -188,6 +193,6 @@ def _compose(changed: list[str]) -> None:
 
 
 def _count(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 1000:
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:5]) <= 1000:
         raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 1000")
     return int(text)

@@ -13,10 +13,11 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from kdprune.compression.tensors import Coded, Entry, restored
+from kdprune.compression.tensors import GAP, Coded, Entry, restored
 from kdprune.errors import KdpruneError
 from kdprune.files import replacing
 from kdprune.terminal import printable
+from kdprune.untrusted import parsed
 
 MAGIC = b"kdprune\x01"
 HEADER = 32 << 20  # bytes of the header, deflated or not
@@ -83,7 +84,7 @@ def _header(file: Any, size: int) -> Header:
     text = inflate.decompress(file.read(length), HEADER)
     if not inflate.eof or inflate.unused_data:
         raise ValueError("its header is damaged")
-    return Header.model_validate(json.loads(text))
+    return Header.model_validate(parsed(text.decode()))
 
 
 def _check_sizes(header: Header, left: int) -> None:
@@ -95,6 +96,7 @@ def _check_sizes(header: Header, left: int) -> None:
     for entry in entries:
         most = entry.elements if entry.gaps is None else 8 * sum(entry.gaps)
         wrong = entry.form == "shared" and entry.entries > 8 * entry.codes
+        wrong |= entry.gaps is not None and entry.gaps[0] > 1 << GAP  # steps have no more lengths
         needs_all = entry.gaps is None and entry.form in ("shared", "sparse")
         if wrong or entry.entries > most or (needs_all and entry.entries != entry.elements):
             raise ValueError("the sizes of a tensor contradict each other")

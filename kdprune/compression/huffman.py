@@ -50,6 +50,8 @@ def decode(data: bytes, lengths: np.ndarray, count: int) -> np.ndarray:
     """
     check(lengths)
     held = np.flatnonzero(lengths)
+    if count and not len(held):
+        raise ValueError("it has codes, and no code lengths")
     ranked = held[np.argsort(lengths[held], kind="stable")]
     starts = _codes(lengths)[ranked] << (np.uint64(64) - lengths[ranked].astype(np.uint64))
     steps = lengths[ranked].astype(np.int64)

@@ -17,6 +17,7 @@ from kdprune.config.signatures import PACKAGES, registered, takes
 from kdprune.config.yaml_reading import Loader, check_merged
 from kdprune.errors import KdpruneError, nearest
 
+LARGEST = 64 << 20  # bytes; the paper's study with its grid takes a tenth of a megabyte
 _HELD: dict[str, bytes] = {}
 
 
@@ -36,7 +37,7 @@ def held(content: bytes | None) -> Iterator[None]:
 def load(path: str | Path = "params.yaml") -> Params:
     """Read and validate params.yaml. Raises KdpruneError with one line on any fault."""
     try:
-        content = _HELD.get(str(path)) or Path(path).read_bytes()
+        content = _HELD.get(str(path)) or _content(Path(path))
         check_merged(content, path)
         nesting.check(content)
         values = yaml.load(content, Loader=Loader)
@@ -50,6 +51,14 @@ def load(path: str | Path = "params.yaml") -> Params:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise KdpruneError(_line(path, f"is no YAML: {error}; run `make params`")) from None
     return validate(values, where=str(path))
+
+
+def _content(path: Path) -> bytes:
+    with path.open("rb") as file:
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise KdpruneError(f"has more than {LARGEST >> 20} MiB; name a file of parameters")
+    return content
 
 
 def validate(values: Any, *, where: str = "params") -> Params:

@@ -5,7 +5,6 @@ by its records and pinned by the SHA-256 of the sorted records, so that neither 
 encoding of a source can change what follows. `kdprune.sources.writing` brings images into it.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 
 from kdprune.data.mapped import opened
 from kdprune.errors import KdpruneError
+from kdprune.records import read_json
 
 Split = tuple[np.ndarray, np.ndarray]  # images uint8 [N, side, side, 3], labels [N]
 SPLITS = ("train", "val", "test")
@@ -117,13 +117,13 @@ def load(folder: str | Path) -> Images:
     """Open what `write` wrote. Raises KdpruneError for missing, damaged or foreign files."""
     folder = Path(folder)
     try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        manifest = read_json(folder / "manifest.json")
         arrays = {
             f"{split}_images": opened(folder / f"{split}_images.npy") for split in splits(manifest)
         }
         for split in splits(manifest):
             path = folder / f"{split}_labels.npy"
-            arrays[f"{split}_labels"] = np.load(path, allow_pickle=False)
+            arrays[f"{split}_labels"] = np.array(opened(path))  # sizes are held to the file's
         size, side, views = (manifest[key] for key in ("size", "side", "views"))
         for split in splits(manifest):
             count = manifest["images"][split]
@@ -146,9 +146,9 @@ def seen(folder: str | Path) -> tuple[int, str]:
     """Return the side of what networks see of a data set, and the views of training images."""
     path = Path(folder) / "manifest.json"
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = read_json(path)
         return int(manifest["size"]), str(manifest["views"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise KdpruneError(
             f"{path}: does not say how images are seen ({error}); run `dvc repro -f download`"
         ) from None

@@ -9,6 +9,7 @@ microseconds an image.
 import mmap
 from collections.abc import Iterator
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 
@@ -19,7 +20,12 @@ FOLIO = 2 << 20  # bytes that the system may map where one of them is read
 
 def opened(path: Path) -> np.ndarray:
     """Return a .npy file's array, read only, as it is asked for. Raises ValueError, OSError."""
-    array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    try:
+        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (TokenError, SyntaxError, RecursionError, OverflowError) as error:  # of its header
+        raise ValueError(
+            f"{path.name} does not say what it holds ({type(error).__name__})"
+        ) from None
     return array
 
 

@@ -55,7 +55,7 @@ def told(weights: Path) -> Beside | None:
         if fault := refusal(arguments):
             raise ValueError(f"model_args: {fault}")
         return Beside(name, arguments, _normalised(inner), _size(inner), _classes(given, inner))
-    except (ValueError, TypeError, AttributeError, LookupError) as error:
+    except (ValueError, TypeError, AttributeError, LookupError, OverflowError) as error:
         reason = printable(str(error).partition("\n")[0])[:150]
         raise KdpruneError(f"{path}: {reason}; mend it, or move it away") from None
 

@@ -21,7 +21,7 @@ from torch import nn
 from kdprune.device import arrange
 from kdprune.errors import KdpruneError
 from kdprune.files import replacing
-from kdprune.models import metadata
+from kdprune.models import metadata, vetting
 from kdprune.models.building import build
 from kdprune.models.composite import ReusedClassifier
 from kdprune.models.limits import bounded
@@ -29,8 +29,6 @@ from kdprune.terminal import printable
 
 Shapes = dict[str, tuple[int, ...]]
 KEY = "kdprune"  # the one metadata entry of a checkpoint
-HEADER = 32 << 20  # bytes of the part that names the tensors and holds the metadata
-TENSORS = 20_000
 KINDS = {torch.float32: "F32", torch.int64: "I64"}  # a network's, and its counters'
 
 
@@ -99,27 +97,16 @@ def _header(path: str | Path) -> tuple[dict[str, Any], Shapes, dict[str, str]]:
     """Return metadata, shapes, and the tensors' types as safetensors names them."""
     shapes, kinds = {}, {}
     try:
-        _check_length(Path(path))
+        vetting.check_header(Path(path))
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get(KEY, "null")
-            names = list(file.keys())
-            if len(names) > TENSORS:
-                raise ValueError(f"more than {TENSORS} tensors")
-            for name in names:
+            for name in list(file.keys()):
                 part = file.get_slice(name)
                 shapes[name], kinds[name] = tuple(part.get_shape()), part.get_dtype()
     except (OSError, SafetensorError, ValueError, OverflowError) as error:
         told = printable(error)[:200]
         raise KdpruneError(f"{path}: is no readable checkpoint ({told})") from None
     return metadata.read(text, path), shapes, kinds
-
-
-def _check_length(path: Path) -> None:
-    """Raise ValueError for a header too long to be read; its length is in the first 8 bytes."""
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-    if length > HEADER and path.stat().st_size > HEADER:
-        raise ValueError(f"a header of more than {HEADER >> 20} MiB")
 
 
 def cut_to(model: nn.Module, shapes: Mapping[str, tuple[int, ...]]) -> None:

@@ -35,6 +35,8 @@ def fitted(
     if len(held) < 2 or held[0].ndim != 2 or held[0].shape[1:] != own[names[0]].shape[1:]:
         return state  # another network's, or none: the differences say so
     count, wanted = len(held[0]), len(own[names[0]])
+    if held[1].shape != (count,):
+        return state
     if outputs is None and count != wanted:
         raise KdpruneError(
             f"{told} has {count} outputs, and the data set {wanted} classes; write head: new to "

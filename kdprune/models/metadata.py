@@ -4,7 +4,6 @@ Every part is known, of its type, and bounded; names that become parts of paths 
 network is built from is its timm name, its classes, its stem, and arguments of its shape.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -19,7 +18,7 @@ from pydantic import (
 
 from kdprune.errors import KdpruneError
 from kdprune.terminal import printable
-from kdprune.untrusted import LONGEST, NAME, TIMM, refusal, value_fault
+from kdprune.untrusted import LONGEST, NAME, TIMM, parsed, refusal, value_fault
 
 BYTES = 16 << 20  # of the whole metadata: room for 100,000 class names
 CLASSES = 100_000
@@ -149,9 +148,7 @@ def read(text: str, where: Any) -> dict[str, Any]:
     try:
         if len(text) > BYTES:
             raise ValueError(f"metadata of more than {BYTES >> 20} MiB")
-        content = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_once)
-    except RecursionError:
-        raise KdpruneError(f"{where}: is no readable checkpoint (its metadata nest)") from None
+        content = parsed(text, parse_constant=_no_constant, object_pairs_hook=_once)
     except ValueError as error:
         raise KdpruneError(f"{where}: is no readable checkpoint ({printable(error)})") from None
     if not isinstance(content, dict) or not isinstance(content.get("network"), dict):

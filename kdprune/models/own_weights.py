@@ -2,6 +2,8 @@
 
 import hashlib
 import pickle
+import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +14,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from kdprune.errors import KdpruneError
-from kdprune.models import heads
+from kdprune.files import expanded
+from kdprune.models import heads, vetting
 from kdprune.models.torchvision_names import renamed
 
 NESTED = ("state_dict", "model")  # where training scripts keep the weights among other things
@@ -23,7 +26,8 @@ COUNTER = "num_batches_tracked"  # of a batch norm; older files lack it, and not
 # What readers raise of damaged bytes, as if of their own
 DAMAGED: tuple[type[Exception], ...] = (OSError, SafetensorError, RuntimeError, ValueError)
 DAMAGED += (EOFError, LookupError, TypeError, AttributeError, AssertionError)
-SHOWN = 3  # differences named in one line
+DAMAGED += (zipfile.BadZipFile, zlib.error)
+SHOWN, LONGEST = 3, 100  # differences named in one line; letters of a name
 
 
 def adopt(
@@ -46,8 +50,10 @@ def adopt(
     damaged, holds NaN or infinity, has other names or shapes than the network, or tensors that are
     sparse, quantised, without values, or no floating point.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for without end
+            raise KdpruneError(f"{where}.path: {path} is no regular file")
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
@@ -138,6 +144,7 @@ def _prefix(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor
 def read(path: Path, where: str) -> dict[str, torch.Tensor]:
     """Return the tensors of a file by name."""
     try:
+        vetting.check(path)
         if path.suffix == ".safetensors":
             held = load_file(path)
         else:
@@ -163,9 +170,10 @@ def read(path: Path, where: str) -> dict[str, torch.Tensor]:
 def differences(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -> list[str]:
     """Say which names are missing, of other shape or unknown, in this order."""
     missing = [f"{name} is missing" for name in wanted if name not in given]
+    strangers = [f"{name[:LONGEST]} is unknown" for name in given if name not in wanted]
     shapes = [
         f"{name} is {list(given[name].shape)}, not {list(value.shape)}"
         for name, value in wanted.items()
         if name in given and given[name].shape != value.shape
     ]
-    return missing + shapes + [f"{name} is unknown" for name in given if name not in wanted]
+    return missing + shapes + strangers

@@ -124,4 +124,5 @@ def _compared(
     last = given.get(f"{heads.classifier(model)}.weight")
     given = heads.fitted(given, model, told="", where="", head="new")
     given |= {name: x for name, x in wanted.items() if name.endswith(COUNTER)}
-    return 0 if last is None else len(last), differences(wanted, given)
+    outputs = len(last) if last is not None and last.ndim == 2 else 0
+    return outputs, differences(wanted, given)

@@ -12,6 +12,7 @@ from typing import Any
 
 from kdprune.files import replacing
 from kdprune.planning.cost import Network
+from kdprune.records import read_json
 
 TABLE = Path(__file__).with_name("counted.json")
 
@@ -25,11 +26,11 @@ def remembered(asked: Mapping[str, Any]) -> Network | None:
 
 
 def read() -> dict[str, dict[str, int]]:
-    """Return {a description, as JSON: counts}; empty where there is no table."""
-    if not TABLE.is_file():
+    """Return {a description, as JSON: counts}; empty where there is no table, or none whole."""
+    try:
+        return {_written(line["of"]): line["counts"] for line in read_json(TABLE)}
+    except (OSError, ValueError, LookupError, TypeError):  # none, or damaged: it is counted then
         return {}
-    lines = json.loads(TABLE.read_text(encoding="utf-8"))
-    return {_written(line["of"]): line["counts"] for line in lines}
 
 
 def write(counted: list[tuple[Mapping[str, Any], Network]]) -> None:

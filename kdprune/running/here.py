@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+from kdprune.errors import KdpruneError
 from kdprune.files import replacing
 from kdprune.running.scheduler import Done
 
@@ -121,11 +122,15 @@ def environment() -> dict[str, str]:
 
 
 def stale(names: Sequence[str], needs: Mapping[str, Sequence[str]], folder: Path) -> list[str]:
-    """Return those of `names` that DVC calls changed, and all that depend on them, in order."""
+    """Return those of `names` that DVC calls changed, and all that depend on them, in order.
+
+    Raises KdpruneError with DVC's own words where it tells nothing.
+    """
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "status", "--json", *names]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError(done.stderr.strip() or "dvc status failed")
+        told = " ".join(done.stderr.removeprefix("ERROR: ").split()) or "`dvc status` failed"
+        raise KdpruneError(f"dvc cannot tell what is stale: {told}")
     changed = set(json.loads(done.stdout or "{}"))
     for name in names:  # in the order of the stages, so that what is needed comes first
         if changed & set(needs[name]):

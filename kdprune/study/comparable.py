@@ -13,7 +13,7 @@ from kdprune.config.schema import Breakpoints
 from kdprune.config.yaml_reading import Loader
 from kdprune.errors import KdpruneError
 from kdprune.records import identity
-from kdprune.study import paths, tables
+from kdprune.study import checked, paths, tables
 
 FILES = {
     "efficiency": paths.EFFICIENCY.with_suffix(".csv"),
@@ -30,17 +30,18 @@ NUMBERS = ["nonzero_params", "val_accuracy", "test_accuracy"]
 def read(folder: Path) -> dict[str, pd.DataFrame]:
     """Return a study's tables by name: those of FILES that are there, and `layers` of all sweeps.
 
-    Raises KdpruneError where there is no such folder, or no efficiency in it.
+    Raises KdpruneError where there is no such folder, no efficiency in it, or a damaged table.
     """
     if not folder.is_dir():
         raise KdpruneError(f"{folder}: is no folder of a study; see `ls studies`")
     held = {
-        name: tables.read(folder / file, "efficiency" if name == "efficiency" else "")
+        name: checked.read(folder / file, name, "efficiency" if name == "efficiency" else "")
         for name, file in FILES.items()
         if name == "efficiency" or (folder / file).exists()
     }
     if left := sorted((folder / paths.METRICS / "layers").glob("*.csv")):
-        held["layers"] = pd.concat(map(tables.read, left), ignore_index=True)
+        parts = [checked.read(path, "layers") for path in left]
+        held["layers"] = pd.concat(parts, ignore_index=True)
     return held
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from kdprune.errors import KdpruneError, nearest
+from kdprune.files import expanded
 from kdprune.home import home
 
 
@@ -49,7 +50,7 @@ def source(
     """
     import timm
 
-    path, ours = Path(given).expanduser(), known()
+    path, ours = expanded(given), known()
     if path.is_file():
         return _of_file(path, classes, ours, where, architecture, dict(stated or {}))
     if given in ours:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kdprune.config import grid
+from kdprune.files import expanded
 from kdprune.records import teacher
 
 METRICS = Path("metrics")
@@ -111,7 +112,7 @@ def unfinished() -> Path:
     `--temp` experiment or a queued one in a copy below .dvc/tmp/exps, which it throws away.
     """
     given = os.environ.get("KDPRUNE_UNFINISHED") or ".run/unfinished"
-    return _clone() / Path(given).expanduser()
+    return _clone() / expanded(given)
 
 
 def _clone() -> Path:

@@ -20,7 +20,7 @@ HIGHEST = {"level": 1.0, "val_accuracy": 100.0, "test_accuracy": 100.0}
 def read(path: Path) -> list[dict[str, str]]:
     """Return the rows of a CSV as text. Raises KdpruneError where it cannot be read."""
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:  # a spreadsheet's mark or none
             return list(csv.DictReader(file))
     except FileNotFoundError:
         raise KdpruneError(f"{path}: is not there; run `dvc repro`, which writes it") from None

@@ -15,7 +15,7 @@ def test_images(folder: Path, dataset: str) -> int | None:
     try:
         count = read_json(folder / "data" / dataset / "manifest.json")["images"]["test"]
         return int(count) if int(count) > 0 else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         told = params.load(folder / "params.yaml")
     if dataset in (told.folders or {}):
         return None

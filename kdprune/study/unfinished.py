@@ -61,7 +61,10 @@ def _forget_recorded(folder: Path) -> None:
             left, until = note, time.time() - DAY  # of a stage that ended before it kept anything
             if before(kept).exists():
                 left = before(kept)
-                until = _recorded(*note.read_text(encoding="utf-8").split("\n", 1))
+                machine, _, workspace = note.read_text(
+                    encoding="utf-8", errors="replace"
+                ).partition("\n")
+                until = _recorded(machine, workspace)
             if left.stat().st_mtime < until:
                 before(kept).unlink(missing_ok=True)
                 note.unlink(missing_ok=True)
@@ -74,7 +77,7 @@ def _recorded(machine: str, workspace: str) -> float:
     day is then enough.
     """
     lock = Path(workspace) / paths.LOCK
-    if lock.exists():
+    if workspace and lock.exists():  # a note that was cut short names none
         return lock.stat().st_mtime
     gone = machine == platform.node() and not Path(workspace).exists()
     return math.inf if gone else time.time() - DAY

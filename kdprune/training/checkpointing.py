@@ -11,6 +11,10 @@ from torch import nn
 from kdprune.errors import KdpruneError
 from kdprune.files import keep, kept
 
+# What is raised of an intact file that holds other things
+UNFIT: tuple[type[Exception], ...] = (RuntimeError, ValueError, LookupError, TypeError, EOFError)
+UNFIT += (AttributeError, pickle.UnpicklingError)
+
 
 def store(
     path: Path | None,
@@ -53,17 +57,18 @@ def restore(
     if content is None:
         return []
     try:
-        state: dict[str, Any] = torch.load(
-            io.BytesIO(content), map_location="cpu", weights_only=True
-        )
+        state: Any = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        if not isinstance(state, dict):
+            raise TypeError(f"it holds a {type(state).__name__}")
         task.load_state_dict(state["task"])
         optimiser.load_state_dict(state["optimiser"])
         for name, item in generators.items():
             item.set_state(state["generators"][name])
-    except (RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0]
+        torch.set_rng_state(state["cpu"])
+        if state["cuda"] is not None:
+            torch.cuda.set_rng_state(state["cuda"])
+        rows: list[dict[str, float]] = state["rows"]
+    except UNFIT as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise KdpruneError(f"{path}: does not fit ({reason}); delete it to begin anew") from None
-    torch.set_rng_state(state["cpu"])
-    if state["cuda"] is not None:
-        torch.cuda.set_rng_state(state["cuda"])
-    return state["rows"]
+    return rows

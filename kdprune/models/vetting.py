@@ -1,0 +1,120 @@
+"""What reading a file of weights would cost, found before any reader of others is let at it.
+
+torch.load with `weights_only` and safetensors run nothing that a file says. But they believe its
+sizes: a megabyte of zip unfolds to gigabytes, and a key of tuples within tuples takes for ever to
+be hashed.
+"""
+
+import pickletools
+import stat
+import zipfile
+from pathlib import Path
+from typing import IO, Any
+
+HEADER = 32 << 20  # bytes of a safetensors file that name its tensors
+TENSORS = 20_000
+PICKLE = 32 << 20  # bytes of a zip's part that names its tensors
+STEPS = 1 << 19  # instructions of a pickle; a ResNet-50 and its optimiser take 11,000
+NESTED, VALUES = 100, 1_000_000  # of tuples: a hash walks through every value in them
+SMALL, RATIO = 256 << 20, 4  # bytes that a zip may always unfold to; how much of it else
+LEGACY = 5  # pickles before the values in torch's files of before 1.6: the last names the storages
+
+Weight = tuple[int, int]  # values in a tuple, and how deep they lie; (1, 0) for what is none
+ONE: Weight = (1, 0)
+MARK = object()
+
+
+def check(path: Path) -> None:
+    """Raise ValueError for a file of weights that costs more than what it holds, or is a pipe.
+
+    OSError where it cannot be read. What is damaged in other ways, its reader tells.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for without end
+        raise ValueError("it is no regular file")
+    if path.suffix == ".safetensors":
+        check_header(path)
+    elif zipfile.is_zipfile(path):
+        _check_zip(path)
+    else:
+        with path.open("rb") as file:
+            begun = file.read(2)
+            if begun == b"PK":  # a zip, whose end is not there
+                raise ValueError("it is cut short")
+            if begun[:1] != b"\x80":  # of pickles since protocol 2
+                raise ValueError("it is neither a zip nor a pickle of torch's")
+            file.seek(0)
+            for _ in range(LEGACY):
+                if file.peek(1):  # one pickle alone is told of by the reader
+                    _check_pickle(file)
+
+
+def check_header(path: Path) -> None:
+    """Raise ValueError for a safetensors file whose header is too long, or names too many tensors.
+
+    Its length is in the first 8 bytes.
+    """
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length <= HEADER:
+            count = file.read(length).count(b'"data_offsets"')
+        elif path.stat().st_size > HEADER:
+            raise ValueError(f"a header of more than {HEADER >> 20} MiB")
+        else:
+            return
+    if count > TENSORS:
+        raise ValueError(f"more than {TENSORS} tensors")
+
+
+def _check_zip(path: Path) -> None:
+    with zipfile.ZipFile(path) as held:
+        parts = held.infolist()
+        if sum(one.file_size for one in parts) > max(SMALL, RATIO * path.stat().st_size):
+            raise ValueError("it unfolds to many times its size")
+        for one in parts:
+            if one.filename.endswith(".pkl"):
+                if one.file_size > PICKLE:
+                    raise ValueError(f"{one.file_size:,} bytes name its tensors")
+                with held.open(one) as file:
+                    _check_pickle(file)
+
+
+def _check_pickle(file: IO[bytes]) -> None:
+    """Follow one pickle's instructions, making nothing but a count of what its tuples hold.
+
+    Raises ValueError, IndexError or TypeError for what is none.
+    """
+    stack: list[Any] = []
+    memo: dict[Any, Weight] = {}
+    for step, (code, argument, _) in enumerate(pickletools.genops(file)):
+        if step == STEPS:
+            raise ValueError(f"more than {STEPS:,} instructions name its tensors")
+        if "PUT" in code.name or code.name == "MEMOIZE":
+            memo[len(memo) if argument is None else argument] = stack[-1]
+        elif "GET" in code.name:
+            stack.append(memo.get(argument, ONE))
+        elif code.name == "MARK":
+            stack.append(MARK)
+        elif code.name == "DUP":
+            stack.append(stack[-1])
+        else:
+            parts = _taken(stack, code)
+            made = _tuple(parts) if code.name.startswith("TUPLE") else ONE
+            stack += [made] * len(code.stack_after)
+
+
+def _taken(stack: list[Any], code: pickletools.OpcodeInfo) -> list[Weight]:
+    """Take from the stack what an instruction does, to the last mark where it takes many."""
+    alone, parts = len(code.stack_before), []
+    if pickletools.markobject in code.stack_before:
+        alone = code.stack_before.index(pickletools.markobject)
+        while (part := stack.pop()) is not MARK:
+            parts.append(part)
+    return parts + [stack.pop() for _ in range(alone)]
+
+
+def _tuple(parts: list[Weight]) -> Weight:
+    values = 1 + sum(count for count, _ in parts)
+    depth = 1 + max((depth for _, depth in parts), default=0)
+    if values > VALUES or depth > NESTED:
+        raise ValueError("tuples within tuples of it would be walked through for ever")
+    return values, depth

@@ -1,0 +1,198 @@
+"""What lies in a study's folder, damaged or made to deceive, is one line and never a figure."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from networks import tiny
+
+from kdprune.__main__ import main
+from kdprune.cli.quantities import overrides
+from kdprune.config import params
+from kdprune.data import canonical
+from kdprune.errors import KdpruneError
+from kdprune.files import expanded, keep
+from kdprune.models import beside
+from kdprune.planning import counted
+from kdprune.records import read_json
+from kdprune.study import checked, rows, sampled, unfinished
+from kdprune.training.checkpointing import restore
+
+WHO = {"dataset": "cifar10", "role": "teacher", "teacher": "a", "student": "", "distill": ""}
+SCORED = [{**WHO, "condition": name, "accuracy": 50, "params": 9, "efficiency": 2} for name in "ab"]
+
+
+def efficiency(path: Path, **changed: object) -> Path:
+    table = pd.DataFrame(SCORED, dtype=object)
+    for column, value in changed.items():
+        table.loc[1, column] = value
+    table.to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"efficiency": ""}, "efficiency holds no number"),
+        ({"efficiency": "many"}, "efficiency holds no number"),
+        ({"params": "inf"}, "params holds no number"),
+        ({"accuracy": 101}, "not within 0 to 100"),
+        ({"condition": "a"}, "a row is there twice"),
+    ],
+)
+def test_a_table_of_which_figures_would_be_wrong_is_refused(changed, said, tmp_path):
+    path = efficiency(tmp_path / "efficiency.csv", **changed)
+    with pytest.raises(KdpruneError, match=said):
+        checked.read(path, "efficiency")
+
+
+def test_a_table_that_is_whole_is_read_and_one_without_a_column_is_not(tmp_path):
+    path = efficiency(tmp_path / "efficiency.csv")
+    path.write_bytes(
+        b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n")
+    )  # of a spreadsheet
+    table = checked.read(path, "efficiency")
+    assert table.efficiency.tolist() == [2, 2]
+    table.drop(columns="efficiency").to_csv(path, index=False)
+    with pytest.raises(KdpruneError, match="no column efficiency"):
+        checked.read(path, "efficiency")
+
+
+@pytest.mark.parametrize("ratio", ["much", None])
+def test_figures_of_a_comparison_are_numbers(ratio, tmp_path):
+    path = tmp_path / "significance.csv"
+    row = {**WHO, "first": "channel", "second": "weight", "n": 2}
+    row |= dict.fromkeys(checked.FIGURES, "0.5") | {"ratio": ratio}
+    pd.DataFrame([row]).drop(columns=[] if ratio else ["ratio"]).to_csv(path, index=False)
+    with pytest.raises(KdpruneError, match="column ratio"):
+        checked.read(path, "significance")
+
+
+def test_a_spreadsheets_mark_is_no_part_of_a_columns_name(tmp_path):
+    path = tmp_path / "measure.csv"
+    path.write_bytes(b"\xef\xbb\xbfdataset,level\r\ncifar10,0\r\n")
+    assert rows.read(path) == [{"dataset": "cifar10", "level": "0"}]
+
+
+STATES = ["", "null", "[]", "{}", '{"lines": 3, "running": {}}', '{"lines": [], "running": []}']
+
+
+@pytest.mark.parametrize("text", [*STATES, "[" * 100_000])
+def test_a_damaged_state_of_a_run_is_one_line(text, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".run").mkdir()
+    (tmp_path / ".run/run.json").write_text(text)
+    assert main(["run", "--status"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_state_of_a_run_moves_no_cursor(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".run").mkdir()
+    told = {"lines": ["\x1b[2J"], "running": {"teach@\x1b[1m": "10:00"}}
+    (tmp_path / ".run/run.json").write_text(json.dumps(told))
+    assert main(["run", "--status"]) == 0
+    assert "\x1b" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("given", [["--set=-o/tmp/x"], ["--set", "teach.epochs"], ["--set="]])
+def test_what_composes_a_study_is_no_option(given, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dvc.yaml").touch()
+    assert main(["run", "--dry", *given]) == 2
+    assert "is no KEY=VALUE" in capsys.readouterr().err
+    overrides(["teach.epochs=3", "+folders.mine.path=a", "~prune.lamp="])
+
+
+def test_a_pruning_is_not_compared_with_itself(capsys):
+    assert main(["compare", ".", "--first", "weight"]) == 2
+    assert "--second weight" in capsys.readouterr().err
+
+
+def test_parameters_without_end_are_not_read(tmp_path):
+    with pytest.raises(KdpruneError, match=r"^/dev/zero: has more than"):
+        params.load("/dev/zero")
+
+
+HEADERS = ["{'shape': (", "-" * 5000 + "1", "(" * 3000, "  {'a':\n 1", "(-1, 3)", "(1 << 40,)"]
+
+
+@pytest.mark.parametrize("header", HEADERS)
+@pytest.mark.parametrize("name", ["test_images.npy", "test_labels.npy"])
+def test_arrays_that_say_nothing_of_themselves_are_one_line(header, name, tmp_path):
+    for split in ("train", "test"):
+        np.save(tmp_path / f"{split}_images.npy", np.zeros((2, 3, 8, 8), np.uint8))
+        np.save(tmp_path / f"{split}_labels.npy", np.arange(2))
+    manifest = {"images": {"train": 2, "test": 2}, "side": 8, "size": 8, "views": "auto"}
+    manifest |= {"classes": ["a", "b"], "mean": [0.5] * 3, "std": [0.2] * 3}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    canonical.load(tmp_path)
+    if header[1:2].isdecimal() or header.startswith("(-1"):
+        shape = header.replace("1 << 40", str(1 << 40))
+        header = f"{{'descr': '<i8', 'fortran_order': False, 'shape': {shape}}}"
+    line = header.encode() + b"\n"
+    content = b"\x93NUMPY\x01\x00" + len(line).to_bytes(2, "little") + line + bytes(64)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(KdpruneError, match="is no complete data set"):
+        canonical.load(tmp_path)
+
+
+def test_json_that_nests_without_end_is_no_json(tmp_path, values):
+    path = tmp_path / "data/mine/manifest.json"
+    path.parent.mkdir(parents=True)
+    path.write_text("[" * 100_000)
+    with pytest.raises(ValueError, match="nests too deep"):
+        read_json(path)
+    with pytest.raises(KdpruneError, match=r"manifest\.json"):
+        canonical.seen(path.parent)
+    path.write_text('{"size": 1e999, "views": "auto", "images": {"test": 1e999}}')
+    with pytest.raises(KdpruneError, match=r"manifest\.json"):
+        canonical.seen(path.parent)
+    (tmp_path / "params.yaml").write_text(json.dumps(values))
+    assert sampled.test_images(tmp_path, "mine") == 1000  # of what is embedded
+
+
+@pytest.mark.parametrize("mean", [[10**400, 0, 0], [0, 0], "abc", [[1], 0, 0]])
+def test_a_config_beside_weights_says_numbers(mean, tmp_path):
+    given = {"architecture": "resnet18", "pretrained_cfg": {"mean": mean, "std": [0.2] * 3}}
+    (tmp_path / "config.json").write_text(json.dumps(given))
+    with pytest.raises(KdpruneError, match="mend it, or move it away"):
+        beside.told(tmp_path / "model.safetensors")
+
+
+@pytest.mark.parametrize("held", [[1], {"task": 5}, {}, torch.zeros(2), "task", {"task": {}}])
+def test_unfinished_work_of_another_kind_is_one_line(held, tmp_path):
+    content = io.BytesIO()
+    torch.save(held, content)
+    keep(tmp_path / "a.ckpt", content.getvalue())
+    task = tiny("basic")
+    optimiser = torch.optim.SGD(task.parameters(), lr=0.1)
+    with pytest.raises(KdpruneError, match=r"does not fit .*delete it to begin anew"):
+        restore(tmp_path / "a.ckpt", task=task, optimiser=optimiser, generators={})
+
+
+@pytest.mark.parametrize("note", [b"", b"machine", b"\xff\xfe", b"machine\n"])
+def test_a_note_of_unfinished_work_may_be_cut_short(note, tmp_path):
+    (tmp_path / "teach-a.workspace").write_bytes(note)
+    keep(tmp_path / "teach-a.ckpt", b"1")
+    keep(tmp_path / "teach-a.ckpt", b"2")
+    (tmp_path / "teach-a.ckpt").unlink()
+    unfinished._forget_recorded(tmp_path)
+    assert (tmp_path / "teach-a.ckpt.previous").exists()  # whose it is, nobody knows: for a day
+
+
+@pytest.mark.parametrize("text", ["", "{", "3", "[1]", '[{"of": 1}]', "[" * 100_000])
+def test_a_damaged_table_of_counts_is_counted_anew(text, tmp_path, monkeypatch):
+    monkeypatch.setattr(counted, "TABLE", tmp_path / "counted.json")
+    counted.TABLE.write_text(text)
+    assert counted.remembered({"a": 1}) is None
+
+
+def test_a_home_of_nobody_is_one_line():
+    with pytest.raises(KdpruneError, match=r"~nobody\.here is no user's home"):
+        expanded("~nobody.here/x")
+    assert expanded("~/x") == Path.home() / "x"

@@ -1,0 +1,123 @@
+"""Files of weights that cost far more than they hold are refused before a reader is let at them."""
+
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from networks import TINY, tiny
+
+from kdprune.errors import KdpruneError
+from kdprune.models import vetting
+from kdprune.models.own_weights import read
+from kdprune.models.recognition import recognise
+
+NAME, KWARGS = TINY["basic"]
+KEY = b"\x80\x02})"  # a dictionary, and the empty tuple that its key begins as
+
+
+def saved(path: Path, state: object = None, **how: bool) -> Path:
+    torch.save(tiny("basic").state_dict() if state is None else state, path, **how)
+    return path
+
+
+def with_names(path: Path, content: bytes) -> Path:
+    """Return a file of torch's whose pickle is `content`."""
+    whole = saved(path.with_suffix(".whole"))
+    with zipfile.ZipFile(whole) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+        for one in old.infolist():
+            held = content if one.filename.endswith("data.pkl") else old.read(one)
+            new.writestr(one.filename, held)
+    return path
+
+
+def unfolds(path: Path) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as held:
+        held.writestr("archive/data/0", bytes(100_000))
+    return path
+
+
+def long_to_hash(path: Path) -> Path:
+    return with_names(path, KEY + b"q\x02h\x02\x86" * 60 + b"K\x01s.")
+
+
+def deep(path: Path) -> Path:
+    return with_names(path, KEY + b"\x85" * 5000 + b"K\x01s.")
+
+
+def many_steps(path: Path) -> Path:
+    return with_names(path, b"\x80\x02" + b"N" * 5000 + b".")
+
+
+def cut(path: Path) -> Path:
+    path.write_bytes(saved(path).read_bytes()[:-100])
+    return path
+
+
+def text(path: Path) -> Path:
+    path.write_text("<html>404</html>")
+    return path
+
+
+def pipe(path: Path) -> Path:
+    os.mkfifo(path)
+    return path
+
+
+def no_pickle(path: Path) -> Path:
+    return with_names(path, b"\x80\x020.")
+
+
+def many_tensors(path: Path) -> Path:
+    path = path.with_suffix(".safetensors")
+    one = b'"%d":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}'
+    header = b"{" + b",".join(one % at for at in range(vetting.TENSORS + 1)) + b"}"
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    return path
+
+
+BAD = {
+    unfolds: "unfolds to many times",
+    long_to_hash: "tuples within tuples",
+    deep: "tuples within tuples",
+    many_steps: "instructions",
+    cut: "cut short",
+    text: "neither a zip nor",
+    pipe: "no regular file",
+    no_pickle: "damaged or no checkpoint",
+    many_tensors: "tensors",
+}
+
+
+@pytest.mark.parametrize("make", BAD, ids=lambda make: make.__name__)
+def test_a_file_that_would_exhaust_its_reader_is_one_line(
+    make: Callable[[Path], Path], tmp_path, monkeypatch
+):
+    monkeypatch.setattr(vetting, "SMALL", 50_000)
+    monkeypatch.setattr(vetting, "STEPS", 4000)
+    monkeypatch.setattr(vetting, "TENSORS", 2000)
+    path = make(tmp_path / "mine.pth")
+    with pytest.raises(KdpruneError, match=BAD[make]) as caught:
+        read(path, "NETWORK")
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("how", [{}, {"_use_new_zipfile_serialization": False}])
+def test_files_of_torch_new_and_old_are_read(how, tmp_path):
+    whole = tiny("basic")
+    optimiser = torch.optim.Adam(whole.parameters())
+    whole(torch.zeros(2, 3, 32, 32)).sum().backward()
+    optimiser.step()
+    held = {"state_dict": whole.state_dict(), "optimiser": optimiser.state_dict()}
+    state = read(saved(tmp_path / "mine.pth", held, **how), "NETWORK")
+    assert all(torch.equal(value, state[name]) for name, value in whole.state_dict().items())
+
+
+@pytest.mark.parametrize("shape", [(), (10,), (10, 1, 1)])
+def test_a_last_layer_that_is_no_matrix_is_of_no_network(shape, tmp_path):
+    state = {**tiny("basic").state_dict(), "fc.weight": torch.zeros(shape)}
+    with pytest.raises(KdpruneError, match="is of no network"):
+        recognise(saved(tmp_path / "a.pth", state), {"ours": (NAME, KWARGS)}, name=None, where="N")
