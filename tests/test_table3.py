@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
@@ -10,12 +11,13 @@ from networks import dataset, tiny
 from report_tables import layers, study
 
 from kdprune.analysis import sizes
+from kdprune.analysis.significance import significance
 from kdprune.config.grid import expand
 from kdprune.config.params import load, validate
 from kdprune.errors import KdpruneError
 from kdprune.pruning import application, internal, trajectories
 from kdprune.records import IDENTITY
-from kdprune.reporting import frozen
+from kdprune.reporting import frozen, ran
 from kdprune.reporting.paper import beside, compressions, published, tables
 from kdprune.reporting.sections import missing
 from kdprune.sparsification.rounds import Rounds
@@ -204,14 +206,32 @@ def test_wall_time_counts_what_ran_side_by_side_once():
         {"started": f"2026-01-01T{start}+00:00", "seconds": seconds} for start, seconds in runs
     ]
     records.append({"started": "2026-01-01T12:00:00+00:00", "ended": "not yet, or killed"})
-    assert frozen.busy(records[::-1]) == 90 + 7
+    assert ran.busy(records[::-1]) == 90 + 7
 
 
 def test_a_frozen_page_counts_pairs_once():
     pairs = published.breakpoints().query("dataset == 'cifar10'").drop_duplicates(beside.PAIR)[:2]
     two, one = (
-        frozen._pairs(study(pairs, distillers=by)["efficiency"]).caption
+        frozen._pairs(study(pairs, distillers=by)["efficiency"], "student").caption
         for by in (("simkd", "kd"), ("simkd",))
     )
     assert two.endswith(". n = 2 pairs, 4 students")
     assert one.endswith(". n = 2 pairs")
+
+
+def test_a_study_of_teachers_alone_has_an_answer():
+    """Its pairs are networks, and its tests the teachers'; with students they are left out."""
+    pairs = published.breakpoints().query("dataset == 'cifar10'").drop_duplicates(beside.PAIR)
+    scored = study(pairs)["efficiency"]
+    assert frozen._role(scored) == "student"
+    alone = scored[scored.role == "teacher"]
+    assert frozen._role(alone) == "teacher"
+    networks = alone.teacher.nunique()
+    assert frozen._pairs(alone, "teacher").caption.endswith(f". n = {networks} networks")
+    spread = np.linspace(1, 2, len(alone))  # equal ratios are no test
+    tested = significance(alone.assign(efficiency=alone.efficiency * spread))
+    (row,) = frozen._contrasts(tested, "teacher")
+    assert frozen._contrasts(tested, "student") == []
+    answer = frozen._answer(row, 0.95)
+    assert answer.lead.startswith("CIFAR-10, teachers: ")
+    assert f"n = {networks} networks" in answer.text
