@@ -17,7 +17,7 @@ RATIOS = [2.0, 4.0, 8.0]  # of channel to weight
 def scored():
     rows = []
     for number, ratio in enumerate(RATIOS):
-        pair = {**WHO, "teacher": f"t{number}", "student": "s", "accuracy": 50.0}
+        pair = {**WHO, "teacher": f"t{number}", "student": "s", "accuracy": 50.0, "params": 100}
         rows += [
             {**pair, "condition": "channel", "efficiency": 100.0 * ratio},
             {**pair, "condition": "weight", "efficiency": 100.0},

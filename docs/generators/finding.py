@@ -10,6 +10,7 @@ from kdprune.analysis.conditions import conditions
 from kdprune.study import comparable
 
 STUDY = "desk"
+INTEGERS = "bytes, int8"
 CONDITIONS = {  # studies that differ from it in one condition
     "desk-stem": "stem for small images, no weight is dead",
     "desk-tuned": "all layers tuned after pruning, two epochs",
@@ -60,12 +61,29 @@ def answer(folder: Path) -> str:
     rows = compared(folder)
     students = rows[rows.role == "student"].set_index("count")
     ahead, pairs = counted(folder)
-    return (
-        f"**Weight pruning kept more accuracy per parameter than channel pruning in {ahead} of "
+    said = (
+        f"Weight pruning kept more accuracy per parameter than channel pruning in {ahead} of "
         f"{pairs} pairs of teacher and student: {ratio(students.loc['parameters'])}. Counted in "
         f"bytes, the lead is smaller: {ratio(students.loc['bytes, float32'])} for plain numbers, "
-        f"and {ratio(students.loc['bytes'])} for compressed files.**"
+        f"and {ratio(students.loc['bytes'])} for compressed files."
     )
+    return f"**{' '.join([said, *coded(students)])}**"
+
+
+def coded(students: pd.DataFrame) -> list[str]:
+    """Say who is ahead in files of 8-bit integers, where they were written."""
+    if INTEGERS not in students.index:
+        return []
+    row = students.loc[INTEGERS]
+    where = "In files of 8-bit integers, where a zero takes as much room as any other value,"
+    if row.ratio_low > 1:
+        return [f"{where} it stays: {ratio(row)}."]
+    if row.ratio_high >= 1:
+        return [f"{where} neither pruning is ahead."]
+    turned = row.copy()
+    turned["ratio"] = 1 / row.ratio
+    turned["ratio_low"], turned["ratio_high"] = 1 / row.ratio_high, 1 / row.ratio_low
+    return [f"{where} channel pruning is ahead: {ratio(turned)}."]
 
 
 def limits(folder: Path) -> str:
