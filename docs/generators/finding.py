@@ -6,16 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from generators import soundness
+from generators.soundness import FIRST, SECOND, STUDY, WIDTH, probability
 from kdprune.analysis.conditions import conditions
 from kdprune.study import comparable
 
-STUDY = "desk"
 INTEGERS = "bytes, int8"
-CONDITIONS = {  # studies that differ from it in one condition
-    "desk-stem": "stem for small images, no weight is dead",
-    "desk-tuned": "all layers tuned after pruning, two epochs",
-}
-FIRST, SECOND = "weight", "channel"
 PAIR = ["dataset", "teacher", "student", "distill"]
 COUNTS = {
     "parameters": "parameter",
@@ -25,7 +21,6 @@ COUNTS = {
     "bytes, shared8": "byte of Deep Compression, 8 bits",
 }
 ALT = "Each student at its breakpoint under both prunings, against itself unpruned, pair by pair"
-WIDTH = 120
 
 
 def finding(root: Path) -> str:
@@ -44,7 +39,7 @@ def finding(root: Path) -> str:
             "",
             textwrap.fill(limits(folder), WIDTH, break_on_hyphens=False),
             "",
-            *soundness(root),
+            *soundness.rows(root),
             f"[The study](studies/{STUDY}/README.md) holds its tables, its report and how it ran.",
             "",
         ]
@@ -100,72 +95,8 @@ def limits(folder: Path) -> str:
         "zero padding: weight pruning drops them for nothing, channel pruning cannot. Second, "
         "only the last layer is tuned after pruning, which does not repair removed channels: in "
         f"{(first.level == 0).sum()} of {len(first)} pairs the first step of 10 % already costs "
-        f"channel pruning more than a point. {tried(folder.parent)}"
+        f"channel pruning more than a point. {soundness.tried(folder.parent)}"
     )
-
-
-def tried(studies: Path) -> str:
-    """Say whether the two conditions have been taken away."""
-    run = [name for name in CONDITIONS if (studies / name).is_dir()]
-    if not run:
-        return "What is left of the lead without them is planned, and not measured yet."
-    each = "The table below takes them away, one at a time"
-    return f"{each}." if len(run) == len(CONDITIONS) else f"{each}, as far as it was run."
-
-
-def soundness(root: Path) -> list[str]:
-    """Return a table of the conditions that may decide, each against the faithful setting."""
-    rows = [row for name in CONDITIONS for row in condition(root, name)]
-    if not rows:
-        return []
-    return [
-        "| weight against channel pruning, teachers | levels | n | ratio per parameter "
-        "| per byte of plain numbers | p | ahead |",
-        "|---|---|---|---|---|---|---|",
-        *rows,
-        "",
-        textwrap.fill(
-            "Each condition stands below the paper's, of the same networks at the same levels "
-            "(`kdprune compare --alike`). "
-            "[What was run, and what was not](studies/conditions.md).",
-            WIDTH,
-            break_on_hyphens=False,
-        ),
-        "",
-    ]
-
-
-def condition(root: Path, name: str) -> list[str]:
-    """Return two rows: the networks that a condition was tried on, as the paper has it and so."""
-    folders = [root / "studies" / STUDY, root / "studies" / name]
-    if not folders[1].is_dir():
-        return []
-    held = comparable.by_what_all_have(folders)
-    labels = dict(zip(folders, ("as the paper has it", CONDITIONS[name]), strict=True))
-    return [weighed(label, held[folder]) for folder, label in labels.items()]
-
-
-def weighed(label: str, tables: dict[str, pd.DataFrame]) -> str:
-    """Return a row: the ratio of the teachers' efficiencies by parameters and by bytes."""
-    rows = conditions({label: tables}, first=FIRST, second=SECOND)
-    rows = rows[rows.role == "teacher"].set_index("count")
-    by_parameters, by_bytes = rows.loc["parameters"], rows.loc["bytes, float32"]
-    levels = sorted(tables["sweeps"].level.unique())
-    low, high = by_parameters.ratio_low, by_parameters.ratio_high
-    ahead = FIRST if low > 1 else SECOND if high < 1 else "neither, surely"
-    cells = [label, ", ".join(f"{level:g}" for level in levels), str(by_parameters.n)]
-    cells += [shown(by_parameters), shown(by_bytes), probability(by_parameters.log_p), ahead]
-    return f"| {' | '.join(cells)} |"
-
-
-def shown(row: pd.Series) -> str:
-    """Return a ratio with its interval."""
-    return f"{row.ratio:.2f} ({row.ratio_low:.2f} to {row.ratio_high:.2f})"
-
-
-def probability(p: float) -> str:
-    """Return p in three digits, or five where it is small."""
-    return f"{p:.5f}" if p < 0.001 else f"{p:.3f}"
 
 
 def compared(folder: Path) -> pd.DataFrame:
