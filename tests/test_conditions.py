@@ -31,7 +31,14 @@ def measured():
     """Weight pruning's files are half as large as channel pruning's; one curve broke at once."""
     sizes = {"none": 4e6, "channel": 2e6, "weight": 1e6}
     rows = [
-        {**WHO, "teacher": f"t{number}", "student": "s", "method": method, "batch": batch}
+        {
+            **WHO,
+            "teacher": f"t{number}",
+            "student": "s",
+            "method": method,
+            "batch": batch,
+            "level": 0,
+        }
         | {"dense_bytes": 9e6, "zstd_bytes": size, "sparse_bytes": size + 1}
         for number in range(len(RATIOS))
         for method, size in sizes.items()

@@ -274,7 +274,7 @@ def test_the_report_counts_pairs_and_says_what_another_training_changes(study, t
     assert text.count("AOFP, level 0.9 of") == 3
     full = text.partition("The networks of Table 3, CIFAR-10")[2]
     assert full.startswith(" (n = 36 networks)")  # 2 teachers x 3 trainings, by 6 rows of it
-    assert "Each training of a pair is a network of its own: deviations" in full
+    assert "Each training of a pair is a network of its own" in full
     assert "accuracy by megabyte at the breakpoints (n = 3 pairs" in text
     lines = brief.lines(study, 0.95)
     assert any("n = 3 pairs" in part for line in lines for _, part in line)
