@@ -168,7 +168,7 @@ def check(found):
     assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
     largest = dict(map(tuple, reversed(found["headings"])))
     assert largest[1] > largest[2]
-    assert found["stops"] < 60  # not a stop for every column of every table
+    assert found["stops"] <= 64  # not a stop for every column of every table
 
 
 def test_a_column_sorts_up_down_and_back(small, tmp_path):

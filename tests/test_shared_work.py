@@ -225,7 +225,9 @@ def epochs(path):
 def killed(folder):
     """Kill the task of the queue that runs, as docs/how-to/compare.md has it; wait for its end."""
     ran = queued(folder, "status")
-    name = next(line.split()[0] for line in ran.splitlines() if line.endswith("Running"))
+    running = [line.split()[0] for line in ran.splitlines() if "Running" in line]
+    assert len(running) == 1, ran
+    (name,) = running
     queued(folder, "kill", name)
     deadline = time.monotonic() + 60
     while "Running" in queued(folder, "status") and time.monotonic() < deadline:
