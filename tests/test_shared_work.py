@@ -217,6 +217,19 @@ def queued(folder, *arguments):
     return python(folder, "-m", "dvc", "queue", *arguments).stdout
 
 
+def begun(folder):
+    """Start a worker of the queue, once the one before has ended; it would hold a pipe open."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "PYTHONPATH": "."}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    deadline = time.monotonic() + 60
+    while "Running" not in queued(folder, "status"):
+        assert time.monotonic() < deadline, queued(folder, "status")
+        command = [sys.executable, "-m", "dvc", "queue", "start"]
+        subprocess.run(command, cwd=folder, env=environment, check=True, **quiet)
+        time.sleep(3)
+
+
 def epochs(path):
     """How many epochs an unfinished training has."""
     return len(torch.load(io.BytesIO(kept(path)), weights_only=True)["rows"])
@@ -240,13 +253,14 @@ def test_a_killed_task_of_the_queue_goes_on_when_queued_again(folder):
     known, counts = {*place.glob("*.ckpt")}, [0]
     for _ in range(2):
         dvc(folder, *longer)
-        queued(folder, "start")
+        begun(folder)
         last, deadline = counts[-1], time.monotonic() + 150
         while counts[-1] <= last:
             assert time.monotonic() < deadline, queued(folder, "status")
             time.sleep(0.05)
             counts += [epochs(path) for path in {*place.glob("*.ckpt")} - known]
         killed(folder)
+        counts += [epochs(path) for path in {*place.glob("*.ckpt")} - known]  # up to the kill
     assert counts == sorted(counts)  # never from the beginning
     assert len({*place.glob("*.ckpt")} - known) == 1
     queued(folder, "remove", "--all")
