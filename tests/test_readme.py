@@ -11,8 +11,9 @@ from conftest import ROOT, some
 from PIL import Image
 
 sys.path.insert(0, str(ROOT / "docs"))
-from generators.finding import finding
+from generators.finding import compared, counted, finding
 from generators.results import answer
+from generators.soundness import STUDY
 
 README = ROOT / "README.md"
 START, END = (
@@ -110,6 +111,18 @@ def dead() -> str:
 def block(text: str, start: str, end: str) -> str:
     """What stands between two marks."""
     return text[text.index(start) + len(start) : text.index(end)]
+
+
+def test_the_finding_claims_no_more_than_its_tables():
+    rows = compared(ROOT / "studies" / STUDY)
+    students = rows[rows.role == "student"].set_index("count")
+    ahead, pairs = counted(ROOT / "studies" / STUDY)
+    parameters, plain, files = (
+        students.loc[count] for count in ("parameters", "bytes, float32", "bytes")
+    )
+    assert parameters.ratio_low > 1
+    assert 2 * ahead > pairs == parameters.n
+    assert 1 < files.ratio < plain.ratio < parameters.ratio  # "the lead is smaller"
 
 
 def test_the_finding_is_that_of_the_published_study():

@@ -166,13 +166,11 @@ def cloned(folder, clone):
 
 def interrupted(folder, *arguments):
     """Start `dvc exp run ARGUMENTS`, and end it once a teacher has kept an epoch; what it kept."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "PYTHONPATH": "."}
     command = [sys.executable, "-m", "dvc", "exp", "run", *arguments]
     running = subprocess.Popen(
         command,
         cwd=folder,
-        env=environment,
+        env=workspace.environment(folder),
         start_new_session=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -219,8 +217,7 @@ def queued(folder, *arguments):
 
 def begun(folder):
     """Start a worker of the queue, once the one before has ended; it would hold a pipe open."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "PYTHONPATH": "."}
+    environment = workspace.environment(folder)
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     deadline = time.monotonic() + 60
     while "Running" not in queued(folder, "status"):
@@ -236,7 +233,7 @@ def epochs(path):
 
 
 def killed(folder):
-    """Kill the task of the queue that runs, as docs/how-to/compare.md has it; wait for its end."""
+    """Kill the task of the queue that runs, and wait for its end."""
     ran = queued(folder, "status")
     running = [line.split()[0] for line in ran.splitlines() if "Running" in line]
     assert len(running) == 1, ran

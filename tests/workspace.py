@@ -90,14 +90,16 @@ def commit(folder: Path, message: str) -> None:
     git(folder, "commit", "-q", "-m", message)
 
 
+def environment(folder: Path) -> dict[str, str]:
+    """Return variables with which commands are this environment's, and import the workspace."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(folder)}
+
+
 def python(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess:
     """Run this interpreter in the workspace, whose own files it imports; fail loudly."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    ours = {"PATH": path, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(folder)}
-    environment = {**os.environ, **ours, **variables}
-    done = subprocess.run(
-        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True
-    )
+    command, given = [sys.executable, *arguments], environment(folder) | variables
+    done = subprocess.run(command, cwd=folder, env=given, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done
 

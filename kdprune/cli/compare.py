@@ -22,7 +22,7 @@ conditions alone.
 """
 EXAMPLE = """\
 examples:
-  kdprune compare studies/desk studies/desk-sound
+  kdprune compare studies/desk studies/table3
   kdprune compare . --first channel --second weight
   kdprune compare --alike studies/desk studies/desk-stem
 """
