@@ -353,7 +353,8 @@ def test_differences_that_are_not_normal_are_said():
             "holm_p": 0.04,
             "log_holm_p": None,
         }
-        named = {"dataset": "d", "distill": "simkd", "first": "channel", "second": "weight"}
+        named = {"dataset": "d", "role": "student", "distill": "simkd"}
+        named |= {"first": "channel", "second": "weight"}
         text = evidence(headline_of(row | named, nothing), confidence=0.95)
         assert ("differences are not normally distributed" in text) == wanted
 

@@ -17,7 +17,7 @@ from kdprune.config.params import load, validate
 from kdprune.errors import KdpruneError
 from kdprune.pruning import application, internal, trajectories
 from kdprune.records import IDENTITY
-from kdprune.reporting import frozen, ran
+from kdprune.reporting import frozen, headline, ran
 from kdprune.reporting.paper import beside, compressions, published, tables
 from kdprune.reporting.sections import missing
 from kdprune.sparsification.rounds import Rounds
@@ -220,18 +220,19 @@ def test_a_frozen_page_counts_pairs_once():
 
 
 def test_a_study_of_teachers_alone_has_an_answer():
-    """Its pairs are networks, and its tests the teachers'; with students they are left out."""
+    """It is the teachers'; where students were pruned, it is theirs."""
     pairs = published.breakpoints().query("dataset == 'cifar10'").drop_duplicates(beside.PAIR)
     scored = study(pairs)["efficiency"]
-    assert frozen._role(scored) == "student"
+    scored = scored.assign(efficiency=scored.efficiency * np.linspace(1, 2, len(scored)))
+    (row,) = headline.contrasts(significance(scored)).to_dict("records")
+    assert row["role"] == "student"
     alone = scored[scored.role == "teacher"]
-    assert frozen._role(alone) == "teacher"
-    networks = alone.teacher.nunique()
-    assert frozen._pairs(alone, "teacher").caption.endswith(f". n = {networks} networks")
-    spread = np.linspace(1, 2, len(alone))  # equal ratios are no test
-    tested = significance(alone.assign(efficiency=alone.efficiency * spread))
-    (row,) = frozen._contrasts(tested, "teacher")
-    assert frozen._contrasts(tested, "student") == []
+    (row,) = headline.contrasts(significance(alone)).to_dict("records")
+    teachers = alone.teacher.nunique()
+    (told,) = headline.headlines(alone, significance(alone))
+    assert (told.role, told.unit, told.n) == ("teacher", "teacher", teachers)
+    assert 0 < told.wins <= teachers
+    assert frozen._pairs(alone, "teacher").caption.endswith(f". n = {teachers} teachers")
     answer = frozen._answer(row, 0.95)
     assert answer.lead.startswith("CIFAR-10, teachers: ")
-    assert f"n = {networks} networks" in answer.text
+    assert f"n = {teachers} teachers" in answer.text

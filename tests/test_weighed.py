@@ -11,7 +11,8 @@ from kdprune.reporting.sections.verdict import together
 from kdprune.reporting.sections.weighed import bytes_of, lead_by_bytes
 
 WHO = {"dataset": "cifar10", "role": "student", "student": "s", "distill": "simkd"}
-ROW = {"dataset": "cifar10", "distill": "simkd", "first": "channel", "second": "weight"}
+ROW = {"dataset": "cifar10", "role": "student", "distill": "simkd"}
+ROW |= {"first": "channel", "second": "weight"}
 PAIRS = ("a", "b", "c")
 # a network of 1,000 weights in a layer and 20 parameters beside: 504 are left by either method
 CURVES = {"weight": (1020, 504, 484), "channel": (504, 504, 484)}

@@ -28,10 +28,11 @@ def shared(sweeps: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
 def located(sweeps: pd.DataFrame, rule: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
     """Return a study's tables `breakpoints` and `efficiency`, computed from `sweeps` alone.
 
-    `rule` holds the parameters that kdprune.analysis.breakpoints takes. Efficiency is accuracy by
-    all parameters that are deployed, of pruned networks only.
+    `rule` holds the parameters that kdprune.analysis.breakpoints takes. Breakpoints have no
+    intervals here, which take long. Efficiency is accuracy by all parameters that are deployed, of
+    pruned networks only.
     """
-    at = breakpoints(sweeps, **{**rule, "resamples": 1})  # no interval is told, and they take long
+    at = breakpoints(sweeps, **{**rule, "resamples": 1}).drop(columns=["level_low", "level_high"])
     scored = at.rename(columns={"method": "condition", "test_accuracy": "accuracy"})
     per = scored.accuracy / (scored.nonzero_params / UNIT)
     return {"breakpoints": at, "efficiency": scored.assign(efficiency=per)}

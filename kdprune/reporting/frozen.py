@@ -23,17 +23,15 @@ from kdprune.reporting.document.formats import (
     probability,
     whole,
 )
+from kdprune.reporting.headline import UNITS, contrasts
 from kdprune.reporting.paper.beside import PAIR
 from kdprune.reporting.paper.tables import compression_tables
+from kdprune.reporting.sections.answer import QUESTIONS
 from kdprune.reporting.sections.missing import curves
 
-QUESTIONS = {
-    "student": "Which pruning keeps more accuracy per parameter after distillation?",
-    "teacher": "Which pruning keeps more accuracy per parameter of teachers?",
-}
 PICTURED = {
     "student": "Both prunings, pair by pair",
-    "teacher": "Accuracy of each network by what is left of it",
+    "teacher": "Both prunings, teacher by teacher",
 }
 figure = fixed(2)
 
@@ -56,10 +54,9 @@ def page(
     are the records of its stages by instance, `picture` a figure below `folder`, where the page
     will lie.
     """
-    role = _role(tables["efficiency"])
-    answers = [_answer(row, confidence) for row in _contrasts(tables["significance"], role)]
-    if role == "teacher":  # the figure of pairs has students alone
-        picture = picture.with_name("accuracy.svg")
+    compared = contrasts(tables["significance"])
+    answers = [_answer(row, confidence) for row in compared.to_dict("records")]
+    role = "student" if compared.empty or "student" in set(compared.role) else "teacher"
     drawn = Figure(picture, PICTURED[role], "Further pictures: report.html in plots/")
     broken, layers, codings = (tables[part] for part in ("breakpoints", "layers", "codings"))
     held = {part: tables[part] for part in ("breakpoints", "trained", "codings", "spent")}
@@ -69,7 +66,7 @@ def page(
     sections = [
         Section(QUESTIONS[role], answers or [Text("Nothing was compared.")]),
         Section(
-            "The pairs" if role == "student" else "Each network", [drawn, _pairs(scored, role)]
+            "The pairs" if role == "student" else "The teachers", [drawn, _pairs(scored, role)]
         ),
         Section("What limits it", [Bullets(curves(apart(broken)))]),
         Section("The networks", [_networks(full["trained"])]),
@@ -79,24 +76,11 @@ def page(
     return markdown.render(f"Study {name}", sections, folder)
 
 
-def _role(scored: pd.DataFrame) -> str:
-    """Return whose efficiency is compared: the students', or the teachers' where they are alone."""
-    return "student" if (scored.role == "student").any() else "teacher"
-
-
-def _contrasts(tested: pd.DataFrame, role: str) -> list[dict[str, Any]]:
-    if tested.empty:
-        return []
-    unpruned = list(BEFORE.values())
-    pruned = ~tested["first"].isin(unpruned) & ~tested["second"].isin(unpruned)
-    return tested[(tested.role == role) & pruned].to_dict("records")
-
-
 def _answer(row: Mapping[str, Any], confidence: float) -> Text:
     """Say one comparison by its ratio: efficiencies span orders of magnitude."""
     by = f" distilled by {distiller(row['distill'])}" if row["distill"] else ""
     who = f"{dataset(row['dataset'])}, {row['role']}s{by}"
-    unit = "pair" if row["role"] == "student" else "network"
+    unit = UNITS[row["role"]]
     if is_missing(row["log_p"]):
         return Text(row["reason"] or "All ratios are equal.", lead=f"{who}: no test is possible.")
     first, second, ratio = row["first"], row["second"], row["ratio"]
@@ -111,7 +95,7 @@ def _answer(row: Mapping[str, Any], confidence: float) -> Text:
         f"{100 * confidence:g} % CI {figure(ends[0])} to {figure(ends[1])}, p = "
         f"{probability(row['log_p'])}, n = {counted(int(row['n']), unit)}. "
     )
-    if unit == "pair" and not is_missing(row["cluster_p"]):
+    if row["role"] == "student" and not is_missing(row["cluster_p"]):
         text += f"Flipping all pairs of a teacher together, p = {probability(row['cluster_p'])}. "
     text += f"As the paper tests it, on raw differences, p = {probability(row['p'])}."
     return Text(text, lead=f"{who}: {lead}.")
@@ -134,7 +118,7 @@ def _pairs(scored: pd.DataFrame, role: str) -> Table:
         caption += f"; the ratio is {' to '.join(names)}"
     wide["dataset"] = wide.dataset.map(dataset)
     if role == "teacher":
-        return table(wide, columns, f"{caption}. n = {counted(len(wide), 'network')}")
+        return table(wide, columns, f"{caption}. n = {counted(len(wide), 'teacher')}")
     wide["distill"] = wide.distill.map(distiller)
     count = counted(len(wide[PAIR].drop_duplicates()), "pair")  # not one for each distillation
     if len(wide) > len(wide[PAIR].drop_duplicates()):

@@ -18,6 +18,7 @@ NARROW = 560  # pixels; below, names stand above their rows, and data sets below
 ROW, HEAD, AXIS, RATIO = 23, 25, 46, 62  # pixels: a row, a title, an axis, a column of ratios
 FEW, AIR = 9, 10  # lines that leave room, and what each gets of it
 TITLE = "accuracy per parameter, as a multiple of the unpruned student's"
+ALONE = "accuracy per parameter, as a multiple of the unpruned teacher's"
 SHORT = "accuracy per parameter, unpruned = 1"
 SHORTEST = "multiple of unpruned"
 BAR = "bar: where the breakpoint may lie"
@@ -60,12 +61,13 @@ def forest(
     figure, page = canvas.sheet(width, key + down * -(-len(names) // columns))
     canvas.legend(page, 4, 12, width - 8, entries, BAR, DIAMOND)
     each = (width - labels) / columns
+    title = TITLE if rows.student.any() else ALONE
     for place, name in enumerate(names):
         left, top = labels + each * (place % columns), key + down * (place // columns)
         ends = left + 8, left + each - RATIO - 12
         scale = Scale(*span(rows, averages), *ends, log=True)
         spot = Panel(name, scale, top + HEAD, left + each - 8, left)
-        _frame(page, spot, sum(pitch), each, " ÷ ".join(versus))
+        _frame(page, spot, sum(pitch), each, " ÷ ".join(versus), title)
         at = spot.top
         for item, high in zip(lines, pitch, strict=True):
             if place % columns == 0:
@@ -81,11 +83,11 @@ def times(value: float) -> str:
     return f"{value:g}×"
 
 
-def _frame(page: Axes, spot: Panel, tall: float, each: float, over: str) -> None:
+def _frame(page: Axes, spot: Panel, tall: float, each: float, over: str, title: str) -> None:
     bottom = spot.top + tall
     canvas.words(page, spot.left + 2, spot.top - 12, dataset(spot.dataset), bold=True)
     canvas.words(page, spot.ratios, spot.top - 12, over, size=8, soft=True, anchor="right")
-    title = canvas.fitting(each - RATIO, 8.5, TITLE, SHORT, SHORTEST)
+    title = canvas.fitting(each - RATIO, 8.5, title, SHORT, SHORTEST)
     canvas.across(page, spot.scale, spot.top, bottom, times, title, 34)
     canvas.line(page, [spot.scale(1)] * 2, [spot.top, bottom], SOFT, 1.0)
 
