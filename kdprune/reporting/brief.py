@@ -8,7 +8,6 @@ from kdprune.analysis.replicates import averaged
 from kdprune.analysis.sizes import known
 from kdprune.reporting.document.formats import (
     condition,
-    counted,
     dataset,
     distiller,
     is_missing,
@@ -35,7 +34,7 @@ def lines(tables: Mapping[str, pd.DataFrame], confidence: float) -> list[list[St
     by_bytes = leads(found, sizes, confidence=confidence)
     told: list[list[Styled]] = [[("bold", text)] for text in together(found, confidence, by_bytes)]
     if not found:
-        return [[("bold", "No students were pruned in two ways: there is nothing to compare.")]]
+        return [[("bold", "No networks were pruned in two ways: there is nothing to compare.")]]
     for headline in found:
         told += [_kept(headline, tables["breakpoints"]), _surely(headline)]
     return told
@@ -52,10 +51,15 @@ def _kept(headline: Headline, breakpoints: pd.DataFrame) -> list[Styled]:
 def _surely(headline: Headline) -> list[Styled]:
     ends = f" ({short(headline.low)} to {short(headline.high)})"
     interval = "" if is_missing(headline.low) else ends
-    chance = "no test" if is_missing(headline.p) else f"p = {probability(headline.p)}"
+    chance = "no test" if is_missing(headline.p) else _chance(headline.p)
     text = f"{short(headline.ratio)} times the accuracy per parameter{interval}, {chance}, "
-    return [("dim", f"{'':<22}{text}n = {counted(headline.n, 'pair')}")]
+    return [("dim", f"{'':<22}{text}n = {headline.count}")]
+
+
+def _chance(value: float) -> str:
+    return f"p = {probability(value)}" if value >= 0.001 else "p < 0.001"
 
 
 def _name(headline: Headline) -> str:
-    return f"{dataset(headline.dataset)}, {distiller(headline.distill)}"
+    who = distiller(headline.distill) if headline.role == "student" else "teachers"
+    return f"{dataset(headline.dataset)}, {who}"

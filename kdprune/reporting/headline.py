@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from kdprune.analysis.efficiency import BEFORE
-from kdprune.reporting.document.formats import condition, is_missing
+from kdprune.reporting.document.formats import condition, counted, is_missing
 from kdprune.reporting.figures.frames import PAIR
 from kdprune.reporting.figures.lines import Mean
 from kdprune.reporting.figures.looks import looks
@@ -16,6 +16,7 @@ from kdprune.reporting.paper.beside import PAPERS
 
 PAPERS_CONTRAST = ("channel", "weight")
 NONE = float("nan")
+UNITS = {"student": "pair", "teacher": "teacher"}
 DECIDES = ("log_holm_p", "holm_p", "p")  # the first that there is
 
 
@@ -46,18 +47,38 @@ class Headline:
         return str(self.row["dataset"])
 
     @property
+    def role(self) -> str:
+        """Who is compared: "student", or "teacher" where no student was pruned in two ways."""
+        return str(self.row["role"])
+
+    @property
+    def unit(self) -> str:
+        """What is counted: a student with its teacher is a pair."""
+        return UNITS[self.role]
+
+    @property
+    def count(self) -> str:
+        """How many are compared: "10 pairs"."""
+        return counted(self.n, self.unit)
+
+    @property
     def distill(self) -> str:
         """What the students were distilled by."""
         return str(self.row["distill"])
 
 
 def contrasts(tested: pd.DataFrame) -> pd.DataFrame:
-    """Return the comparisons of two prunings of the same students."""
+    """Return the comparisons of two prunings of the same students.
+
+    On data sets where no student was pruned at all, those of the same teachers.
+    """
     if tested.empty:
         return tested
     unpruned = list(BEFORE.values())
     pruned = ~tested["first"].isin(unpruned) & ~tested["second"].isin(unpruned)
-    return tested[(tested.role == "student") & pruned]
+    swept = set(tested[tested.role == "student"].dataset)
+    asked = (tested.role == "student") | ~tested.dataset.isin(swept)
+    return tested[asked & pruned]
 
 
 def headlines(scored: pd.DataFrame, tested: pd.DataFrame) -> list[Headline]:
@@ -80,9 +101,9 @@ def _rank(row: Mapping[str, Any]) -> tuple[bool, bool]:
 
 def headline_of(row: Mapping[str, Any], scored: pd.DataFrame) -> Headline:
     """Return a comparison's row, with the efficiencies it is of, as a headline."""
-    students = scored[(scored.role == "student") & (scored.distill == row["distill"])]
-    students = students[students.dataset == row["dataset"]]
-    wide = students.pivot_table("efficiency", PAIR, "condition")
+    own = scored[(scored.role == row["role"]) & (scored.distill == row["distill"])]
+    own = own[(own.dataset == row["dataset"]) & own.condition.isin([row["first"], row["second"]])]
+    wide = own.pivot_table("efficiency", PAIR, "condition")
     both = wide.reindex(columns=[row["first"], row["second"]]).dropna()
     gap = both[row["first"]] - both[row["second"]]
     ends = [_number(row[name]) for name in ("ratio", "ratio_low", "ratio_high")]
@@ -127,7 +148,8 @@ def averages(found: Sequence[Headline], tested: pd.DataFrame) -> list[Mean]:
     order = {name: place for place, name in enumerate(looks(tested["first"]))}
     for headline in found:
         mine = tested[(tested.dataset == headline.dataset) & (tested.distill == headline.distill)]
-        own = mine[(mine.second == BEFORE["student"]) & ~mine.ratio.isna()]
+        mine = mine[mine.role == headline.role]
+        own = mine[(mine.second == BEFORE[headline.role]) & ~mine.ratio.isna()]
         for row in own.sort_values("first", key=lambda names: names.map(order)).to_dict("records"):
             own_ends = (_number(row[name]) for name in ("ratio", "ratio_low", "ratio_high"))
             drawn.append(Mean(headline.dataset, row["first"], condition(row["first"]), *own_ends))

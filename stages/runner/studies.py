@@ -30,6 +30,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 KEPT = ("params.yaml", "dvc.lock", "metrics", "plots")
 RUNS = "runs.json"
 LOGS = Path(".run/log")
+FOLLOWS = ("grid", "trainings")  # sections of params.yaml
 PICTURE = "pairs.svg"
 
 
@@ -123,10 +124,10 @@ def _overrides(profile: str) -> list[str]:
 
 
 def _leaves(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield dotted keys and values of all but the grid, which follows from the rest."""
+    """Yield dotted keys and values of all but what follows from the rest."""
     for name, value in values.items():
         if isinstance(value, Mapping) and value:
-            if before or name != "grid":
+            if before or name not in FOLLOWS:
                 yield from _leaves(value, f"{before}{name}.")
         else:
             yield f"{before}{name}", value

@@ -37,12 +37,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: `columns` are pairs of label and whether it holds numbers; `kinds` name rows."""
+    """A table: `columns` are pairs of label and whether it holds numbers; `kinds` name rows.
+
+    One that is not `shown` stands behind its caption.
+    """
 
     caption: str
     columns: Sequence[tuple[str, bool]]
     rows: Sequence[Sequence[Cell]]
     kinds: Sequence[str]
+    shown: bool = False
 
 
 @dataclass(frozen=True)

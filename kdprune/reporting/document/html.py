@@ -61,12 +61,15 @@ def held(text: str) -> str:
     return re.sub(r" (?=[%=≤])|(?<=[=≤]) ", "\u00a0", text)
 
 
-def embedded(path: Path) -> str:
-    """Return a picture as a data URI. An <img> keeps the identifiers of several SVGs apart."""
+def embedded(path: Path) -> Markup:
+    """Return a picture as a data URI. An <img> keeps the identifiers of several SVGs apart.
+
+    It has no character that must be escaped between double quotes.
+    """
     kind = KINDS[path.suffix.lower()]
     if kind == KINDS[".svg"]:  # as text it is a third smaller
-        return f"data:{kind},{quote(_packed(path), safe=PLAIN)}"
-    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
+        return Markup(f"data:{kind},{quote(_packed(path), safe=PLAIN)}")
+    return Markup(f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}")
 
 
 def _packed(path: Path) -> str:

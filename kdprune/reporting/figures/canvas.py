@@ -20,6 +20,7 @@ from matplotlib.ticker import MaxNLocator
 
 from kdprune.reporting.figures.looks import Dash, Look
 from kdprune.reporting.figures.style import INK, LINE, SOFT, STYLE
+from kdprune.reporting.figures.svg import HALO
 
 INCH = 96  # pixels, as browsers count
 GAP = 18  # pixels between the entries of a legend
@@ -34,6 +35,7 @@ class Scale:
     start: float
     end: float
     log: bool = False
+    whole: bool = False  # label whole numbers only
 
     def __call__(self, value: float) -> float:
         """Return where a value lies; values beyond the ends lie at the ends."""
@@ -46,11 +48,12 @@ class Scale:
         """Return round values to label, at least about `apart` pixels from each other."""
         most = max(2, int(abs(self.end - self.start) / apart))
         if not self.log:
-            values = MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]).tick_values(self.low, self.high)
+            round_ = MaxNLocator(most, steps=[1, 2, 2.5, 5, 10], integer=self.whole)
+            values = round_.tick_values(self.low, self.high)
             return [float(value) for value in values if self.low <= value <= self.high]
         for digits in ((1, 1.5, 2, 3, 4, 6, 8), (1, 2, 5), (1, 3), (1,)):
-            steps = [digit * 10.0**power for power in range(-6, 12) for digit in digits]
-            values = [value for value in steps if self.low <= value <= self.high]
+            values = [digit * 10.0**power for power in range(-6, 12) for digit in digits]
+            values = [value for value in values if self.low <= value <= self.high]
             if len(values) <= most:
                 return values
         return values[:: -(-len(values) // most)]
@@ -85,10 +88,10 @@ def words(
     size: float = 9,
     bold: bool = False,
     soft: bool = False,
-    colour: str = "",
     anchor: str = "left",
+    over: bool = False,
 ) -> None:
-    """Write on the sheet: y is the middle of the line, x its left end, its center or its right."""
+    """Write a line: y is its middle, x its left end, center or right; `over` others, these stop."""
     if not text:
         return
     page.text(
@@ -97,9 +100,10 @@ def words(
         text.replace("$", r"\$"),
         fontsize=size,
         fontweight="bold" if bold else "normal",
-        color=colour or (SOFT if soft else INK),
+        color=SOFT if soft else INK,
         horizontalalignment=anchor,
         verticalalignment="center_baseline",
+        gid=HALO if over else None,
     )
 
 
@@ -121,8 +125,8 @@ def line(
     alpha: float = 1,
 ) -> None:
     """Draw a line through points of the sheet; it is broken where they are NaN."""
-    drawn = Line2D(xs, ys, color=colour, linewidth=width, linestyle=dash, alpha=alpha)
-    page.add_artist(drawn)  # Axes.plot takes ten times as long, and add_line twice
+    # Axes.plot takes ten times as long, and add_line twice
+    page.add_artist(Line2D(xs, ys, color=colour, linewidth=width, linestyle=dash, alpha=alpha))
 
 
 def lines(page: Axes, ends: Iterable[tuple[float, float, float, float]], **how: Any) -> None:
@@ -182,8 +186,8 @@ def across(
     for value in ticks:
         words(page, scale(value), bottom + 10, write(value), size=8, soft=True, anchor="center")
     line(page, [scale.start, scale.end], [bottom, bottom])
-    words(page, (scale.start + scale.end) / 2, bottom + 27, title, size=8.5, soft=True,
-          anchor="center")  # fmt: skip
+    middle = (scale.start + scale.end) / 2
+    words(page, middle, bottom + 27, title, size=8.5, soft=True, anchor="center")
 
 
 def up(page: Axes, scale: Scale, left: float, right: float, write: Callable[[float], str]) -> None:

@@ -29,11 +29,12 @@ def contrasts(compared: pd.DataFrame, confidence: float, width: int = 1080) -> F
     Filled diamonds are significant after Holm's correction, at 1 - `confidence`.
     """
     rows = _forward(compared[~compared.ratio.isna()] if len(compared) else compared)
-    narrow = width < NARROW
     groups = list(rows.groupby(["dataset", "role", "distill"], sort=False))
-    pitch = ROW + 15 * narrow
     names = [f"{condition(row['first'])} ÷ {condition(row['second'])}" for row in _each(rows)]
-    labels = 6.0 if narrow else max([canvas.length(name) for name in names], default=0) + 26
+    labels = max([canvas.length(name) for name in names], default=0) + 26
+    narrow = width < NARROW or labels > width / 2
+    labels = 6.0 if narrow else labels
+    pitch = ROW + 15 * narrow
     tall = len(groups) * HEAD + len(rows) * pitch
     figure, page = canvas.sheet(width, HEAD + tall + AXIS)
     canvas.words(page, width - 8, 12, "ratio (interval)    p after Holm", size=8, soft=True,
@@ -44,7 +45,8 @@ def contrasts(compared: pd.DataFrame, confidence: float, width: int = 1080) -> F
     at = float(HEAD)
     for (name, role, by), part in groups:
         who = f"{dataset(name)}, " + (f"students {taught(by)}" if by else f"{role}s")
-        canvas.words(page, 6, at + HEAD / 2, who, size=8.5, bold=True, soft=True)
+        middle = at + HEAD / 2
+        canvas.words(page, 6, middle, who, size=8.5, bold=True, soft=True, over=narrow)
         at += HEAD
         for row in _each(part):
             _row(page, row, scale, at, labels, width, confidence, narrow)
@@ -85,7 +87,7 @@ def _row(
 ) -> None:
     name = f"{condition(row['first'])} ÷ {condition(row['second'])}"
     if narrow:
-        canvas.words(page, 6, at + 10, name, size=8.5)
+        canvas.words(page, 6, at + 10, name, size=8.5, over=True)
     else:
         canvas.words(page, labels - 12, at + ROW / 2, name, anchor="right")
     middle = at + ROW / 2 + 14 * narrow
@@ -101,5 +103,10 @@ def _row(
         said += f" ({short(row['ratio_low'])} to {short(row['ratio_high'])})"
     else:
         canvas.diamond(page, (middle_of - 6, middle_of, middle_of + 6), middle, SOFT)
-    canvas.words(page, width - 58, middle, said, size=8.5, anchor="right")
-    canvas.words(page, width - 8, middle, probability(row["log_holm_p"]), size=8.5, anchor="right")
+    canvas.words(page, width - 62, middle, said, size=8.5, anchor="right")
+    canvas.words(page, width - 8, middle, _chance(row["log_holm_p"]), size=8.5, anchor="right")
+
+
+def _chance(value: float) -> str:
+    """Write p; the table holds the digits of what is below a thousandth."""
+    return "<0.001" if value < 0.001 else probability(value)  # NaN is not below

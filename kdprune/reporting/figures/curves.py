@@ -17,7 +17,7 @@ from kdprune.reporting.figures.looks import Look
 from kdprune.reporting.figures.style import PAPER
 
 NARROW = 560  # pixels
-TALL, TITLE, LEFT, BELOW = 118, 40, 40, 42  # pixels: a panel, and what is around it
+TALL, TITLE, LEFT, BELOW, UNIT = 118, 46, 40, 42, 14  # pixels: a panel, what is around it
 NORMAL = 1.96  # 95 % of a normal distribution lie within so many standard errors
 NOTES = (
     "band: 95 % of what other test images and seeds would give",
@@ -45,8 +45,10 @@ def curves(
     each = min(330.0, (width - LEFT) / columns)
     shown = [look for name, look in looks.items() if name in set(sweeps.method)]
     key = 18 * (2 + sum(canvas.length(item.name) + 46 for item in shown) // width + 2 * narrow)
+    key += UNIT
     figure, page = canvas.sheet(width, key + len(lines) * (TITLE + TALL) + BELOW)
     canvas.legend(page, 4, 12, width - 8, shown, *NOTES)
+    canvas.words(page, 4, key - 2, "test accuracy (%)", size=8, soft=True)
     images = frames.images_of(sweeps)
     table, found = _summarised(sweeps, images), frames.at_ends(breakpoints, sweeps)
     low, high = _span(table)
@@ -147,11 +149,12 @@ def _title(page: Axes, network: Network, x: Scale, y: Scale, params: float) -> N
     name, role, teacher, student, by = network
     bold = teacher if role == "teacher" else f"→ {student}"
     how = "teacher" if role == "teacher" else f"student {taught(by)}"
-    canvas.words(page, x.end - 4, y.end - 25, bold, size=8.5, bold=True)
+    canvas.words(page, x.end - 4, y.end - 29, bold, size=8.5, bold=True)
     text = f"{how}, {size(params)}"
-    texts = f"{dataset(name)}, {text}", text, f"{role}, {size(params)}", size(params)
+    short = f"{role}, {size(params)}", size(params)
+    texts = f"{dataset(name)}, {text} parameters", f"{dataset(name)}, {text}", text, *short
     said = canvas.fitting(x.start - x.end, 8, *texts)
-    canvas.words(page, x.end - 4, y.end - 11, said, size=8, soft=True)
+    canvas.words(page, x.end - 4, y.end - 15, said, size=8, soft=True)
 
 
 def _curve(page: Axes, curve: pd.DataFrame, look: Look, x: Scale, y: Scale) -> None:

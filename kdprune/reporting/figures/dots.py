@@ -32,20 +32,21 @@ def dots(scored: pd.DataFrame, looks: Mapping[str, Look], width: int = 1080) -> 
         dict.fromkeys(look for name, look in looks.items() if name in set(scored.condition))
     )
     groups = _groups(scored, sets, columns)
-    heights = [HEAD + AXIS + ROW * max(map(_rows, beside)) for beside in groups]
+    each = width / columns
+    labels = max(canvas.length(name, 8.5) for name in set(_named(scored).network)) + 18
+    above = width < NARROW or labels > each / 2  # names stand above their rows
+    labels, pitch = (8, ROW + 14) if above else (labels, ROW)
+    heights = [HEAD + AXIS + pitch * max(map(_rows, beside)) for beside in groups]
     key = 18 * (1 + int(sum(canvas.length(item.name) + 46 for item in shown) // width)) + 6
     figure, page = canvas.sheet(width, key + sum(heights))
     canvas.legend(page, 4, 12, width - 8, shown)
-    each = width / columns
-    labels = max(canvas.length(name, 8.5) for name in set(_named(scored).network)) + 18
-    labels = min(labels, each * 0.55)
     spread = float(scored.efficiency.min()) / 1.15, float(scored.efficiency.max()) * 1.15
     top = key
     for beside, high in zip(groups, heights, strict=True):
         for place, part in enumerate(beside):
             if len(part):
                 scale = Scale(*spread, each * place + labels, each * (place + 1) - 24, log=True)
-                _panel(page, part, looks, scale, top + HEAD, each * place)
+                _panel(page, part, looks, scale, top + HEAD, each * place, pitch)
         top += high
     return figure
 
@@ -71,11 +72,18 @@ def _named(part: pd.DataFrame) -> pd.DataFrame:
 
 
 def _panel(
-    page: Axes, part: pd.DataFrame, looks: Mapping[str, Look], scale: Scale, top: float, left: float
+    page: Axes,
+    part: pd.DataFrame,
+    looks: Mapping[str, Look],
+    scale: Scale,
+    top: float,
+    left: float,
+    pitch: float,
 ) -> None:
     row = part.iloc[0]
     count = _rows(part)
-    bottom = top + ROW * count
+    bottom = top + pitch * count
+    above = pitch > ROW
     who = f"students {taught(row.distill)}" if row.role == "student" else "teachers"
     canvas.words(
         page, left + 4, top - 14, f"{dataset(row.dataset)}, {who} (n = {count})", bold=True
@@ -90,10 +98,13 @@ def _panel(
         values.setdefault(network, {})[condition] = value
     best = named.groupby("network").efficiency.max().sort_values(ascending=False)
     for number, name in enumerate(best.index):
-        middle = top + ROW * (number + 0.5)
+        middle = top + pitch * (number + 1) - ROW / 2
         mine = values[name]
         at = {condition: scale(mine[condition]) for condition in looks if condition in mine}
         canvas.line(page, [min(at.values()), max(at.values())], [middle] * 2, SOFT, 1.0, alpha=0.6)
         for condition, x in at.items():
             canvas.mark(page, x, middle, looks[condition], 6)
-        canvas.words(page, scale.start - 10, middle, name, size=8.5, anchor="right")
+        if above:
+            canvas.words(page, left + 4, middle - 15, name, size=8.5, over=True)
+        else:
+            canvas.words(page, scale.start - 10, middle, name, size=8.5, anchor="right")

@@ -16,7 +16,9 @@ from kdprune.reporting.figures.style import INK, SOFT
 
 NARROW = 560  # pixels; below, names stand above their rows, and data sets below each other
 ROW, HEAD, AXIS, RATIO = 23, 25, 46, 62  # pixels: a row, a title, an axis, a column of ratios
+FEW, AIR = 9, 10  # lines that leave room, and what each gets of it
 TITLE = "accuracy per parameter, as a multiple of the unpruned student's"
+ALONE = "accuracy per parameter, as a multiple of the unpruned teacher's"
 SHORT = "accuracy per parameter, unpruned = 1"
 SHORTEST = "multiple of unpruned"
 BAR = "bar: where the breakpoint may lie"
@@ -46,10 +48,12 @@ def forest(
     `versus` are the prunings whose ratio is written at the right, the first over the second.
     """
     names = list(dict.fromkeys(rows.dataset))
-    narrow = width < NARROW
     lines = lines_of(rows, averages, versus)
-    pitch = [HEAD if item.kind == "family" else ROW + 15 * narrow for item in lines]
-    labels = 6 if narrow else max([canvas.length(item.text) for item in lines], default=0) + 26
+    labels = max([canvas.length(item.text) for item in lines], default=0) + 26
+    narrow = width < NARROW or labels > width / 2  # no name is so long that no room is left
+    room = ROW + (15 if narrow else AIR * (len(lines) <= FEW))
+    pitch = [HEAD if item.kind == "family" else room for item in lines]
+    labels = 6 if narrow else labels
     columns = 1 if narrow else max(1, min(2, len(names)))
     down = HEAD + sum(pitch) + AXIS
     entries = [look for name, look in looks.items() if name in set(rows.condition)]
@@ -57,12 +61,13 @@ def forest(
     figure, page = canvas.sheet(width, key + down * -(-len(names) // columns))
     canvas.legend(page, 4, 12, width - 8, entries, BAR, DIAMOND)
     each = (width - labels) / columns
+    title = TITLE if rows.student.any() else ALONE
     for place, name in enumerate(names):
         left, top = labels + each * (place % columns), key + down * (place // columns)
         ends = left + 8, left + each - RATIO - 12
         scale = Scale(*span(rows, averages), *ends, log=True)
         spot = Panel(name, scale, top + HEAD, left + each - 8, left)
-        _frame(page, spot, sum(pitch), each, " ÷ ".join(versus))
+        _frame(page, spot, sum(pitch), each, " ÷ ".join(versus), title)
         at = spot.top
         for item, high in zip(lines, pitch, strict=True):
             if place % columns == 0:
@@ -78,20 +83,21 @@ def times(value: float) -> str:
     return f"{value:g}×"
 
 
-def _frame(page: Axes, spot: Panel, tall: float, each: float, over: str) -> None:
+def _frame(page: Axes, spot: Panel, tall: float, each: float, over: str, title: str) -> None:
     bottom = spot.top + tall
     canvas.words(page, spot.left + 2, spot.top - 12, dataset(spot.dataset), bold=True)
     canvas.words(page, spot.ratios, spot.top - 12, over, size=8, soft=True, anchor="right")
-    title = canvas.fitting(each - RATIO, 8.5, TITLE, SHORT, SHORTEST)
+    title = canvas.fitting(each - RATIO, 8.5, title, SHORT, SHORTEST)
     canvas.across(page, spot.scale, spot.top, bottom, times, title, 34)
     canvas.line(page, [spot.scale(1)] * 2, [spot.top, bottom], SOFT, 1.0)
 
 
 def _label(page: Axes, item: Line, labels: float, at: float, high: float, narrow: bool) -> None:
     if item.kind == "family":
-        canvas.words(page, 6, at + high / 2 + 1, item.text, size=8.5, bold=True, soft=True)
+        middle = at + high / 2 + 1
+        canvas.words(page, 6, middle, item.text, size=8.5, bold=True, soft=True, over=narrow)
     elif narrow:
-        canvas.words(page, 6, at + 10, item.text, size=8.5)
+        canvas.words(page, 6, at + 10, item.text, size=8.5, over=True)
     else:
         canvas.words(page, labels - 12, at + high / 2, item.text, anchor="right")
 

@@ -62,16 +62,21 @@ def at_ends(breakpoints: pd.DataFrame, sweeps: pd.DataFrame) -> pd.DataFrame:
 
 
 def relative(
-    scored: pd.DataFrame, breakpoints: pd.DataFrame, sweeps: pd.DataFrame, distill: str
+    scored: pd.DataFrame,
+    breakpoints: pd.DataFrame,
+    sweeps: pd.DataFrame,
+    distill: str,
+    role: str = "student",
 ) -> pd.DataFrame:
     """Return what pruning makes of each student's accuracy per parameter, unpruned = 1.
 
     A row per pair that `distill` made and pruning `condition`: `value`, with `low` and `high`
-    where the ends of the breakpoint's interval would put it, and the student's `family`.
+    where the ends of the breakpoint's interval would put it, and the student's `family`. Of `role`
+    "teacher", a row per teacher, whose student is "".
     """
-    students = scored[(scored.role == "student") & (scored.distill == distill)]
-    before = students[students.condition == BEFORE["student"]]
-    pruned = students[~students.condition.isin(BEFORE.values())]
+    own = scored[(scored.role == role) & (scored.distill == distill)]
+    before = own[own.condition == BEFORE[role]]
+    pruned = own[~own.condition.isin(BEFORE.values())]
     rows = pruned.merge(before[[*PAIR, "efficiency"]], on=PAIR, suffixes=("", "_before"))
     rows["value"] = rows.efficiency / rows.efficiency_before
     curves = at_ends(breakpoints, sweeps).rename(columns={"method": "condition"})
@@ -79,10 +84,10 @@ def relative(
     ends = [f"{what}_{end}" for end in ("low", "high") for what in ("accuracy", "params")]
     keys = [*IDENTITY, "condition"]
     rows = rows.merge(curves[[*keys, *kept, *ends]], on=keys, how="left")
-    own = rows.test_accuracy / rows.nonzero_params
-    both = [rows.value * rows[f"accuracy_{end}"] / rows[f"params_{end}"] / own for end in ENDS]
+    each = rows.test_accuracy / rows.nonzero_params
+    both = [rows.value * rows[f"accuracy_{end}"] / rows[f"params_{end}"] / each for end in ENDS]
     rows["low"], rows["high"] = np.minimum(*both), np.maximum(*both)
-    rows["family"] = rows.student.map(family)
+    rows["family"] = rows[role].map(family)
     rows = rows[rows.value > 0]
     return rows[[*PAIR, "family", "condition", "value", "low", "high"]].reset_index(drop=True)
 
@@ -91,11 +96,15 @@ ENDS = ("low", "high")
 
 
 def of_pairs(
-    scored: pd.DataFrame, breakpoints: pd.DataFrame, sweeps: pd.DataFrame, distill: str
+    scored: pd.DataFrame,
+    breakpoints: pd.DataFrame,
+    sweeps: pd.DataFrame,
+    distill: str,
+    role: str = "student",
 ) -> pd.DataFrame:
     """Return the rows of `relative`, those of a pair's replicates averaged by their logarithms."""
     own = each(scored, breakpoints, sweeps)
-    parts = [relative(one, broken, curves, distill) for one, broken, curves in own]
+    parts = [relative(one, broken, curves, distill, role) for one, broken, curves in own]
     if len(parts) == 1:
         return parts[0]
     keys = [*PAIR, "family", "condition"]

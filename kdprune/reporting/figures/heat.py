@@ -31,16 +31,17 @@ def heat(
     weights. The paper's figure 5.
     """
     at = frames.removed_at_breakpoints(layers, breakpoints)
-    narrow = width < NARROW
     parts = list(at.groupby(IDENTITY, sort=False))
     shown = [look for name, look in looks.items() if name in set(at.method)]
     names = [_name(identity, at) for identity, _ in parts]
-    labels = 22.0 if narrow else max([canvas.length(name, 8.5) for name in names], default=0) + 34
+    labels = max([canvas.length(name, 8.5) for name in names], default=0) + 34
+    narrow = width < NARROW or labels > width / 2
+    labels = 22.0 if narrow else labels
     tall = [STRIP * part.method.nunique() + AIR + (16 if narrow else 0) for _, part in parts]
     key = 18 * (1 + int(sum(canvas.length(item.name) + 46 for item in shown) // width))
     figure, page = canvas.sheet(width, key + HEAD + sum(tall) + BELOW)
     canvas.legend(page, 4, 12, width - 8, shown)
-    _shades(page, labels, key + 12, shown, width)
+    _shades(page, key + 12, shown[:2] or [])
     top = float(key + HEAD)
     for (_, part), name, high in zip(parts, names, tall, strict=True):
         if narrow:
@@ -103,14 +104,17 @@ def _box(left: float, right: float, top: float) -> Path:
     return Path(np.round(corners, 1), closed=True)
 
 
-def _shades(page: Axes, x: float, y: float, looks: list[Look], width: float) -> None:
-    """Draw what the shades stand for."""
+def _shades(page: Axes, y: float, looks: list[Look]) -> None:
+    """Draw what the shades stand for, a row for each of `looks`."""
     canvas.words(page, 4, y, "weights removed: 0 %", size=8, soft=True)
     at = 8 + canvas.length("weights removed: 0 %", 8)
+    tall = 10 / max(1, len(looks))
     for number in range(STEPS + 1):
-        if looks:
-            colour, alpha = (looks[0].colour, number / STEPS) if number else (WASH, 1)
-            page.fill([at, at + 12, at + 12, at], [y - 5, y - 5, y + 5, y + 5], color=colour,
+        for place, look in enumerate(looks):
+            colour, alpha = (look.colour, number / STEPS) if number else (WASH, 1)
+            top = y - 5 + tall * place
+            low = top + tall - 1
+            page.fill([at, at + 12, at + 12, at], [top, top, low, low], color=colour,
                       alpha=alpha, linewidth=0)  # fmt: skip
         at += 12
     canvas.words(page, at + 5, y, "100 %", size=8, soft=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from kdprune.reporting.document.formats import network
 from kdprune.reporting.figures.frames import ordered
 
 
@@ -35,12 +36,13 @@ def lines_of(rows: pd.DataFrame, averages: Sequence[Mean], versus: tuple[str, st
     for group, part in ordered(rows, *versus).groupby("family", sort=False):
         lines.append(Line("family", str(group)))
         lines += [
-            Line("pair", f"{row.teacher} → {row.student}", (row.teacher, row.student))
+            Line("pair", network(row._asdict()), (row.teacher, row.student))
             for row in part.itertuples()
         ]
     told = list(dict.fromkeys((item.label, item.condition) for item in averages))
     if told:
-        lines.append(Line("family", "Mean of all pairs"))
+        alone = len(rows) and not rows.student.any()
+        lines.append(Line("family", "Mean of all teachers" if alone else "Mean of all pairs"))
     return lines + [Line("mean", label, (label, condition)) for label, condition in told]
 
 

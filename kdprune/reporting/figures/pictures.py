@@ -69,6 +69,13 @@ def save(
     return pictures
 
 
+def narrow_pairs(results: Mapping[str, pd.DataFrame], path: Path) -> Path:
+    """Draw the study's picture as a telephone shows it; return where it lies."""
+    known = looks([*results["efficiency"].condition, *results["breakpoints"].method])
+    style.save(_pairs(results, known)(width=NARROW), path)
+    return path
+
+
 def _saved(draw: Draw, name: str, folder: Path, scratch: Path, narrow: bool = True) -> Picture:
     path, small = folder / f"{name}.svg", scratch / f"{name}-narrow.svg"
     style.save(draw(width=BESIDE if name == "pairs" else WHOLE), path)
@@ -82,7 +89,9 @@ def _pairs(results: Mapping[str, pd.DataFrame], known: Mapping) -> Draw:
     scored = averaged(results["efficiency"])
     found = headlines(scored, results["significance"])
     by = found[0].distill if found else distilled_by(scored)
-    rows = frames.of_pairs(results["efficiency"], results["breakpoints"], results["sweeps"], by)
+    role = found[0].role if found else "student"
+    broken, sweeps = results["breakpoints"], results["sweeps"]
+    rows = frames.of_pairs(results["efficiency"], broken, sweeps, by, role)
     versus = (found[0].ahead, found[0].behind) if found else ("", "")
     return partial(forest.forest, rows, averages(found, results["significance"]), known, versus)
 

@@ -6,9 +6,9 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from kdprune.files import replacing
-from kdprune.reporting.figures.svg import compact
+from kdprune.reporting.figures.svg import PAPER, compact
 
-INK, SOFT, LINE, PAPER, WASH = "#1c1e21", "#5a6068", "#c9cdd3", "#fefefe", "#eef1f4"
+INK, SOFT, LINE, WASH = "#1c1e21", "#5a6068", "#c9cdd3", "#eef1f4"
 # What each colour becomes on a dark page. Keys are those of `looks` and of this file.
 DARK = {
     INK: "#e4e6e9",

@@ -13,6 +13,9 @@ SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
 HREF = f"{{{XLINK}}}href"
 MEASURES = ("d", "x", "y", "transform")
+PAPER = "#fefefe"
+HALO = "halo"  # the name of words that stand on lines: these end a little before the letters
+AROUND = f"paint-order:stroke;stroke:{PAPER};stroke-width:3;stroke-linejoin:round"
 FONTS = "system-ui,-apple-system,Segoe UI,Roboto,Helvetica Neue,Arial,sans-serif"
 
 
@@ -44,6 +47,8 @@ def _tidy(element: ElementTree.Element, wanted: set[str], classes: dict[str, str
     if element.text and not element.text.strip():
         element.text = None
     element.attrib.pop("clip-path", None)  # nothing is drawn beyond the sheet
+    if element.get("id") == HALO:
+        element.set("class", classes.setdefault(AROUND, f"k{len(classes)}"))
     if element.get("id") not in wanted:
         element.attrib.pop("id", None)
     if element.get("transform", "").startswith("rotate(-0"):

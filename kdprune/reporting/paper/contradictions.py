@@ -72,10 +72,10 @@ def _computed() -> list[str]:
     return [
         f"The printed tests do not follow from the printed tables: {listed(tests)}. Sign and "
         "conclusion agree. Both are shown above.",
-        f"Breakpoints should lie on steps of 10 %, but only {fits} of {total} printed counts come "
-        "within 1 % of the network (and rounding) of such a step. Ours lie on the grid.",
-        f"No single tolerance explains its breakpoints: there, students stand at {listed(ranges)} "
-        "points against the distilled ones. Ours follow one stated rule.",
+        f"The paper prunes in steps of 10 %. Only {fits} of {total} printed parameter counts lie "
+        "within 1 % of such a step, rounding allowed. Our breakpoints all lie on steps.",
+        "No single tolerance explains the paper's breakpoints. The accuracy of its students there, "
+        f"against the distilled ones, is {listed(ranges)} points. Our breakpoints follow one rule.",
         f"The same network has two accuracies before pruning: {listed(twice)}. Each row is "
         "compared as printed.",
     ]
@@ -98,20 +98,20 @@ def _twice() -> list[str]:
 
 
 STATED = [
-    "Three cells of Table 1 and two of Table 2 carry an error margin, and one note defines the "
-    "parameters at the breakpoint as a ratio where the table holds counts. The margins are left "
-    "out, the counts are read as counts.",
-    "The same parameter counts stand in both tables and are mostly those of networks with 1000 "
-    "classes. Ours are of the networks as deployed; the others are listed beside them.",
-    "Table 3 announces seven techniques, names six, and mixes up which are distillation, pruning "
-    "or both; references for SemCKD and SimKD are shifted, and SRRL is credited to another paper. "
-    "Its rows are matched by the methods' names.",
-    "Table 3 gives pure distillation methods parameter counts that no network of the study has, "
-    "and no accuracies. Ours are defined by one rule for all rows, stated there.",
+    "Three cells of Table 1 and two of Table 2 carry an error margin. This report leaves the "
+    "margins out. One note defines the parameters at the breakpoint as a ratio, but the table "
+    "holds counts. They are read as counts.",
+    "Both tables print the same parameter counts. Most are those of networks with 1000 classes. "
+    "Ours are those of the networks as deployed, and the tables list the others beside them.",
+    "Table 3 announces seven techniques and names six. It mixes up which are distillation, which "
+    "are pruning, and which are both. Its references for SemCKD and SimKD are shifted, and SRRL is "
+    "credited to another paper. This report matches the rows by the methods' names.",
+    "Table 3 gives pure distillation methods parameter counts that no network of the study has. It "
+    "gives no accuracies. Our rows follow one rule, which stands above our table.",
     "The paper scores weight pruning by non-zero weights in dense tensors, and channel pruning "
-    "presumably by what is left after removal. Equal counts mean neither equal storage nor equal "
-    "speed. MACs stand beside our breakpoints; weight pruning does not lower them.",
+    "presumably by what is left after removal. Equal counts then mean neither equal storage nor "
+    "equal speed. Our breakpoints list MACs, too. Weight pruning does not lower them.",
     "The paper leaves parts of the recipe open: epochs, schedule, how 32-pixel images enter "
-    "networks made for 224, what its ten iterations repeat, and the rule for a breakpoint. Our "
-    "choices are parameters. The share of dead weights shows what the small images do.",
+    "networks made for 224 pixels, what its ten iterations repeat, and the rule for a breakpoint. "
+    "Here each is a parameter. The share of dead weights shows what the small images do.",
 ]

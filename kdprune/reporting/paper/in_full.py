@@ -38,13 +38,13 @@ EPOCHS: list[tuple[str, str, Format | None]] = [
     ("note", "Told by the method", None),
 ]
 NOTE = (
-    "The networks of Table 3 are each the one with the fewest parameters of its teacher, at its "
-    "breakpoint. Bytes in float32 are of parameters alone, with a bit for each place where weights "
-    "are masked; those of codings are of real files, of a network that was not pruned with its "
-    "head tuned. An epoch is one of the network itself, forward and back; a teacher's forward pass "
-    "counts a third of it. Left out are the teacher's own training and whatever only evaluates. "
-    "Where levels follow from one another, epochs on the way are those of all levels up to this "
-    "one. {}: deviations are over seeds of the tuning."
+    "Each row is the network with the fewest parameters of its teacher, at its breakpoint. Bytes "
+    "in float32 count parameters alone, and a bit for each weight of a masked tensor. Bytes of "
+    "codings are those of real files; the head of a network that was not pruned was tuned, too. "
+    "An epoch is a forward and a backward pass of the network itself. A teacher's forward pass "
+    "counts a third of one. The teacher's own training is not counted, nor is evaluation. Where "
+    "levels follow from one another, pruning counts the epochs of all levels up to this one. {}. "
+    "Deviations are over seeds of the tuning."
 )
 
 

@@ -54,10 +54,10 @@ def breakpoint_tables(scored: pd.DataFrame, *, count: str) -> Section:
     frame = beside.tables_1_and_2(scored)
     distill = beside.distilled_by(scored)
     notes = (
-        "t is the teacher and s the student. P are parameters in units of 1e7. Accuracies are on "
-        "the test images. A difference is ours minus the paper's; a pair that the paper lacks has "
-        f"none. Our counts are of {COUNTS.get(count, count)}. The paper prints several values for "
-        "a teacher of two students. Here a teacher is swept once."
+        "In the columns, t is the teacher, s the student, and P the parameters in units of ten "
+        "million (1e7). Accuracies are on the test images. A difference is ours minus the paper's. "
+        f"Our counts are of {COUNTS.get(count, count)}. The paper prints several values for a "
+        "teacher of two students. Here a teacher is swept once."
     )
     if distill and distill != PAPERS:
         notes += (
@@ -68,7 +68,7 @@ def breakpoint_tables(scored: pd.DataFrame, *, count: str) -> Section:
     for name in sorted(dict.fromkeys(frame.dataset), key=lambda item: TABLES.get(item, 9)):
         part = frame[frame.dataset == name].assign(method=lambda rows: rows.method.map(condition))
         columns = [*PAIR, ("method", "Pruning", None), ("source", "Source", None), *QUANTITIES]
-        papers = f"Table {TABLES[name]} of the paper" if name in TABLES else "In the paper's form"
+        papers = f"As in Table {TABLES[name]} of the paper" if name in TABLES else "As in the paper"
         caption = f"{papers}, {dataset(name)}: {_pairs(part)}"
         blocks.append(_beside(part, columns, caption))
     if frame.empty:
@@ -87,10 +87,10 @@ def compression_tables(
     each = scored if each is None else each
     blocks: list[Text | Table] = [
         Text(
-            "Parameters, in units of 1e7, of the smallest network per teacher. The paper does not "
-            "say at which accuracy its figures hold. Ours are at the breakpoint of the row's "
-            "pruning. A distillation method is followed by the same weight pruning; SimKD's row is "
-            "distillation without pruning."
+            "The table holds the parameters of the smallest network of each teacher, in units of "
+            "ten million (1e7). The paper does not say at which accuracy its figures hold. Ours "
+            "are at the breakpoint of the row's pruning. Weight pruning follows each distillation "
+            "method. SimKD's row is distillation without pruning."
         )
     ]
     references = published.comparison().set_index("compression").reference
@@ -110,7 +110,7 @@ def compression_tables(
             *[(item, item, printed) for item in teachers],
         ]
         others = "" if name == "cifar100" else " (the paper has it for CIFAR-100 only)"
-        blocks.append(_beside(frame, columns, f"Table 3 of the paper, {dataset(name)}{others}"))
+        blocks.append(_beside(frame, columns, f"As in Table 3, {dataset(name)}{others}"))
         if tables:
             blocks.append(in_full.networks(each[each.dataset == name], name, **tables))
     if tables:
@@ -125,8 +125,8 @@ def paired_tables(scored: pd.DataFrame, tested: pd.DataFrame) -> list[Table]:
     tests = table(
         frame,
         TESTS,
-        "Paired t-test over pairs, efficiency by channel minus by weight pruning (% per 1e7 "
-        "parameters). Printed: Section 5 of the paper; recomputed: from its Tables 1 and 2",
+        "Paired t-test: accuracy per parameter by channel minus by weight pruning, in % per 1e7 "
+        "parameters. Printed in Section 5 of the paper, and recomputed from its Tables 1 and 2",
         signed=frame.source.str.startswith("ours −"),
         kinds=_kinds(frame.source),
     )
@@ -134,8 +134,8 @@ def paired_tables(scored: pd.DataFrame, tested: pd.DataFrame) -> list[Table]:
     scores = scores[scores[["channel", "weight"]].notna().any(axis=1)]
     scores = scores.assign(dataset=scores.dataset.map(dataset))
     columns = [("dataset", "Data set", None), *PAIR, ("source", "Source", None), *EFFICIENCIES]
-    caption = f"Performance Efficiency of students at their breakpoints: {_pairs(scores)}"
-    return [tests, _beside(scores, columns, f"{caption}, % per 1e7 parameters")]
+    caption = f"Accuracy per parameter of students at their breakpoints: {_pairs(scores)}"
+    return [tests, _beside(scores, columns, f"{caption}, in % per 1e7 parameters")]
 
 
 def _beside(frame: pd.DataFrame, columns: list, caption: str) -> Table:
@@ -152,4 +152,5 @@ def _pairs(frame: pd.DataFrame) -> str:
     keys = ["dataset", "teacher", "student"]
     mine = frame[frame.source == "ours"][keys].drop_duplicates()
     theirs = frame[frame.source == "paper"][keys].drop_duplicates()
-    return f"{counted(len(mine), 'pair')} of ours, {len(theirs)} of them in the paper"
+    count = len(mine.merge(theirs))
+    return f"{counted(len(mine), 'pair')} of ours, {count or 'none'} of them in the paper"

@@ -33,7 +33,14 @@ from kdprune.reporting.sections.trainings import times
 from kdprune.reporting.sections.verdict import brief, robust, students, together
 from kdprune.reporting.sections.weighed import bytes_of, leads
 
-QUESTION = "Which pruning keeps more accuracy per parameter after distillation?"
+QUESTIONS = {
+    "student": "Which pruning keeps more accuracy per parameter after distillation?",
+    "teacher": "Which pruning keeps more accuracy per parameter?",
+}
+COUNTED = {
+    "student": "A pair is a student and its teacher.",
+    "teacher": "Each teacher counts once.",
+}
 SURE = "How sure is that?"
 
 
@@ -65,9 +72,11 @@ def section(
     repeats = int(varied.n_trainings.max()) if len(varied) else 1
     for name in names:
         if name not in found:
-            sentences.append(f"{dataset(name)}: no answer yet. {_without(scored, name)}")
+            sentences.append(f"{dataset(name)}: no answer yet. {_without(_students(scored, name))}")
             continue
         headline = found[name]
+        if headline.role == "teacher" and len(told := _students(scored, name)):
+            sentences.append(_without(told))
         kept = keeping(breakpoints, headline)
         stats.append((students(headline.row), figures(headline, kept, confidence, repeats)))
         blocks += sure(headline, scored, breakpoints, kept, confidence)
@@ -84,7 +93,9 @@ def section(
         blocks += [Text("Further comparisons:"), Bullets(said)]
     blocks.append(Text(" ".join([basis(scored), _settings(settings)]).strip()))
     limits = _limits(list(found.values()), breakpoints, confidence, repeats)
-    return Section(QUESTION, [Hero(sentences, figure, stats, limits, Fold(SURE, blocks))])
+    roles = {item.role for item in found.values()} or {"student"}
+    question = QUESTIONS["student" if "student" in roles else "teacher"]
+    return Section(question, [Hero(sentences, figure, stats, limits, Fold(SURE, blocks))])
 
 
 def figures(
@@ -111,9 +122,9 @@ def figures(
             "1 would mean equal.",
         ),
         Stat(
-            counted(headline.n, "pair"),
+            headline.count,
             f"{headline.wins} with {words[ahead]} pruning ahead",
-            f"A pair is a student and its teacher. Repeats of the {again} are not counted.",
+            f"{COUNTED[headline.role]} Repeats of the {again} are not counted.",
         ),
         _chance(headline, confidence),
         Stat(
@@ -143,7 +154,8 @@ def _limits(
     told = []
     fewest = min((item.n for item in found), default=0)
     if found and 2 / 2**fewest > 1 - confidence:
-        told.append(f"only {counted(fewest, 'pair')}")
+        unit = next(item.unit for item in found if item.n == fewest)
+        told.append(f"only {counted(fewest, unit)}")
     told.append(f"each {'network' if repeats == 1 else 'pair'} was trained {times(repeats)}")
     curves = pd.concat([of(breakpoints, item) for item in found]) if found else breakpoints
     censored = int(curves.censored.astype(bool).sum())
@@ -156,11 +168,15 @@ def _limits(
 
 
 def _named(row: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(row[name] for name in ("dataset", "distill", "first", "second"))
+    return tuple(row[name] for name in ("dataset", "role", "distill", "first", "second"))
 
 
-def _without(scored: pd.DataFrame, name: str) -> str:
-    part = scored[(scored.dataset == name) & (scored.role == "student")]
+def _students(scored: pd.DataFrame, name: str) -> pd.DataFrame:
+    return scored[(scored.dataset == name) & (scored.role == "student")]
+
+
+def _without(part: pd.DataFrame) -> str:
+    """Say why students are not compared, from their rows of the efficiencies."""
     swept = [item for item in dict.fromkeys(part.condition) if item not in BEFORE.values()]
     if not len(part):
         return "This study holds no distilled students here."

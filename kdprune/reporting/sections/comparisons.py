@@ -56,19 +56,19 @@ LEGEND = [
     "over the pairs. It is tested on logarithms, because efficiencies span orders of magnitude.",
     "p of the ratio, Holm, decides what this report calls significant. It is p of the ratio, "
     "adjusted for all comparisons of the same networks and distillation method (Holm 1979).",
-    "Mean difference is that of efficiencies, first minus second, in the paper's unit: percent per "
-    "ten million parameters. p of the difference, t and df belong to it. So the paper tests.",
-    "d_z and g_z are the mean difference over the standard deviation of the differences: Cohen's, "
-    "and with Hedges' correction for few pairs, which needs three.",
+    "Mean difference is the mean of first minus second, in the paper's unit: percent per ten "
+    "million parameters. p of the difference, t and df belong to it. This is the paper's test.",
+    "d_z (Cohen) is the mean difference over the standard deviation of the differences. g_z "
+    "(Hedges) corrects it for few pairs, and needs three.",
     "p Wilcoxon and p sign flip need no normal distribution. Neither can fall below 2 / 2^n. Up to "
-    "n = 14 all sign flips are counted; beyond, they are drawn.",
+    "n = 14 all sign flips are counted. For more pairs they are drawn at random.",
     "p by teacher flips all pairs of a teacher together, because these pairs are not independent. "
     "p without a teacher is the largest p of the t-test when one teacher's pairs are left out.",
     "p Shapiro is small where the differences are not normally distributed. It needs three pairs.",
 ]
 PAPERS = Text(
-    "The paper prints tests that do not follow from its own tables. Both are shown here, and "
-    "nothing is tuned to match either."
+    "The paper prints tests that do not follow from its own tables. The next table shows both. "
+    "Nothing here is tuned to match either."
 )
 
 
@@ -90,6 +90,6 @@ def section(
         role=tested.role + "s",
     )
     level = f"{100 * confidence:g} %"
-    main = table(frame, [*NAMES, *MAIN], f"All comparisons of two conditions, intervals at {level}")
+    main = table(frame, [*NAMES, *MAIN], f"All comparisons, with intervals at {level}")
     robust = table(frame, [*NAMES, *ROBUST], "The same comparisons under other assumptions")
     return Section(TITLE, [*figure, main, robust, Fold(MEANS, [Bullets(LEGEND)]), *papers])

@@ -1,5 +1,6 @@
 """What the networks cost where they are deployed, as a document of its own: its timings vary."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -64,6 +65,14 @@ TIMES = [
     ("time_ratio", "Times the unpruned", ratio),
     ("per_second", "Images/s", whole),
 ]
+SPREAD = [
+    ("kind", "Pruning", None),
+    ("cost", "Cost", None),
+    ("median", "Median", ratio),
+    ("lowest", "Lowest", ratio),
+    ("highest", "Highest", ratio),
+    ("n", "n networks", whole),
+]
 NOISE = "noise"  # in the place of a ratio of times that are none
 
 
@@ -106,7 +115,7 @@ def sections(measured: pd.DataFrame) -> list[Section]:
         for (runtime, batch), part in shown.groupby(["runtime", "batch"])
     ]
     return [
-        Section("What masks and removal change", [*_said(frame), _conditions(frame)]),
+        Section("What masks and removal change", [_said(frame), _conditions(frame)]),
         Section("Sizes", [Text(SIZES_NOTE), stored]),
         Section("Times", [Text(TIMES_NOTE), *times]),
     ]
@@ -114,18 +123,18 @@ def sections(measured: pd.DataFrame) -> list[Section]:
 
 SIZES_NOTE = (
     "MACs are multiply-adds of one image, whether or not a weight is zero. The dense file is the "
-    "network as safetensors; beside it the same file compressed by Zstandard (level 10), and with "
-    "each masked tensor stored as its non-zero values and their places: a bit per element, or "
+    "network as safetensors. Zstandard is that file, compressed at level 10. The sparse file "
+    "stores each masked tensor as its non-zero values and their places: a bit per element, or "
     "compressed sparse rows (CSR), whichever is smaller."
 )
 TIMES_NOTE = (
-    "What is judged by is p25, the lower quartile: other work only makes a pass longer. n is how "
-    "often each forward pass was timed. A network and its pruned forms took turns, so that a busy "
-    "machine troubles all of them alike, and rounds of turns were repeated until the quartiles lay "
+    "Times are compared by p25, the lower quartile, because other work only makes a pass longer. n "
+    "is how often each forward pass was timed. A network and its pruned forms took turns, so that "
+    "a busy machine troubles all of them alike. The turns were repeated until the quartiles lay "
     "close. Where they stayed more than half the median apart, the time is noise. Networks of one "
-    "graph share one time: so does a masked one with itself unpruned. Timed is the forward pass "
-    "alone, by dense kernels. Fewer multiply-adds are not always less time: kernels work in blocks "
-    "of channels, and a removal that leaves odd widths can cost more than it saves."
+    "graph share one time; a masked network shares that of the unpruned one. Only the forward pass "
+    "is timed, by dense kernels. Fewer multiply-adds do not always take less time. Kernels work in "
+    "blocks of channels, so a removal that leaves odd widths can cost more than it saves."
 )
 
 
@@ -155,40 +164,32 @@ def related(measured: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _said(frame: pd.DataFrame) -> list[Block]:
-    blocks: list[Block] = []
+def _said(frame: pd.DataFrame) -> Block:
     pruned = frame[frame.method != UNPRUNED]
+    if pruned.empty:
+        return Text("At their breakpoints these networks are unpruned: all broke at once.")
+    rows = []
     for kind, part in pruned.groupby("kind", sort=False):
-        each = [
-            f"{_spread(times.time_ratio)} times the unpruned time in {RUNTIMES[runtime]} at batch "
-            f"{batch}"
-            for (runtime, batch), times in part.groupby(["runtime", "batch"])
-        ]
         once = part.drop_duplicates([*IDENTITY, "method"])
-        blocks.append(
-            Text(
-                f"{_spread(once.macs_ratio)} times the MACs, {listed(each)}, and "
-                f"{_spread(once.zstd_share)} times the compressed file (median over n = "
-                f"{counted(len(once), 'network')}, with the range).",
-                lead=f"{kind.capitalize()}:",
-            )
-        )
-    return blocks or [Text("At their breakpoints these networks are unpruned: all broke at once.")]
-
-
-def _spread(values: pd.Series) -> str:
-    values = values.dropna()
-    if values.empty:
-        return "(noise)"
-    return f"{ratio(values.median())} ({ratio(values.min())} to {ratio(values.max())})"
+        times = {
+            f"time in {RUNTIMES[runtime]}, {counted(batch, 'image')} at a time": own.time_ratio
+            for (runtime, batch), own in part.groupby(["runtime", "batch"])
+        }
+        told = {"MACs": once.macs_ratio, **times, "compressed file": once.zstd_share}
+        for cost, values in told.items():
+            known = values.dropna()
+            ends = (known.median(), known.min(), known.max()) if len(known) else [NOISE] * 3
+            row = dict(zip(("median", "lowest", "highest"), ends, strict=True))
+            rows.append({"kind": kind, "cost": cost, "n": len(known), **row})
+    caption = "Cost of a pruned network, as a multiple of the same network unpruned"
+    return replace(table(pd.DataFrame(rows), SPREAD, caption), shown=True)
 
 
 def _conditions(frame: pd.DataFrame) -> Text:
     where = frame[["device", "threads"]].drop_duplicates().itertuples(index=False, name=None)
     named = listed([f"{device}, {counted(threads, 'CPU thread')}" for device, threads in where])
     return Text(
-        f"Measured on {named}, in 32-bit floating point. A pruned network stands at its "
-        "breakpoint; a method that is missing for a network broke at once, and pruned nothing. "
-        "Times are of this machine; those of yours come from: dvc repro --force --single-item "
-        "measure."
+        f"Measured on {named}, in 32-bit floating point. A pruned network is measured at its "
+        "breakpoint. A method that is missing for a network broke at once, and pruned nothing. "
+        "Times are those of this machine. For yours, run: dvc repro --force --single-item measure."
     )

@@ -9,6 +9,7 @@ from kdprune.files import replacing
 from kdprune.reporting.document.blocks import Block, Figure, Section, Text, table
 from kdprune.reporting.document.formats import counted, fixed, probability, signed, whole
 from kdprune.reporting.document.markdown import render
+from kdprune.reporting.sections.tradeoff import RUNTIMES
 
 TITLE = "kdprune: what is shipped, against the original"
 CERTAIN = 0.05  # a p-value, after Holm's correction
@@ -37,8 +38,8 @@ CONFUSIONS = [
 def write(numbers: dict[str, Any], path: Path, sheet: Path | None) -> None:
     """Write the document as Markdown.
 
-    `numbers` are those of kdprune.analysis.agreement, with export, form and original; `sheet` the
-    picture of images that are answered otherwise.
+    `numbers` are those of kdprune.analysis.agreement, with export, form and original, and runtime
+    where one was asked for; `sheet` the picture of images that are answered otherwise.
     """
     text = render(TITLE, sections(numbers, sheet), path.parent)
     with replacing(path) as temporary:
@@ -63,12 +64,13 @@ def sections(numbers: dict[str, Any], sheet: Path | None) -> list[Section]:
 def said(numbers: dict[str, Any]) -> list[str]:
     """Return what there is to know, as sentences."""
     told, ece = numbers["accuracy"], numbers["ece"]
+    ran = f", in {RUNTIMES[numbers['runtime']]}" if "runtime" in numbers else ""
     worst = _by_change(numbers).iloc[0]
     sure = [row for row in numbers["classes"] if row["p_holm"] < CERTAIN]
     fell = [row["class"] for row in sure if row["difference"] < 0]
     lines = [
         f"{numbers['original']} is right on {told['before']:.2f} % of {told['images']:,} test "
-        f"images, {numbers['export']} ({numbers['form']}) on {told['after']:.2f} %: "
+        f"images, {numbers['export']} ({numbers['form']}{ran}) on {told['after']:.2f} %: "
         f"{signed(points(told['difference']))} points, 95 % CI {points(told['low'])} to "
         f"{points(told['high'])} (p = {probability(told['p'])}).",
         f"They answer {counted(numbers['differ'], 'image')} differently; {told['lost']:,} were "

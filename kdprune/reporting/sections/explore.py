@@ -4,7 +4,14 @@ import pandas as pd
 
 from kdprune.analysis.sizes import plain
 from kdprune.reporting.document.blocks import Chart, Section
-from kdprune.reporting.document.formats import condition, dataset, network, taught
+from kdprune.reporting.document.formats import (
+    condition,
+    counted,
+    dataset,
+    listed,
+    network,
+    taught,
+)
 from kdprune.reporting.figures.frames import CURVE
 from kdprune.reporting.figures.looks import looks
 from kdprune.reporting.figures.pareto import TEACHERS, spec
@@ -24,17 +31,33 @@ def section(
     if sweeps.empty:
         return None
     known = looks(sweeps.method)
-    caption = (
-        "Each line is a network by one pruning, each point a level, each large mark a breakpoint. "
-        "The grey line joins the networks that no other beats in both size and accuracy. "
-        "Choose what size means below the chart. Point at a mark for its numbers, click it to "
-        "follow one network, click an empty place to see all. Up and to the left is better."
-    )
     rows = table(sweeps, breakpoints, layers)
+    finding = unbeaten(rows)
+    caption = (
+        f"{finding} The grey line joins them. Each line is a network by one pruning, each point a "
+        "level, each large mark a breakpoint. Up and to the left is better. Choose above the chart "
+        "what size means. Point at a mark for its numbers, click it to follow one network, "
+        "double-click to see all."
+    )
     axes = {name: column for name, column in AXES.items() if column in rows}
-    finding = f"{rows.curve.nunique()} curves, {len(rows)} points."
     return Section(
         TITLE, [Chart("Every network at every level", caption, finding, spec(rows, known, axes))]
+    )
+
+
+def unbeaten(rows: pd.DataFrame) -> str:
+    """Say how many networks none beats in parameters and accuracy, and how they were pruned."""
+    ways: list[str] = []
+    for _, part in rows.groupby("set", sort=False):
+        one = part.sort_values(["params", "accuracy"], ascending=[True, False])
+        best = one.accuracy.cummax().shift(fill_value=-1.0)
+        first = one[one.accuracy > best]
+        ways += list(("by " + first.pruning).where(first.level > 0, "unpruned"))
+    ordered = sorted(dict.fromkeys(ways), key=ways.count, reverse=True)
+    each = [f"{ways.count(way)} {way}" for way in ordered]
+    return (
+        f"No other network is both smaller and more accurate than these "
+        f"{counted(len(ways), 'network')}: {listed(each)}."
     )
 
 

@@ -48,11 +48,13 @@ def first(
         for item in found
     ]
     alt = " ".join(said) or "No student was pruned in two ways."
-    count = ", ".join(f"{counted(item.n, 'pair')} on {dataset(item.dataset)}" for item in found)
-    by = f", students {taught(found[0].distill)}" if found else ""
+    count = ", ".join(f"{item.count} on {dataset(item.dataset)}" for item in found)
+    role = found[0].role if found else "student"
+    by = f", students {taught(found[0].distill)}" if found and role == "student" else ""
+    papers = " Compare with the paper's figure 6." if role == "student" else ""
     caption = (
-        "Each mark is a student at its breakpoint; the vertical line is the same student unpruned. "
-        f"n = {count or 'no pair'}{by}. Compare with the paper's figure 6."
+        f"Each mark is a {role} at its breakpoint; the vertical line is the same {role} unpruned. "
+        f"n = {count or 'no pair'}{by}.{papers}"
     )
     return _figure("pairs", pictures["pairs"], caption, alt)
 

@@ -32,7 +32,7 @@ def section(
         *_papers(scored),
         *_conditions(scored),
         *_methods(networks),
-        *_curves(breakpoints),
+        *curves(breakpoints),
         *_statistics(tested),
         *_compressions(scored),
         *([] if trajectories is None else _levels(trajectories)),
@@ -96,22 +96,23 @@ def _methods(networks: pd.DataFrame) -> list[str]:
     return [f"Only {distiller(methods[0])} students: distillation methods are not compared."]
 
 
-def _curves(curves: pd.DataFrame) -> list[str]:
-    censored = curves[curves.censored.astype(bool)]
-    nothing = curves[(curves.level == 0) & ~curves.censored.astype(bool)]
-    alone = curves[curves.level_low.isna()]
-    bare = curves[curves.test_sd.isna()] if "test_sd" in curves else curves.head(0)
+def curves(broken: pd.DataFrame) -> list[str]:
+    """Say which breakpoints are censored, lie at level 0, or come from one seed."""
+    censored = broken[broken.censored.astype(bool)]
+    nothing = broken[(broken.level == 0) & ~broken.censored.astype(bool)]
+    alone = broken[broken.level_low.isna()]
+    bare = broken[broken.test_sd.isna()] if "test_sd" in broken else broken.head(0)
     said = {
         "censored (the curve never broke on the levels swept)": censored,
         "at level 0 (broke at the first step, nothing pruned)": nothing,
     }
     lines = [
-        f"{counted(len(rows), 'breakpoint')} of {len(curves)} {text}: {listed(_curve_names(rows))}."
+        f"{counted(len(rows), 'breakpoint')} of {len(broken)} {text}: {listed(_curve_names(rows))}."
         for text, rows in said.items()
         if len(rows)
     ]
     if not len(censored):
-        lines.append(f"No breakpoint is censored (n = {counted(len(curves), 'curve')}).")
+        lines.append(f"No breakpoint is censored (n = {counted(len(broken), 'curve')}).")
     for rows, what in ((alone, "interval of the breakpoint"), (bare, "deviation over seeds")):
         if len(rows):
             lines.append(f"No {what}, as one seed was run: {counted(len(rows), 'curve')}.")

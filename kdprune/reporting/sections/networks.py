@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from kdprune.reporting.document.blocks import Block, Link, Section, Text, table
+from kdprune.reporting.document.blocks import Block, Bullets, Fold, Link, Section, Text, table
 from kdprune.reporting.document.formats import (
     condition,
     counted,
@@ -56,23 +56,27 @@ BREAKPOINT = [
 
 ONCE = "They do not include variation between training runs."
 SEVERAL = (
-    "Each is of one training, so they do not include variation between training runs: that is told "
-    "by the {} trainings of each pair, which are listed apart, and by the components of variance "
-    "under “How sure is that?”."
+    "Each is of one training, so they do not include variation between training runs. The {} "
+    "trainings of each pair, which are listed apart, show that variation. So do the components of "
+    "variance under “How sure is that?”."
 )
+MEANS = "What the columns mean"
+COUNTED = [
+    "Deployed parameters are all that a prediction needs. With SimKD these are the student's "
+    "encoder, the projector and the teacher's classifier.",
+    "The paper counts networks with 1000 classes.",
+    "Dead weights are convolution weights that only ever meet zero padding. Pruning them costs "
+    "nothing.",
+    "MACs are multiply-adds for one image. M is a million, k a thousand.",
+]
 
 
 def trained(networks: pd.DataFrame, figure: Sequence[Block]) -> Section:
     """List all trained networks, before any pruning."""
     frame = _named(networks)
-    note = Text(
-        "Deployed parameters are all that a prediction needs. With SimKD these are the student's "
-        "encoder, the projector and the teacher's classifier. The paper counts networks with 1000 "
-        "classes. Dead weights are convolution weights that only ever meet zero padding; to prune "
-        "them costs nothing. MACs are multiply-adds for one image. M is a million, k a thousand."
-    )
     caption = f"All trained networks (n = {len(frame)}, each trained once)"
-    return Section("Trained networks", [*figure, note, table(frame, [*NETWORK, *TRAINED], caption)])
+    listed = table(frame, [*NETWORK, *TRAINED], caption)
+    return Section("Trained networks", [*figure, listed, Fold(MEANS, [Bullets(COUNTED)])])
 
 
 def breakpoints(curves: pd.DataFrame, *, confidence: float, trainings: int = 1) -> Section:
@@ -82,24 +86,29 @@ def breakpoints(curves: pd.DataFrame, *, confidence: float, trainings: int = 1) 
     broken = curves.level.map(lambda value: "broke at once" if value == 0 else "broke")
     frame["ends"] = broken.where(~curves.censored.astype(bool), "censored")
     note = Text(
-        "A level is the sparsity (or pruning ratio): the share of convolution and linear weights "
-        "that is pruned; where channels are masked, of those weights that can be. The breakpoint "
-        "is found on validation accuracy, averaged over fine-tuning seeds. Low and high are the "
-        f"ends of its {100 * confidence:g} % interval, bootstrapped over validation images and "
-        f"seeds. {ONCE if trainings == 1 else SEVERAL.format(trainings)} The bootstrap draws ten "
-        "times as many resamples where an end lies within two Monte-Carlo standard errors of the "
-        "next level; an end that is still open then may be a level off. The three columns after "
-        "them show where each rule puts the breakpoint. A censored curve never broke on the levels "
-        "that were run. A curve that broke at once lost too much at the first step, so nothing is "
-        "pruned at its breakpoint."
+        "The breakpoint is the last level before the accuracy falls. It is found on validation "
+        "images, by the mean over fine-tuning seeds."
     )
+    columns = [
+        "A level is the sparsity (or pruning ratio): the share of convolution and linear weights "
+        "that is pruned. Where channels are masked, it is the share of the weights that can be.",
+        f"Low and high are the ends of the {100 * confidence:g} % interval, bootstrapped over "
+        f"validation images and seeds. {ONCE if trainings == 1 else SEVERAL.format(trainings)}",
+        "The bootstrap draws ten times as many resamples where an end lies within two Monte-Carlo "
+        "standard errors of the next level. An end that is still open then may be a level off.",
+        "The next three columns show where each rule puts the breakpoint.",
+        "A censored curve never broke on the levels that were run.",
+        "A curve that broke at once lost too much at the first step. At its breakpoint nothing is "
+        "pruned.",
+    ]
     caption = f"All breakpoints (n = {counted(len(frame), 'curve')})"
     cost = Link(
         "Bytes and milliseconds of these networks, measured on one machine, are in the",
         "deployment numbers",
         "deployment",  # by stage measure: timings vary, so nothing of them stands here
     )
-    return Section("Breakpoints", [note, table(frame, [*NETWORK, *BREAKPOINT], caption), cost])
+    listed = table(frame, [*NETWORK, *BREAKPOINT], caption)
+    return Section("Breakpoints", [note, listed, Fold(MEANS, [Bullets(columns)]), cost])
 
 
 def _named(frame: pd.DataFrame) -> pd.DataFrame:

@@ -29,12 +29,12 @@ def footer(tables: Mapping[str, pd.DataFrame]) -> list[Block]:
         Links("Tables behind it", TABLES),
         Bullets(
             [
-                f"kdprune {__version__}; package versions are those of requirements.lock.",
+                f"Made by kdprune {__version__}, with the package versions of requirements.lock.",
                 f"SHA-256 of the tables, first eight digits: {', '.join(hashes)}.",
-                "Commit and date: git log -1 -- plots/report.html.",
-                "Device: accuracies are those of the machine that wrote dvc.lock; the page of "
-                "deployment numbers names the device of each timing.",
-                "To check every number against its table: make verify.",
+                "git log -1 -- plots/report.html tells the commit and the date.",
+                "Accuracies are those of the machine that wrote dvc.lock. The page of deployment "
+                "numbers names the device of each timing.",
+                "make verify checks every number against its table.",
             ]
         ),
         Text("This page needs no network: style, script and pictures are in this file."),

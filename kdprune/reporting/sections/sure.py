@@ -46,7 +46,7 @@ def sure(
     said = [
         f"At its breakpoint, {condition(name)} leaves {share(values['left'])} % of the parameters "
         f"and {cost(values['lost'])} compared with the same fine-tuning without pruning (mean of "
-        f"{counted(int(values['n']), 'student')})."
+        f"{counted(int(values['n']), headline.role)})."
         for name, values in kept.items()
     ]
     parts = [
@@ -65,31 +65,32 @@ def _power(headline: Headline, confidence: float) -> str:
         return ""
     spread = power.spread(headline.low, headline.high, headline.n, confidence)
     tells = power.told(headline.n, spread, alpha=1 - confidence)
-    needed = counted(power.pairs_needed(CLAIM, spread, alpha=1 - confidence), "pair")
+    needed = counted(power.pairs_needed(CLAIM, spread, alpha=1 - confidence), headline.unit)
     return (
-        f"Pairs that differ as much as these show a true ratio of {short(tells)} or more in four "
-        f"of five studies of {counted(headline.n, 'pair')}. A ratio of {CLAIM:g} would need "
-        f"{needed}."
+        f"{headline.unit.capitalize()}s that differ as much as these show a true ratio of "
+        f"{short(tells)} or more in four of five studies of {headline.count}. A ratio of "
+        f"{CLAIM:g} would need {needed}."
     )
 
 
 def _tuned(scored: pd.DataFrame, breakpoints: pd.DataFrame, headline: Headline) -> str:
-    """Say what fine-tuning alone changes: level 0 against the students as distilled."""
+    """Say what fine-tuning alone changes: level 0 against the networks as they were trained."""
     before = of(scored, headline)
-    before = before[before.condition == BEFORE["student"]].set_index(PAIR).accuracy
+    before = before[before.condition == BEFORE[headline.role]].set_index(PAIR).accuracy
     curves = of(averaged(breakpoints), headline).drop_duplicates(PAIR).set_index(PAIR)
     gaps = (curves.dense_test_accuracy - before).dropna()
     if gaps.empty:
         return ""
     return (
-        f"Fine-tuning alone changes the test accuracy of the distilled students by "
+        f"Fine-tuning alone changes the test accuracy of the "
+        f"{'distilled students' if headline.role == 'student' else 'teachers'} by "
         f"{points(gaps.mean())} points."
     )
 
 
 def _papers(headline: Headline) -> str:
     """Say what the paper finds on this data set, and whether the direction is the same."""
-    if {headline.ahead, headline.behind} != {"channel", "weight"}:
+    if {headline.ahead, headline.behind} != {"channel", "weight"} or headline.role == "teacher":
         return ""
     theirs = recomputed(published.efficiencies()).set_index("dataset")
     if headline.dataset not in theirs.index or is_missing(headline.row["mean_difference"]):
@@ -130,6 +131,8 @@ def basis(scored: pd.DataFrame) -> str:
     pairs = scored.loc[scored.role == "student", PAIR].drop_duplicates()
     printed = published.breakpoints()[PAIR].drop_duplicates()
     shared = len(pairs.merge(printed, on=PAIR))
+    if pairs.empty:
+        return ""
     if not shared:
         return (
             "None of these pairs is among the paper's. Compare the direction with it, not the "
@@ -139,9 +142,9 @@ def basis(scored: pd.DataFrame) -> str:
 
 
 def of(table: pd.DataFrame, headline: Headline) -> pd.DataFrame:
-    """Return the rows of the headline's students."""
+    """Return the rows of the networks that a headline compares."""
     return table[
         (table.dataset == headline.dataset)
-        & (table.role == "student")
+        & (table.role == headline.role)
         & (table.distill == headline.distill)
     ]

@@ -9,7 +9,7 @@ from kdprune.reporting.figures.looks import looks
 from kdprune.reporting.figures.pareto import TEACHERS, spec
 
 TITLE = "Accuracy against cost"
-RUNTIMES = {"onnx": "ONNX Runtime", "torch": "PyTorch"}
+RUNTIMES = {"onnx": "ONNX Runtime", "openvino": "OpenVINO", "torch": "PyTorch"}
 UNPRUNED = "none"
 FILES = ["dense_bytes", "zstd_bytes", "sparse_bytes"]
 CURVE = [*IDENTITY, "method"]
@@ -25,9 +25,9 @@ def section(measured: pd.DataFrame, breakpoints: pd.DataFrame) -> Section | None
         return None
     caption = (
         "Each line is a network by one pruning, from unpruned to its breakpoint, the large mark. "
-        "The grey line joins the networks that no other beats in both cost and accuracy. Choose "
-        "the cost below the chart. Up and to the left is better. Times are of this machine; a time "
-        "that did not settle is left out."
+        "The grey line joins the networks that no other beats in both cost and accuracy. Up and to "
+        "the left is better. Choose the cost above the chart. Times are those of this machine. A "
+        "time that did not settle is left out."
     )
     finding = f"{counted(len(rows) // 2, 'pruned network')} beside themselves unpruned."
     known = looks(breakpoints.method)

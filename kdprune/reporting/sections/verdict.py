@@ -5,7 +5,6 @@ from typing import Any
 
 from kdprune.reporting.document.formats import (
     condition,
-    counted,
     dataset,
     distiller,
     is_missing,
@@ -22,17 +21,17 @@ def sentence(headline: Headline, *, confidence: float, where: str = "", by_bytes
     ahead, behind, n = condition(headline.ahead), condition(headline.behind), headline.n
     before = f"{where}: " if where else ""
     if n == 0:
-        return f"{before}No pair was pruned both ways, so there is no verdict."
+        return f"{before}No {headline.unit} was pruned both ways, so there is no verdict."
     if n == 1:
         return (
-            f"{before}Undecided: in the only pair, {ahead} kept "
+            f"{before}Undecided: in the only {headline.unit}, {ahead} kept "
             f"{short(headline.ratio)} times the accuracy per parameter of {behind}."
         )
     told = f"{before}{_capital(ahead)} kept more accuracy per parameter than {behind}"
     if 2 * headline.wins > n:
-        told += f" in {headline.wins} of {n} pairs"
+        told += f" in {headline.wins} of {n} {headline.unit}s"
     else:
-        told += f" on average, yet only in {headline.wins} of {n} pairs"
+        told += f" on average, yet only in {headline.wins} of {n} {headline.unit}s"
     if is_missing(headline.p):
         return f"{told}, which no test can weigh."
     told += "" if decided(headline, confidence) else ": too little to call it better"
@@ -52,7 +51,7 @@ def together(
     safe = all(decided(item, confidence) and 2 * item.wins > item.n for item in found)
     if len(found) > 1 and len(winners) == 1 and safe and alike:
         ahead, behind = map(condition, next(iter(winners)))
-        each = [f"{item.wins} of {item.n} pairs on {dataset(item.dataset)}" for item in found]
+        each = [f"{item.wins} of {item.count} on {dataset(item.dataset)}" for item in found]
         told = f"{_capital(ahead)} kept more accuracy per parameter than {behind}"
         return [f"{told} in {listed(each)}{told_of.get(found[0].dataset, '')}."]
     several = len(found) > 1
@@ -71,7 +70,7 @@ def evidence(headline: Headline, *, confidence: float) -> str:
     """Return the statistics of the comparison in words."""
     row, alpha = headline.row, 1 - confidence
     ahead, behind = condition(headline.ahead), condition(headline.behind)
-    pairs = counted(headline.n, "pair")
+    pairs = headline.count
     if is_missing(row["p"]):
         said = f"A test is not possible: {row['reason']}."
         ratio = (
@@ -83,7 +82,7 @@ def evidence(headline: Headline, *, confidence: float) -> str:
     if not is_missing(row["log_holm_p"]):
         told.append(
             "It is tested on logarithms, since efficiencies span orders of magnitude: after Holm's "
-            "correction for all comparisons of these students p = "
+            f"correction for all comparisons of these {headline.role}s p = "
             f"{probability(row['log_holm_p'])}, which decides."
         )
     return " ".join([*told, _certainty(headline, alpha), papers_test(headline, alpha)])
@@ -110,7 +109,7 @@ def _ratio(headline: Headline, confidence: float) -> str:
     if is_missing(headline.ratio):
         return f"{_capital(ahead)} is ahead of {behind} in the mean; a ratio does not exist."
     said = (
-        f"Over {counted(headline.n, 'pair')}, {ahead} has {short(headline.ratio)} times the "
+        f"Over {headline.count}, {ahead} has {short(headline.ratio)} times the "
         f"accuracy per parameter of {behind}"
     )
     if is_missing(headline.low):
@@ -129,7 +128,7 @@ def _certainty(headline: Headline, alpha: float) -> str:
     elif alone <= alpha:
         said = (
             f"Alone, the difference is significant at the {100 * alpha:.3g} % level. Among all "
-            "comparisons of these students it is not."
+            f"comparisons of these {headline.role}s it is not."
         )
     else:
         said = (
@@ -138,7 +137,7 @@ def _certainty(headline: Headline, alpha: float) -> str:
         )
     if 2 / 2**n > alpha:
         said += (
-            f" With {counted(n, 'pair')}, a test that assumes nothing about the distribution "
+            f" With {headline.count}, a test that assumes nothing about the distribution "
             f"cannot give a p below {probability(2 / 2**n)}. The t-test can, because it assumes "
             "normally distributed differences."
         )
@@ -158,7 +157,7 @@ def robust(headline: Headline, *, confidence: float) -> str:
     parts = [
         text.format(probability(row[name]))
         for name, text in named.items()
-        if not is_missing(row[name])
+        if not is_missing(row[name]) and (headline.role == "student" or "teacher" not in text)
     ]
     said = f"Under other assumptions, {'; '.join(parts)}." if parts else ""
     if is_missing(row["log_p"]) or (row["log_p"] <= alpha) == (row["p"] <= alpha):
@@ -176,12 +175,14 @@ def brief(headline: Headline, *, confidence: float) -> str:
         return f"{said} {_capital(str(row['reason']))}."
     return (
         f"{said} Ratio {short(headline.ratio)} ({short(headline.low)} to {short(headline.high)}), "
-        f"n = {counted(headline.n, 'pair')}, p = {probability(headline.p)} after Holm's correction."
+        f"n = {headline.count}, p = {probability(headline.p)} after Holm's correction."
     )
 
 
 def students(row: Any) -> str:
-    """Return who is compared: "CIFAR-10, students distilled by SimKD"."""
+    """Return who is compared: "CIFAR-10, students distilled by SimKD", or its teachers."""
+    if row["role"] == "teacher":
+        return f"{dataset(row['dataset'])}, teachers"
     alone = row["distill"] in ("", "none")
     how = "trained without a teacher" if alone else f"distilled by {distiller(row['distill'])}"
     return f"{dataset(row['dataset'])}, students {how}"

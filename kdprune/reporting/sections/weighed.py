@@ -7,7 +7,7 @@ import pandas as pd
 
 from kdprune.analysis.sizes import FLOATS, ratios
 from kdprune.reporting.document.formats import condition, counted, fixed, is_missing, listed
-from kdprune.reporting.headline import Headline, decided
+from kdprune.reporting.headline import UNITS, Headline, decided
 
 figure = fixed(2)
 
@@ -30,7 +30,7 @@ def lead_by_bytes(headline: Headline, sizes: pd.DataFrame | None, *, confidence:
         return f"; by bytes {behind} leads"
     if decided(headline, confidence):
         return f"; by bytes the lead {'stays' if low > 1 else 'is gone'}"
-    return f"; by bytes {ahead} leads" if low > 1 else ", by bytes as well"
+    return f"; by bytes {ahead} leads" if low > 1 else ", by parameters or by bytes"
 
 
 def leads(
@@ -41,21 +41,21 @@ def leads(
 
 
 def _ratios(row: dict[str, Any], sizes: pd.DataFrame | None, *, confidence: float) -> pd.DataFrame:
-    """Return the ratios by bytes of the students of a row of significance, a row per count."""
+    """Return the ratios by bytes of the networks of a row of significance, a row per count."""
     if sizes is None:
         return pd.DataFrame()
-    own = (sizes.dataset == row["dataset"]) & (sizes.role == "student")
+    own = (sizes.dataset == row["dataset"]) & (sizes.role == row["role"])
     part = sizes[own & (sizes.distill == row["distill"])]
     return ratios(part, row["first"], row["second"], confidence=confidence)
 
 
 def bytes_of(row: dict[str, Any], sizes: pd.DataFrame | None, *, confidence: float) -> str:
-    """Say who is ahead by bytes in every count, for the students of a row of significance."""
+    """Say who is ahead by bytes in every count, for the networks of a row of significance."""
     table = _ratios(row, sizes, confidence=confidence)
     if table.empty:
         return ""
     first, second = row["first"], row["second"]
-    n = counted(int(table.n.min()), "pair")
+    n = counted(int(table.n.min()), UNITS[row["role"]])
     views = [_view(item, first, second) for item in table.to_dict("records")]
     files = " Codings are real files, and accuracy is that of what is read from them."
     return (
