@@ -132,7 +132,7 @@ def current() -> bool:
 
 
 def stand_ins(folder: Path) -> None:
-    """The embedded images, and the student of the pages as it is before any training."""
+    """The embedded images; the student of the pages and its teacher as before any training."""
     import torch
 
     from kdprune import models
@@ -145,7 +145,11 @@ def stand_ins(folder: Path) -> None:
     params = load(ROOT / "params.yaml")
     item = params.grid["students"][STUDENT]
     like = {"train_labels": torch.arange(10), "val_images": torch.zeros(1, 3, 32, 32)}
-    teacher, _ = network(params, item["teacher"], like, 1)
+    teacher, described = network(params, item["teacher"], like, 1)
+    pair = {"dataset": item["dataset"], "teacher": item["teacher"]}
+    metadata = {"network": described, "seed": 1, "role": "teacher", "student": "", "distill": ""}
+    path = folder / f"models/teachers/{item['dataset']}-{item['teacher']}.safetensors"
+    models.save(path, teacher, metadata | pair)
     student, described = network(params, item["student"], like, 1)
     task = METHODS["simkd"](student, teacher, **params.distill.hyperparameters["simkd"])
     metadata = {

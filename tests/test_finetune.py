@@ -262,7 +262,13 @@ FAULTS = [
     ({"objective": "kd", "scope": "none"}, r"kd tunes nothing with scope: none"),
     ({"objective": "semckd", "scope": "all", "batch_size": 32}, r"semckd takes batches of"),
     ({"schedule": "rewind", "epochs": 1000}, r"epochs = 1000: must be \d+ \(teach\.epochs\)"),
+    ({"schedule": "rewind", "epochs_of": {"weight": 1000}}, r"epochs = 1000: must be \d+"),
     ({"schedule": "cosine"}, r"schedule = 'cosine'"),
+    (
+        {"epochs_of": {"wieght": 1}},
+        r"'wieght' is not in prune\.method; did you mean weight",
+    ),
+    ({"epochs_of": {"weight": 0}}, r"epochs_of\.weight = 0: input should be greater"),
     ({"from": "nobody"}, r"prune\.finetune\.from = 'nobody'"),
 ]
 
@@ -288,3 +294,10 @@ def test_what_a_sweep_is_told_follows_from_its_name(values):
     assert not tuning.by_teacher(params, "student", "weight")
     before = study(values)
     assert FineTune(**tuning.told(before, STUDENT, "weight")).original is None
+
+
+def test_single_methods_are_tuned_for_epochs_of_their_own(values):
+    params = study(values, objective=["labels", "kd"], epochs=3, epochs_of={"channel": 1})
+    told = {"weight": 3, "channel": 1, "channel-kd": 1}
+    for method, epochs in told.items():
+        assert tuning.told(params, STUDENT, method)["epochs"] == epochs

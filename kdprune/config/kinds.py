@@ -12,6 +12,7 @@ Positive = Annotated[
     float, Field(gt=0, le=1e6, allow_inf_nan=False), AfterValidator(values.check_size)
 ]
 NonNegative = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
+Epochs = Annotated[int, Field(ge=1, le=10_000)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Seeds = Annotated[

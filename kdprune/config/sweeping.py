@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from kdprune.config import consistency
 from kdprune.config.grid import LABELS
-from kdprune.config.kinds import Fraction, Methods, Name, NonNegative, Plain, Positive
+from kdprune.config.kinds import Epochs, Fraction, Methods, Name, NonNegative, Plain, Positive
 from kdprune.config.section import Section
 from kdprune.methods import parts
 
@@ -27,7 +27,8 @@ class FineTune(Section):
     """Fine-tuning after pruning; `from` is a word that Python keeps, and is declared beside it."""
 
     scope: Literal["head", "all", "none"]
-    epochs: Annotated[int, Field(ge=1, le=10_000)]
+    epochs: Epochs
+    epochs_of: dict[Name, Epochs] = Field(default_factory=dict)
     batch_size: Annotated[int, Field(ge=2, le=65_536)]
     lr: Positive
     momentum: Fraction
@@ -49,6 +50,10 @@ class FineTune(Section):
         """Return what the tuning of a sweep learns by, from the sweep's method."""
         named = parts(method)[1]
         return named or (self.objectives[0] if len(self.objectives) == 1 else LABELS)
+
+    def epochs_for(self, method: str) -> int:
+        """Return how long the networks of a sweep are tuned, from the sweep's method."""
+        return self.epochs_of.get(parts(method)[0], self.epochs)
 
 
 class Only(Section):

@@ -20,6 +20,10 @@ def check(params: Any) -> None:
         if name not in (swept := names(params.prune.method)):
             hint = nearest(name, swept)
             raise ValueError(f"attribute.methods: {name!r} is not in prune.method; {hint}")
+    for name in tuning.epochs_of:
+        if name not in (swept := names(params.prune.method)):
+            hint = nearest(name, swept)
+            raise ValueError(f"prune.finetune.epochs_of: {name!r} is not in prune.method; {hint}")
     _check_objectives(tuning, params.distill.hyperparameters)
     if tuning.schedule == "rewind":
         _check_length(params)
@@ -75,9 +79,11 @@ def _check_objectives(tuning: Any, known: Any) -> None:
 def _check_length(params: Any) -> None:
     trained = {"teacher": params.teach, "student": params.distill.training}
     for role in params.prune.roles:
-        if params.prune.finetune.epochs > (most := trained[role].epochs):
+        told = params.prune.finetune
+        asked = max([told.epochs, *told.epochs_of.values()])
+        if asked > (most := trained[role].epochs):
             where = {"teacher": "teach", "student": "distill.training"}[role]
             raise ValueError(
-                f"prune.finetune.epochs = {params.prune.finetune.epochs}: must be {most} "
+                f"prune.finetune.epochs = {asked}: must be {most} "
                 f"({where}.epochs) at most, whose rates schedule: rewind replays"
             )

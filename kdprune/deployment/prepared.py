@@ -72,6 +72,8 @@ def prepare(
     place = data or folder / "data" / who["dataset"]
     inputs, tensors = _images(place, before, settings)
     how = settings.prune.model_dump(include={"finetune", "batchnorm"}, exclude_none=True)
+    how["finetune"]["epochs"] = settings.prune.finetune.epochs_for(method)
+    del how["finetune"]["epochs_of"]
     how["finetune"]["objective"] = settings.prune.finetune.objective_of(method)
     how |= {"method": pruning, "hyperparameters": dict(settings.prune.hyperparameters[pruning])}
     how |= {"level": level, "at_breakpoint": at_breakpoint, "seed": seed}

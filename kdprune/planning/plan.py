@@ -116,7 +116,7 @@ def _sweep(params: Params, method: str, network: Network, images: Images) -> cos
         seeds=prune.seeds,
         re_estimate=prune.batchnorm.images if prune.batchnorm.re_estimate else 0,
         scope=tuning.scope,
-        epochs=tuning.epochs,
+        epochs=tuning.epochs_for(method),
         batch_size=tuning.batch_size,
         views=tuning.views,
     )

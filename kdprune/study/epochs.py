@@ -61,5 +61,5 @@ def _tuned(params: Params, method: str) -> float:
     return {
         "none": 0.0,
         "head": told.views * FORWARD * (1 + taught),  # features once, and the logits to learn from
-        "all": told.epochs * (1 + FORWARD * taught),
+        "all": told.epochs_for(method) * (1 + FORWARD * taught),
     }[told.scope]

@@ -13,7 +13,8 @@ def told(params: Params, item: Mapping[str, str], method: str) -> dict[str, Any]
     """Return the arguments of `kdprune.sweeps.finetune.FineTune` for a sweep of network `item`."""
     section = params.prune.finetune
     learned_by = section.objective_of(method)
-    arguments = section.model_dump(exclude={"objective", "from", "schedule"})
+    arguments = section.model_dump(exclude={"objective", "from", "schedule", "epochs_of"})
+    arguments["epochs"] = section.epochs_for(method)
     arguments["objective"] = learned_by
     if learned_by != LABELS:
         arguments["settings"] = params.distill.hyperparameters[learned_by]
