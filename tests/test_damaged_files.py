@@ -146,6 +146,9 @@ CUT = "says that networks see "
 TOLD = [{"size": 0}, {"size": -8}, {"size": 64}, {"size": 10**30}, {"side": "8"}]
 TOLD = [(changed, CUT) for changed in TOLD]
 TOLD += [({"classes": "ab"}, "has no list of classes"), ({"classes": ["a", "a"]}, "a class twice")]
+TOLD += [
+    ({"classes": ["a", name]}, "cannot be printed") for name in ("b\x1b[2J", "b\nc", "\u202eb")
+]
 
 
 @pytest.mark.parametrize(("changed", "said"), TOLD)

@@ -29,4 +29,10 @@ def preprocessing(folder: Path, described: Mapping[str, Any]) -> dict[str, Any]:
         raise KdpruneError(f"{path}: has no list of classes; {AGAIN}")
     if len(set(told["classes"])) < len(told["classes"]):
         raise KdpruneError(f"{path}: names a class twice; {AGAIN}")
+    for name in told["classes"]:
+        if not (isinstance(name, str) and name.isprintable()):  # cards and reports print it
+            said = f"{name!a:.40}"
+            raise KdpruneError(
+                f"{path}: a class is called {said}, which cannot be printed; {AGAIN}"
+            )
     return told
