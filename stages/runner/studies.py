@@ -82,7 +82,8 @@ def torn(folder: Path) -> Iterator[str]:
     for name, entry in lockfile.read(str(folder / "dvc.lock")).get("stages", {}).items():
         for item in entry.get("outs", []):
             path = Path(item["path"])
-            if path.parts[0] in KEPT and lockfile.md5(folder / path) != item["md5"]:
+            found = lockfile.md5(folder / path) or lockfile.EMPTY
+            if path.parts[0] in KEPT and found != item["md5"]:
                 yield f"{folder / path}: is not what dvc.lock recorded ({name})"
 
 
