@@ -31,7 +31,6 @@ KEPT = ("params.yaml", "dvc.lock", "metrics", "plots")
 RUNS = "runs.json"
 LOGS = Path(".run/log")
 FOLLOWS = ("grid", "trainings")  # sections of params.yaml
-PICTURE = "pairs.svg"
 
 
 def publish(name: str) -> Path:
@@ -148,7 +147,7 @@ def _describe(folder: Path, name: str) -> None:
         runs=json.loads((folder / RUNS).read_text(encoding="utf-8")),
         command=" ".join(["dvc exp run", *_overrides(params.profile)]),
         commit=(folder / "commit").read_text(encoding="utf-8").strip(),
-        picture=folder / paths.PLOTS / PICTURE,
+        plots=folder / paths.PLOTS,
         folder=folder,
         confidence=params.significance.confidence,
     )
