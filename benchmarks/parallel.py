@@ -31,12 +31,10 @@ KILLED = study.workspace.PROFILE.replace(", densenet21_12/resnet10_16]", "]")
 
 def start(folder: Path, side: str) -> subprocess.Popen:
     """Start one side in a workspace."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    ours = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(folder), "PATH": path}
     return subprocess.Popen(
         [sys.executable, "-m", *SIDES[side]],
         cwd=folder,
-        env={**os.environ, **ours},
+        env=study.workspace.environment(folder),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

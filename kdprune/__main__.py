@@ -23,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def work() -> int:
         check_tree()
         try:
+            cli.refuse_empty(sys.argv[1:] if arguments is None else arguments)
             given = cli.parser().parse_args(arguments)
             return given.run(given)
         finally:

@@ -64,7 +64,8 @@ def run_sweep(folder: Path, values: dict, method: str) -> None:
     )
     model, _ = models.load(folder / "models" / "teachers" / f"{KEY}.safetensors")
     prune = values["prune"]
-    tuning = {k: v for k, v in prune["finetune"].items() if k not in ("from", "schedule")}
+    apart = ("from", "schedule", "epochs_of")
+    tuning = {k: v for k, v in prune["finetune"].items() if k not in apart}
     rows, _ = sweep(
         model,
         tensors,

@@ -13,10 +13,15 @@ import yaml
 ROOT = Path(__file__).parents[1]
 Item = TypeVar("Item")
 # Minutes each. They begin first: a worker takes whole files, and none should end alone.
-LONGEST = ("pipeline", "own_teacher", "faults", "fifteen_networks", "docs", "warm", "report_page")
+LONGEST = (
+    *("shared_work", "compress", "pipeline", "run", "own_teacher", "replicates_pipeline"),
+    *("fifteen_networks", "docs", "faults", "init", "warm", "report_page"),
+)
 
 # Tests are many small computations: threads of several workers would fight for the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Two workers are no calm machine: no round of times is repeated to wait for one
+os.environ.setdefault("KDPRUNE_PATIENCE", "0")
 
 
 def some(items: Iterable[Item]) -> list[Item]:

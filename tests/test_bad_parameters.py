@@ -63,7 +63,7 @@ FAULTS = [
     # unknown and misspelt keys
     ("teach.epoch", 3, r"teach\.epoch: is unknown; did you mean epochs\?"),
     ("model.stems", "cifar", r"model\.stems: is unknown; did you mean stem\?"),
-    ("prune.finetune.epoch", 3, r"prune\.finetune\.epoch: .* did you mean epochs\?"),
+    ("prune.finetune.epoch", 3, r"prune\.finetune\.epoch: .* did you mean epochs or epochs_of\?"),
     ("prune.level", [0.0], r"prune\.level: is unknown; did you mean levels\?"),
     ("distill.trainig", {}, r"distill\.trainig: is unknown; did you mean training\?"),
     ("distill.simkt", {"factor": 2}, r"distill\.simkt: is unknown; did you mean simkd\?"),

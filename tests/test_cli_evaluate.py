@@ -163,3 +163,24 @@ def test_a_class_that_fell_is_named_and_chance_is_not():
     assert [[cell.text for cell in one] for one in rows] == [["dog", "cat", "10", "40"]]
     told["classes"][1] = {**ruined, "p_holm": 0.2}
     assert said(told)[-1].endswith("no class fell by more than chance explains.")
+
+
+@pytest.mark.parametrize("told", [None, [1], "abc", {"classes": ["a"]}])
+def test_a_certificate_that_says_nothing_of_the_input_is_one_line(exported, told, tmp_path, capsys):
+    folder, out, _ = exported
+    text = json.loads((out / "certificate.json").read_text())
+    (tmp_path / "certificate.json").write_text(json.dumps({**text, "input": told}))
+    assert main(["evaluate", str(tmp_path), "--project", str(folder)]) == 2
+    said = capsys.readouterr().err
+    assert "is no certificate of an export" in said
+    assert said.count("\n") == 1
+
+
+def test_a_file_that_the_certificate_names_and_is_gone_is_one_line(exported, tmp_path, capfd):
+    """Torch's own reader would log a traceback before its error is told."""
+    folder, out, _ = exported
+    (tmp_path / "certificate.json").write_bytes((out / "certificate.json").read_bytes())
+    assert main(["evaluate", str(tmp_path), "--project", str(folder)]) == 2
+    said = capfd.readouterr().err
+    assert "network.pt2: is not there; export again" in said
+    assert said.count("\n") == 1

@@ -224,3 +224,14 @@ def test_a_study_from_before_the_stage_is_read(values, tmp_path):
     del values["compress"], values["grid"]["compressions"], values["grid"]["collected"]
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
     assert coding.bits(load(tmp_path / "params.yaml")) == []
+
+
+def test_tensors_of_no_network_are_never_made(tmp_path, monkeypatch):
+    """A byte of a file may stand for a thousand zeros: its shapes are looked at first."""
+    made = coded.encode(network("basic"), coded.codings([])["float32"])
+    made["more"] = tensors_of_zeros = coded.tensors.sparse(np.zeros((2000, 3), np.float32))
+    assert len(tensors_of_zeros.data) < 10
+    files.write(tmp_path / "a.kdz", made, described("basic"))
+    monkeypatch.setattr(files, "restored", lambda *_: pytest.fail("a tensor was made"))
+    with pytest.raises(KdpruneError, match=r"a\.kdz: "):
+        coded.load(tmp_path / "a.kdz")

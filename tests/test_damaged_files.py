@@ -14,6 +14,7 @@ from kdprune.__main__ import main
 from kdprune.cli.quantities import overrides
 from kdprune.config import params
 from kdprune.data import canonical
+from kdprune.deployment import inputs
 from kdprune.errors import KdpruneError
 from kdprune.files import expanded, keep
 from kdprune.models import beside
@@ -139,6 +140,27 @@ def test_arrays_that_say_nothing_of_themselves_are_one_line(header, name, tmp_pa
     (tmp_path / name).write_bytes(content)
     with pytest.raises(KdpruneError, match="is no complete data set"):
         canonical.load(tmp_path)
+
+
+CUT = "says that networks see "
+TOLD = [{"size": 0}, {"size": -8}, {"size": 64}, {"size": 10**30}, {"side": "8"}]
+TOLD = [(changed, CUT) for changed in TOLD]
+TOLD += [({"classes": "ab"}, "has no list of classes"), ({"classes": ["a", "a"]}, "a class twice")]
+TOLD += [
+    ({"classes": ["a", name]}, "cannot be printed") for name in ("b\x1b[2J", "b\nc", "\u202eb")
+]
+
+
+@pytest.mark.parametrize(("changed", "said"), TOLD)
+def test_a_manifest_by_which_images_cannot_be_cut_or_named_is_one_line(changed, said, tmp_path):
+    manifest = {"size": 8, "side": 8, "crop": 1.0, "classes": ["a", "b"]}
+    manifest |= {"mean": [0.5] * 3, "std": [0.2] * 3}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    network = {"network": {"classes": 2}}
+    assert inputs.preprocessing(tmp_path, network)["shape"] == [3, 8, 8]
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest | changed))
+    with pytest.raises(KdpruneError, match=said):
+        inputs.preprocessing(tmp_path, network)
 
 
 def test_json_that_nests_without_end_is_no_json(tmp_path, values):

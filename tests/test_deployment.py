@@ -18,6 +18,7 @@ from torch import nn
 from kdprune import device, models
 from kdprune.config.params import validate
 from kdprune.deployment import latency, measure, runtimes
+from kdprune.errors import KdpruneError
 from kdprune.pruning import METHODS, trajectories
 from kdprune.pruning.pruned import Pruned
 from kdprune.records import write_csv
@@ -133,8 +134,9 @@ def test_times_are_positive_and_ordered():
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock that only the networks move."""
+    """A clock that only the networks move; times are repeated for as long as by default."""
     now = [0.0]
+    monkeypatch.delenv(latency.VARIABLE)
     monkeypatch.setattr(latency.time, "perf_counter", lambda: now[0])
     return now
 
@@ -191,6 +193,18 @@ def test_the_round_is_one_and_the_same_for_all_networks(clock):
     second = series(clock, [*WARM, 2, 2, 2, 2, *WARM, 6, 6, 6, 7])
     one, other = latency.latency([first, second], np.zeros(2), **ROUND)
     assert (one["latency_ms_p25"], other["latency_ms_p25"]) == pytest.approx((3, 6))
+
+
+def test_how_long_disturbed_rounds_are_repeated_is_ones_own_choice(clock, monkeypatch):
+    busy, calm = [*WARM, 1, 9, 1, 9], [*WARM, 2, 2, 2, 2]
+    for told, median in (("0", 5), ("0.01", 5), ("1", 2)):  # the first round takes 45 ms
+        monkeypatch.setenv(latency.VARIABLE, told)
+        (times,) = latency.latency([series(clock, [*busy, *calm])], np.zeros(2), **ROUND)
+        assert times["latency_ms_median"] == pytest.approx(median)
+    for told in ("soon", "-1", "nan"):
+        monkeypatch.setenv(latency.VARIABLE, told)
+        with pytest.raises(KdpruneError, match=f"PATIENCE={told}: is no number of seconds"):
+            latency.patience()
 
 
 def variants() -> dict[str, Pruned]:

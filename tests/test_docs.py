@@ -1,14 +1,11 @@
-"""The documentation: its commands run, its links resolve, its generated pages are current.
+"""The documentation: its commands run, and their outputs are those that it shows.
 
 `python tests/test_docs.py` writes the outputs that pages show anew.
 """
 
 import contextlib
-import csv
 import hashlib
-import importlib.util
 import io
-import json
 import os
 import re
 import shlex
@@ -21,20 +18,24 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import ROOT, some
-from networks import tiny
-from workspace import commit, git, python
+from docs_pages import (
+    DOCS,
+    EXAMPLES,
+    FENCE,
+    PAGES,
+    blocks,
+    commands,
+    composed,
+    every,
+    named,
+    unset,
+)
+from workspace import commit, git
 
 from kdprune import __main__ as entrance
 from kdprune import cli
 from kdprune.errors import KdpruneError
 
-DOCS = ROOT / "docs"
-ALL = some(sorted(DOCS.rglob("*.md")))
-ELSEWHERE = {
-    "bring-your-own.md": "test_own_teacher.py"
-}  # whose commands and files another test runs
-PAGES = some(page for page in ALL if page.name not in ELSEWHERE)
-FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 OUTPUT = re.compile(
     r"(^```sh\n(?P<commands>(?:(?!```).*\n)+)```\n<!-- output -->\n```text\n)"
     r"(?P<output>(?:(?!```).*\n)*)(```$)",
@@ -54,44 +55,8 @@ RUN = [  # of DVC, cheap: these are run; of the others, the arguments and overri
 ]
 SET = [["remote"], ["config"]]  # these are run, in a repository of their own
 NOT_RUN = ["push", "pull", "checkout", "unprotect", "exp", "queue", "repro"]
-EXAMPLES = ("my_net", "cosine", "random_weight")  # what pages add to the study
 SHELL = {"git", "cd", ".", "export"}
 KNOWN_GIT = {"add", "commit", "clone", "diff", "pull", "push", "restore", "switch", "checkout"}
-
-
-def blocks(page: Path, language: str) -> list[tuple[str, str]]:
-    """Title and text of each fenced block."""
-    found = FENCE.findall(page.read_text(encoding="utf-8"))
-    return [(title, text) for name, title, text in found if name == language]
-
-
-def commands(text: str) -> list[list[str]]:
-    """The commands of a block of shell, as arguments; a VARIABLE=value before one is its first."""
-    lines = text.replace("\\\n", " ").splitlines()
-    parts = [part for line in lines for part in line.split(" && ")]
-    return [tokens for part in parts if (tokens := shlex.split(part, comments=True))]
-
-
-def unset(tokens: list[str]) -> list[str]:
-    """A command without the variables set for it."""
-    at = next(i for i, token in enumerate(tokens) if not re.match(r"[A-Z_]+=", token))
-    return tokens[at:]
-
-
-def every(*first: str) -> list[list[str]]:
-    """All distinct commands of all pages that begin so."""
-    found = {}
-    for page in PAGES:
-        for _, text in blocks(page, "sh"):
-            for tokens in commands(text):
-                bare = unset(tokens)
-                if tuple(bare[: len(first)]) == first:
-                    found[shlex.join(bare)] = bare
-    return list(found.values())
-
-
-def named(page: Path) -> str:
-    return page.relative_to(DOCS).as_posix()
 
 
 # The tree's copy, with the results, in which commands run
@@ -313,13 +278,6 @@ def overrides() -> list[str]:
     )
 
 
-def composed(values: list[str], output: Path) -> None:
-    spec = importlib.util.spec_from_file_location("compose", ROOT / "conf/compose.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.compose(output, values)
-
-
 @pytest.mark.parametrize("values", some(overrides()))
 def test_overrides_compose_to_valid_parameters(values, tmp_path):
     composed(shlex.split(values), tmp_path / "params.yaml")
@@ -428,216 +386,6 @@ def test_outputs_are_those_of_the_committed_results(page, text, output, told):
         digits = re.compile(r"[\d.,]+")  # another processor may round otherwise
         now, output = digits.sub("#", now), digits.sub("#", output)
     assert now == output, "write it anew: python tests/test_docs.py"
-
-
-# Examples
-
-
-def apply(page: Path, folder: Path) -> list[Path]:
-    """Put a page's titled blocks where their titles say; return the new files."""
-    made = []
-    for language in ("python", "yaml"):
-        for title, text in blocks(page, language):
-            path = folder / title
-            if not title:
-                continue
-            if title.endswith("architectures.yaml"):
-                path.write_text(path.read_text() + text)
-            elif title.endswith("__init__.py"):
-                line, entry = (part for part in text.strip().splitlines() if part)
-                before = path.read_text()
-                opened = re.search(r"^METHODS\b.*\{\n", before, re.MULTILINE)[0]
-                changed = before.replace(opened, f"{line}\n\n{opened}{entry}\n")
-                path.write_text(changed)
-            else:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text)
-                made.append(path)
-    return made
-
-
-@pytest.fixture(scope="module")
-def extended(tmp_path_factory):
-    """A copy of the tree to which every page's example was added."""
-    folder = tmp_path_factory.mktemp("examples")
-    for name in ("conf", "kdprune"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for page in PAGES:
-        apply(page, folder)
-    return folder
-
-
-@SLOW
-def test_examples_compose(extended, tmp_path):
-    values = ["pairs=[my_net/resnet10_16]", "distill.method=[simkd,cosine]"]
-    values.append("prune.method=[weight,channel,random_weight]")
-    shown = "\n".join(page.read_text() for page in PAGES)
-    assert all(value in shown for value in values)
-    output = tmp_path / "params.yaml"
-    python(extended, "conf/compose.py", *values, "-o", str(output), PYTHONPATH=str(extended))
-    grid = json.dumps(yaml.safe_load(output.read_text())["grid"])
-    assert all(name in grid for name in EXAMPLES)
-
-
-def loaded(path: Path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_the_example_of_a_distillation_method_learns(extended):
-    import torch
-
-    module = loaded(extended / "kdprune/distillation/cosine.py")
-    ours, theirs = torch.tensor([[1.0, 0.0], [0.0, 2.0]]), torch.tensor([[2.0, 0.0], [3.0, 0.0]])
-    assert module.cosine_loss(ours, theirs).item() == pytest.approx(0.5)
-    task = module.Cosine(tiny("basic"), tiny("dense"))
-    parts = task(torch.randn(4, 3, 32, 32), torch.arange(4), torch.arange(4))
-    terms = parts["ce"] + parts["kd"] + parts["feature"]
-    assert parts["loss"].item() == pytest.approx(terms.item())
-    parts["loss"].backward()
-    assert task.connector.weight.grad.abs().sum() > 0
-    assert not any(value.grad is not None for value in task._teacher[0].parameters())
-
-
-def test_the_example_of_a_pruning_method_prunes(extended):
-    module = loaded(extended / "kdprune/pruning/random_weight.py")
-    before, half, most = module.prune(tiny("basic"), [0.0, 0.5, 0.9], draw=1)
-    assert not before.masks
-    assert half.sparsity == pytest.approx(0.5, abs=0.01)
-    for name, mask in half.masks.items():
-        assert (half.model.get_parameter(name)[~mask] == 0).all()
-        assert (mask | ~most.masks[name]).all()  # nested
-
-
-# Pages
-
-
-def anchors(page: Path) -> set[str]:
-    """The headings of a page as links name them."""
-    titles = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)
-    plain = [re.sub(r"[^\w\s-]", "", title.lower().replace("`", "")).strip() for title in titles]
-    return {re.sub(r"[-\s]+", "-", title) for title in plain}
-
-
-def links(page: Path) -> list[str]:
-    return re.findall(r"\]\(([^)\s]+)\)", FENCE.sub("", page.read_text(encoding="utf-8")))
-
-
-def test_links_and_commands_are_seen():
-    """A page may have none; the pages together have them."""
-    assert some(target for page in ALL for target in links(page) if "://" not in target)
-    assert some(every())
-
-
-@pytest.mark.parametrize("page", ALL, ids=named)
-def test_internal_links_resolve(page):
-    for target in links(page):
-        if "://" in target:
-            continue
-        path, _, anchor = target.partition("#")
-        goal = (page.parent / path).resolve() if path else page
-        assert goal.is_relative_to(ROOT), target
-        assert goal.is_file(), target
-        if anchor:
-            assert anchor in anchors(goal), target
-
-
-def test_every_page_is_in_the_navigation():
-    text = (ROOT / "mkdocs.yml").read_text()
-    for page in ALL:
-        assert f": {named(page)}\n" in text, named(page)
-
-
-def test_other_tests_run_the_other_pages():
-    for page, test in ELSEWHERE.items():
-        assert page in (ROOT / "tests" / test).read_text()
-
-
-@pytest.mark.usefixtures("committed_results")
-def test_generated_pages_are_current():
-    done = subprocess.run(
-        [sys.executable, DOCS / "generate.py", "--check"], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_every_parameter_is_described():
-    for name in ("parameters", "methods"):
-        rows = re.findall(r"^\| `.*$", (DOCS / f"reference/{name}.md").read_text(), re.MULTILINE)
-        assert len(rows) > 30
-        for row in rows:
-            if row.count(" | ") == 3:
-                assert not row.endswith("| – |"), row
-
-
-RECORDS = {
-    "Sweeps": "metrics/sweeps/*.csv",
-    "Layers": "metrics/layers/*.csv",
-    "Breakpoints": "metrics/breakpoints.csv",
-    "Efficiency": "metrics/efficiency.csv",
-    "Significance": "metrics/significance.csv",
-    "Learning": "plots/learning/*.csv",
-    "Measure": "metrics/measure.csv",
-    "Codings": "metrics/codings.csv",
-    "Trainings": "metrics/[td]*/*.json",
-}
-
-
-@pytest.mark.parametrize("title", RECORDS)
-def test_every_column_is_described(title):
-    text = (DOCS / "reference/records.md").read_text()
-    shared, *sections = re.split(r"^## ", text, flags=re.MULTILINE)
-    section = next(part for part in sections if part.startswith(title))
-    words = {}
-    for name, part in (("shared", shared), ("own", section)):
-        cells = re.findall(r"^\| (`.*?) \|", part, re.MULTILINE)
-        words[name] = [word for cell in cells for word in re.findall(r"`(\w+)`", cell)]
-    files = sorted(ROOT.glob(RECORDS[title]))
-    if title == "Measure" and not files:
-        pytest.skip("the stage measure has not run")
-    for path in some(files):
-        if path.suffix == ".json":
-            header = list(json.loads(path.read_text()))
-        else:
-            with path.open(newline="") as file:
-                header = next(csv.reader(file))
-        assert set(header) <= {*words["shared"], *words["own"]}, path.name
-        assert set(words["own"]) <= set(header), path.name
-
-
-def test_environment_variables_are_described():
-    sources = "\n".join(path.read_text() for path in some(ROOT.glob("kdprune/**/*.py")))
-    sources += "\n".join(path.read_text() for path in some(ROOT.glob("stages/*.py")))
-    used = set(re.findall(r'"((?:KDPRUNE|HF|NPM|OMP)_[A-Z_]*[A-Z])"', sources))
-    text = (DOCS / "reference/command-line.md").read_text()
-    assert not [name for name in some(used) if f"`{name}`" not in text]
-
-
-@SLOW
-def test_the_size_of_the_paper_profile(tmp_path):
-    composed(["profile=paper"], tmp_path / "params.yaml")
-    grid = yaml.safe_load((tmp_path / "params.yaml").read_text())["grid"]
-    sizes = ", ".join(f"{len(grid[name])} {name}" for name in ("teachers", "students"))
-    text = (DOCS / "how-to/gpu.md").read_text()
-    assert f"{sizes} and {len(grid['sweeps'])} sweeps" in text
-
-
-@SLOW
-def test_the_site_builds_and_fetches_nothing(tmp_path):
-    pytest.importorskip("material")
-    out = tmp_path / "site"
-    build = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", out]
-    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    index = (out / "index.html").read_text()
-    assert (out / "tree/studies/desk/plots/pairs.svg").is_file()
-    assert 'src="tree/studies/desk/plots/pairs.svg"' in index
-    fetched = r'<(?:script|img|iframe)[^>]+src="(?:https?:)?//|<link[^>]+href="(?:https?:)?//'
-    for page in some(out.rglob("*.html")):
-        if "tree" not in page.relative_to(out).parts:
-            assert not re.search(fetched, page.read_text()), page
 
 
 def write() -> None:

@@ -109,6 +109,10 @@ def gone(root):
     (root / "cat" / "gone.png").symlink_to(root / "nowhere.png")
 
 
+def itself(root):
+    (root / "cat" / "self.png").symlink_to("self.png")
+
+
 def no_utf8_class(root):
     os.mkdir(os.fsencode(root) + b"/caf\xe9")
 
@@ -137,6 +141,7 @@ REFUSED = {
     circle: r"mine/cat/again: is a link to a folder",
     pipe: r"mine/cat/pipe\.png: cannot be read \(it is no regular file\)",
     gone: r"mine/cat/gone\.png: cannot be read \(No such file",
+    itself: r"mine/cat/self\.png: cannot be read \(Too many levels of symbolic links\)",
     no_utf8_class: r"mine/caf\\udce9: its name is no UTF-8",
     no_utf8_file: r"mine/cat/caf\\udce9\.png: its name is no UTF-8",
     both_forms: r"mine: has two folders 'cafe\\u0301' and 'caf\\xe9', whose names look the same",

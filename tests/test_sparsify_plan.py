@@ -33,16 +33,27 @@ def test_epochs_are_what_a_trajectory_asks_for(method, values):
     assert application.spent(method, LEVELS, given) == pytest.approx(train.epochs)
 
 
-def test_a_plan_has_a_row_for_each_trajectory(tmp_path):
-    output = tmp_path / "params.yaml"
+def planned(output, *changes):
+    """The rows of the plan of one pair whose teacher is pruned in two ways."""
     command = [sys.executable, ROOT / "conf/compose.py", "-o", output]
     small = ["pairs=[resnet10_24/resnet10_16]", "prune.roles=[teacher]"]
-    subprocess.run([*command, *small, "prune.method=[weight,magnitude]"], check=True)
-    planned = plan.plan(load(output), ROOT, seconds=None)
-    rows = [row for row in planned["rows"] if row["kind"] == "sparsify magnitude"]
-    weight = [row for row in planned["rows"] if row["kind"] == "prune weight"]
+    subprocess.run([*command, *small, "prune.method=[weight,magnitude]", *changes], check=True)
+    return plan.plan(load(output), ROOT, seconds=None)["rows"]
+
+
+def test_a_plan_has_a_row_for_each_trajectory(tmp_path):
+    every = planned(tmp_path / "params.yaml")
+    rows = [row for row in every if row["kind"] == "sparsify magnitude"]
+    weight = [row for row in every if row["kind"] == "prune weight"]
     assert len(rows) == len(weight)
     for row in rows:
         assert row["work"].epochs == 9 * 3  # levels but 0, epochs each
         assert row["bytes"] % 10 == 0  # a file per level
         assert row["work"].backward == pytest.approx(2 * row["work"].forward, rel=0.15)
+
+
+def test_a_method_of_fewer_epochs_is_planned_with_these(tmp_path):
+    fewer = ["prune.finetune.scope=all", "+prune.finetune.epochs_of.magnitude=1"]
+    every = planned(tmp_path / "params.yaml", *fewer)
+    work = {row["kind"]: row["work"].backward for row in every if row["kind"].startswith("prune")}
+    assert work["prune weight"] == pytest.approx(5 * work["prune magnitude"])

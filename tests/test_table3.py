@@ -141,6 +141,11 @@ def test_epochs_are_of_the_training_the_way_and_the_tuning(values):
         prune = {**values["prune"], "finetune": tuned}
         changed = validate({**values, "prune": prune, "grid": _grid(values, tuned)})
         assert epochs.spent(changed, broken, learned, way).tuning.max() == pytest.approx(wanted)
+    tuned = {**values["prune"]["finetune"], "scope": "all", "epochs_of": {"weight": 2}}
+    changed = validate({**values, "prune": {**values["prune"], "finetune": tuned}})
+    both = pd.concat([broken, broken.assign(method="weight")])
+    table = epochs.spent(changed, both, learned, way).groupby("condition").tuning.max()
+    assert (table["magnitude"], table["weight"]) == (5, 2)
 
 
 def _grid(values, tuned):

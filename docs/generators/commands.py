@@ -40,6 +40,7 @@ so the results. Keep them the same within a comparison.
 |---|---|
 | `KDPRUNE_DEVICE` | `cpu`, `cuda`, `cuda:1`, `mps`; default: the first of cuda, mps, cpu at hand |
 | `KDPRUNE_RUNTIMES` | `openvino`: the stage measure times it too, beside ONNX Runtime and PyTorch |
+| `KDPRUNE_PATIENCE` | seconds for which a disturbed time is measured again, default 10; 0: never |
 | `KDPRUNE_IMAGES_GB` | GB of images to hold in memory, not in files; default: an eighth of it |
 | `KDPRUNE_UNFINISHED` | where unfinished work lies (default `.run/unfinished` of the clone) |
 | `KDPRUNE_REMOTE` | set: a job of an array takes and gives its work by the DVC remote |

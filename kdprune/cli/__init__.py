@@ -6,6 +6,9 @@ help, --version and recommend answer at once.
 """
 
 import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
 
 from kdprune import __version__
 from kdprune.cli import (
@@ -21,6 +24,7 @@ from kdprune.cli import (
     report,
     run,
 )
+from kdprune.errors import KdpruneError
 
 # As help lists them
 COMMANDS = [compress, init, plan, run, report, recommend, compare, export, evaluate]
@@ -44,9 +48,29 @@ examples:
 """
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser that says where its help could not be written: argparse keeps that to itself."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if message:
+            (file or sys.stderr).write(message)
+
+
+def refuse_empty(arguments: Sequence[str]) -> None:
+    """Raise KdpruneError for an argument without a character: "$OUT", where no one has set OUT.
+
+    As a path it would be the folder where one is, and that be written to.
+    """
+    for before, text in zip(["", *arguments], arguments, strict=False):
+        option, equals, value = text.partition("=")
+        if not text or (option.startswith("--") and equals and not value and option != "--set"):
+            named = option or (before if before.startswith("-") else "an argument")
+            raise KdpruneError(f"{named}: is empty; give it a value, or leave it out")
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the whole command line's parser; its result has the command's function as `run`."""
-    whole = argparse.ArgumentParser(
+    whole = Parser(
         prog="kdprune",
         description="Take networks out of a study of pruning after distillation, and use them.",
         epilog=EPILOG,

@@ -117,7 +117,7 @@ def _order(given: argparse.Namespace) -> "Order":
 
     if (given.mean is None) != (given.std is None):
         raise KdpruneError("--mean and --std: go together, three numbers each, for values in 0..1")
-    if given.epochs < 1 or not 8 <= (given.size or 8) <= 512:
+    if given.epochs < 1 or not (given.size is None or 8 <= given.size <= 512):
         raise KdpruneError("--epochs: from 1; --size: from 8 to 512 pixels")
     if given.max_bytes is not None and given.prune == "weight" and not given.student:
         raise KdpruneError(
@@ -125,6 +125,8 @@ def _order(given: argparse.Namespace) -> "Order":
             "weights; use --prune channel or both"
         )
     images = expanded(given.images).resolve()
+    if expanded(given.out).resolve().is_relative_to(images):
+        raise KdpruneError(f"--out {given.out}: lies among the images; name a folder elsewhere")
     files = folder.files(images)
     folder.check(files, images)
     classes = list(next(iter(files.values())))

@@ -65,10 +65,12 @@ def run(given: argparse.Namespace) -> int:
     """Evaluate; print the summary, write the files. Raises KdpruneError for what can be mended."""
     from kdprune.config import params
     from kdprune.deployment import evaluation, sheet
-    from kdprune.deployment.bundle import EVALUATED
+    from kdprune.deployment.bundle import EVALUATED, require_folder
     from kdprune.records import write_json
     from kdprune.reporting.sections import evaluation as document
 
+    out_folder = given.out or given.export
+    require_folder(out_folder / EVALUATED["numbers"])
     made = evaluation.evaluate(
         given.export,
         folder=given.project,
@@ -78,7 +80,7 @@ def run(given: argparse.Namespace) -> int:
         against=given.against,
         data=given.data,
     )
-    out = {kind: (given.out or given.export) / name for kind, name in EVALUATED.items()}
+    out = {kind: out_folder / name for kind, name in EVALUATED.items()}
     write_json(out["numbers"], made.numbers)
     classes = [row["class"] for row in made.numbers["classes"]]
     if made.captions:

@@ -1,6 +1,7 @@
 """kdprune init: a study in a folder of its own, run from the installed package."""
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ def add(commands: Any) -> None:
 def run(given: argparse.Namespace) -> int:
     """Make the study; print what comes next. Raises KdpruneError where it cannot be made."""
     from kdprune.study import founding
+    from kdprune.terminal import printable
 
     folder: Path = given.folder
     if given.update:
@@ -43,10 +45,12 @@ def run(given: argparse.Namespace) -> int:
         told = "was of this code already"
         if changed:
             told = f"{len(changed)} parts of the code are others, such as {changed[0]}"
-        print(f"{folder}: {told}; `dvc status` tells what is stale")
+        print(f"{printable(folder)}: {told}; `dvc status` tells what is stale")
         return 0
-    founding.found(folder)
-    founding.compose(folder)
-    founding.commit(folder, "A study, by kdprune init")
-    print(f"{folder}: a study; `cd {folder} && dvc repro` runs it, conf/ is what you edit")
+    with founding.whole(folder):
+        founding.found(folder)
+        founding.compose(folder)
+        founding.commit(folder, "A study, by kdprune init")
+    go = printable(f"cd {shlex.quote(str(folder))} && dvc repro")
+    print(f"{printable(folder)}: a study; `{go}` runs it, conf/ is what you edit")
     return 0

@@ -64,7 +64,7 @@ def run(given: argparse.Namespace) -> int:
     import torch
 
     from kdprune.data.augment import normalise
-    from kdprune.deployment import coded
+    from kdprune.deployment import coded, inputs
     from kdprune.models import checkpoints, counts
 
     path, _ = networks.checkpoint(given.project, given.network)
@@ -75,7 +75,7 @@ def run(given: argparse.Namespace) -> int:
     if prepared is None or given.data:
         dataset = networks.identity(metadata, path)["dataset"]
         folder = given.data or given.project / "data" / dataset
-        prepared = networks.preprocessing(folder, metadata)
+        prepared = inputs.preprocessing(folder, metadata)
     mean, std = (torch.tensor(prepared[name]) for name in ("mean", "std"))
     size, crop = prepared["shape"][1], prepared.get("crop", 1.0)
     images, bad = readable(given.images, size, crop)

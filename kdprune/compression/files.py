@@ -46,6 +46,21 @@ def write(path: str | Path, tensors: Mapping[str, Coded], metadata: Mapping[str,
         temporary.write_bytes(b"".join([MAGIC, len(header).to_bytes(4, "little"), header, data]))
 
 
+def outline(path: str | Path) -> tuple[dict[str, Entry], dict[str, Any]]:
+    """Return what a file says of its tensors, and its metadata; no tensor is made.
+
+    Raises KdpruneError as `read` does.
+    """
+    try:
+        size = Path(path).stat().st_size
+        with Path(path).open("rb") as file:
+            header = _header(file, size)
+            _check_sizes(header, size - file.tell())
+    except (OSError, ValueError, zlib.error, RecursionError, OverflowError) as error:
+        raise KdpruneError(f"{path}: is no compressed network ({_told(error)})") from None
+    return header.tensors, header.metadata
+
+
 def read(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Return the tensors by name, float32 or int64, and the metadata, which are not checked here.
 

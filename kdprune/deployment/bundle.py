@@ -26,7 +26,12 @@ EVALUATED = {"numbers": "evaluation.json", "text": "evaluation.md", "sheet": "di
 
 
 def check_target(out: Path) -> None:
-    """Raise KdpruneError where writing `out` would take away what no export wrote."""
+    """Raise KdpruneError where `out` cannot be written, or would take away what no export wrote."""
+    require_folder(out)
+    try:
+        os.fspath(out).encode()
+    except UnicodeEncodeError:  # safetensors and ONNX would refuse it, after all the work
+        raise KdpruneError(f"{out}: its name is no UTF-8; name another --out") from None
     if not out.exists():
         return
     foreign = not out.is_dir() or {item.name for item in out.iterdir()} - {
@@ -39,6 +44,18 @@ def check_target(out: Path) -> None:
         raise KdpruneError(
             f"{out}: is there and holds more than an earlier export; name another --out"
         )
+
+
+def require_folder(out: Path) -> None:
+    """Raise KdpruneError where `out` cannot be a folder: told before the work, and not after it."""
+    try:
+        above = out.resolve()
+    except (OSError, RuntimeError):  # RuntimeError: until Python 3.13, of links in a circle
+        raise KdpruneError(f"{out}: leads in a circle of links; name another --out") from None
+    while not os.path.lexists(above):
+        above = above.parent
+    if not above.is_dir() and above != out.resolve():
+        raise KdpruneError(f"{above}: is a file where a folder must be; name another --out")
 
 
 def write(made: Prepared, out: Path, names: Sequence[str], bits: int = 8) -> dict[str, Any]:

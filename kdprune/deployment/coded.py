@@ -94,6 +94,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> tuple[nn.Modul
     Raises KdpruneError as `files.read` and `checkpoints.load` do: what the file restores is held to
     all that a checkpoint is held to.
     """
+    _check_network(path)
     arrays, described = files.read(path)
     text = json.dumps(described)
     check_metadata(text, path)
@@ -105,6 +106,33 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> tuple[nn.Modul
             return models.load(whole, device)
         except KdpruneError as error:
             raise KdpruneError(str(error).replace(str(whole), str(path))) from None
+
+
+def _check_network(path: str | Path) -> None:
+    """Raise KdpruneError unless a file's tensors are those of the network that it describes.
+
+    Before any is made: a byte of the file may stand for a thousand zeros. The shapes are held to
+    the network as those of a checkpoint without content, a file that takes no room on the disk.
+    """
+    entries, described = files.outline(path)
+    text, place = json.dumps(described), 0
+    check_metadata(text, path)
+    header: dict[str, Any] = {"__metadata__": {checkpoints.KEY: text}}
+    for name, entry in sorted(entries.items()):
+        kind, width = ("I64", 8) if entry.form == "int64" else ("F32", 4)
+        end = place + width * entry.elements
+        header[name] = {"dtype": kind, "shape": entry.shape, "data_offsets": [place, end]}
+        place = end
+    told = json.dumps(header).encode()
+    with tempfile.TemporaryDirectory() as folder:
+        hollow = Path(folder) / "network.safetensors"
+        with hollow.open("wb") as file:
+            file.write(len(told).to_bytes(8, "little") + told)
+            file.truncate(8 + len(told) + place)
+        try:
+            checkpoints.outline(hollow)
+        except KdpruneError as error:
+            raise KdpruneError(str(error).replace(str(hollow), str(path))) from None
 
 
 def same(one: nn.Module, other: nn.Module) -> bool:

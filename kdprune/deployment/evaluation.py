@@ -11,13 +11,12 @@ import torch
 from kdprune.analysis.agreement import evaluation
 from kdprune.config.schema import Params
 from kdprune.data.tensors import load_tensors
-from kdprune.deployment import certificate, forms, runtimes
+from kdprune.deployment import certificate, forms, inputs, runtimes
 from kdprune.deployment.bundle import CERTIFICATE
 from kdprune.errors import KdpruneError, tell
 from kdprune.models import checkpoints
 from kdprune.models.metadata import check_statistics
 from kdprune.records import read_json
-from kdprune.study import networks
 from kdprune.study.latencies import FORMS
 
 ORDER = ("onnx", "torch", "safetensors")  # the first that was written is what is shipped
@@ -64,7 +63,7 @@ def evaluate(
     place = data or folder / "data" / about.get("dataset", "")
     if about["network"]["classes"] != len(prepared["classes"]):
         raise KdpruneError(f"{original}: answers other classes than {export}; name its original")
-    seen = networks.preprocessing(place, about)  # refuses another data set
+    seen = inputs.preprocessing(place, about)  # refuses another data set
     images, given = _images(place, settings), about.get("input") or seen
     before, after = (
         certificate.logits(run, images["test_images"], *_statistics(how))
@@ -93,6 +92,9 @@ def _reader(
     form = form or next(name for name in ORDER if name in written)
     if form not in written:
         raise KdpruneError(f"--format {form}: is not in {export}; it has {', '.join(written)}")
+    file = export / forms.FILES[form]
+    if not file.is_file():  # else the reader of it would tell, at length
+        raise KdpruneError(f"{file}: is not there; export again, or name another --format")
     forms.check([form])
     return form, forms.read_openvino if runtime == "openvino" else forms.READERS[form]
 
@@ -104,6 +106,7 @@ def _certificate(export: Path) -> dict[str, Any]:
         written = [name for name in told["forms"] if name in forms.FILES]
         source = {"source": str(told["source"]["file"]), "sha256": told["source"]["sha256"]}
         facts = {"forms": written, **source, "input": told["input"]}
+        seen = {name: told["input"][name] for name in ("classes", "mean", "std")}
         if not written:
             raise ValueError("no form")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -111,7 +114,7 @@ def _certificate(export: Path) -> dict[str, Any]:
             f"{path}: is no certificate of an export ({type(error).__name__}); name a folder that "
             "`kdprune export` wrote"
         ) from None
-    check_statistics({name: facts["input"][name] for name in ("classes", "mean", "std")}, path)
+    check_statistics(seen, path)
     return facts
 
 

@@ -5,17 +5,21 @@ What is judged by is a round's lower quartile, as other work only ever makes a p
 """
 
 import math
+import os
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from kdprune.errors import KdpruneError
+
 WARM_UP = 3  # turns that are not counted: kernels are chosen and memory is fetched in them
 CALM = 0.25  # a spread, the interquartile range over the median, with which no round is repeated
 NOISE = 0.5  # a spread above which a time is noise, and decides nothing
 ROUNDS = 4
-PATIENCE = 10.0  # seconds after which no further round begins
+VARIABLE = "KDPRUNE_PATIENCE"
+PATIENCE = 10.0  # seconds after which no further round begins, where the variable says none
 
 Call = Callable[[Any], Any]
 
@@ -37,22 +41,39 @@ def latency(
     takes its next, so that whatever else the machine does troubles all of them alike; who begins
     changes from turn to turn. A round ends after `repeats` turns, or once there are `least` of them
     and `seconds` have passed. It is repeated, up to `rounds` in all, until the spread of every
-    network is CALM or less; the round whose largest spread is smallest counts, for all of them.
+    network is CALM or less, or KDPRUNE_PATIENCE is over (seconds; PATIENCE by default); the round
+    whose largest spread is smallest counts, for all of them. Raises KdpruneError where that is no
+    number.
 
     Returns per network latency_ms_p25, latency_ms_median and latency_ms_p75 (milliseconds for the
     whole batch), repeats, the timed runs of the round, and steady: whether the spread is at most
     NOISE.
     """
-    begun = time.perf_counter()
+    begun, most = time.perf_counter(), patience()
     kept: list[dict[str, float]] = []
     for _ in range(rounds):
         series = _round(calls, images, wait, repeats, least, seconds)
         quartiles = [_quartiles(times) for times in series]
         if not kept or _unrest(quartiles) < _unrest(kept):
             kept = quartiles
-        if _unrest(kept) <= CALM or time.perf_counter() - begun > PATIENCE:
+        if _unrest(kept) <= CALM or time.perf_counter() - begun > most:
             break
     return [{**one, "steady": spread(one) <= NOISE} for one in kept]
+
+
+def patience() -> float:
+    """Return for how many seconds disturbed rounds are repeated; 0 takes the first.
+
+    Raises KdpruneError where KDPRUNE_PATIENCE says no number.
+    """
+    told = os.environ.get(VARIABLE) or PATIENCE
+    try:
+        given = float(told)
+    except ValueError:
+        given = -1.0
+    if not given >= 0:
+        raise KdpruneError(f"{VARIABLE}={told}: is no number of seconds; write 0, 2.5 or 60")
+    return given
 
 
 def spread(times: dict[str, float]) -> float:

@@ -11,6 +11,7 @@ from torch import nn
 from kdprune.config.schema import Params
 from kdprune.data.augment import Augment
 from kdprune.data.tensors import augmentation_of, load_tensors
+from kdprune.deployment.inputs import preprocessing
 from kdprune.deployment.twin import masked_twin
 from kdprune.device import arrange, limit_threads
 from kdprune.errors import KdpruneError, nearest
@@ -134,9 +135,9 @@ def _images(
     place: Path, before: Mapping[str, Any], settings: Params
 ) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     """Return how a network's images are prepared, and the images, as the study split them."""
-    inputs = networks.preprocessing(place, before)
+    given = preprocessing(place, before)
     split = settings.data.model_dump(include={"validation", "validation_seed"})
-    return {**INPUT, **inputs}, as_told(load_tensors(place, **split), before)
+    return {**INPUT, **given}, as_told(load_tensors(place, **split), before)
 
 
 def _pruned(

@@ -13,6 +13,7 @@ from kdprune.reporting import ran
 from kdprune.reporting.document import markdown
 from kdprune.reporting.document.blocks import Bullets, Figure, Format, Section, Table, Text, table
 from kdprune.reporting.document.formats import (
+    capital,
     condition,
     counted,
     dataset,
@@ -33,6 +34,7 @@ PICTURED = {
     "student": "Both prunings, pair by pair",
     "teacher": "Both prunings, teacher by teacher",
 }
+HEADS = {"student": "The pairs", "teacher": "The teachers"}
 figure = fixed(2)
 
 
@@ -44,36 +46,43 @@ def page(
     runs: Mapping[str, Sequence[Mapping[str, Any]]],
     command: str,
     commit: str,
-    picture: Path,
+    plots: Path,
     folder: Path,
     confidence: float,
 ) -> str:
     """Return the README of a study as Markdown.
 
     `tables` are those of kdprune.study.tables.results, and `spent` as the report takes it; `runs`
-    are the records of its stages by instance, `picture` a figure below `folder`, where the page
-    will lie.
+    are the records of its stages by instance, `plots` its pictures, below `folder`, where the page
+    will lie. Where nothing can be tested, as of one network, the page shows accuracy by level.
     """
     compared = contrasts(tables["significance"])
-    answers = [_answer(row, confidence) for row in compared.to_dict("records")]
+    every = [_answer(row, confidence) for row in compared.to_dict("records")]
+    answers = [one for at, one in enumerate(every) if one not in every[:at]]  # say a reason once
+    tested = not compared.empty and not compared.log_p.isna().all()
     role = "student" if compared.empty or "student" in set(compared.role) else "teacher"
-    drawn = Figure(picture, PICTURED[role], "Further pictures: report.html in plots/")
     broken, layers, codings = (tables[part] for part in ("breakpoints", "layers", "codings"))
     held = {part: tables[part] for part in ("breakpoints", "trained", "codings", "spent")}
     held["sizes"] = sizes.known(broken, layers, codings)
     full = {part: apart(table) for part, table in held.items()}
     scored = averaged(tables["efficiency"])
+    shown = _pairs(scored, role) if tested else _levels(tables["sweeps"])
     sections = [
         Section(QUESTIONS[role], answers or [Text("Nothing was compared.")]),
-        Section(
-            "The pairs" if role == "student" else "The teachers", [drawn, _pairs(scored, role)]
-        ),
+        Section(HEADS[role], [_picture(plots, role if tested else ""), shown]),
         Section("What limits it", [Bullets(curves(apart(broken)))]),
         Section("The networks", [_networks(full["trained"])]),
         compression_tables(scored, apart(tables["efficiency"]), **full),
         Section("How it was run", [Bullets(ran.how(settings, runs, command, commit))]),
     ]
     return markdown.render(f"Study {name}", sections, folder)
+
+
+def _picture(plots: Path, role: str) -> Figure:
+    """Return the figure of all pairs, or of the curves, where nothing is compared in a test."""
+    name = "pairs.svg" if role else "accuracy.svg"
+    said = PICTURED[role] if role else "Accuracy by the share of the weights that is gone"
+    return Figure(plots / name, said, "Further pictures: report.html in plots/")
 
 
 def _answer(row: Mapping[str, Any], confidence: float) -> Text:
@@ -110,7 +119,7 @@ def _pairs(scored: pd.DataFrame, role: str) -> Table:
     columns: list[tuple[str, str, Format | None]] = [
         (name, name.capitalize(), None) for name in keys
     ]
-    columns += [(name, condition(name).capitalize(), figure) for name in names]
+    columns += [(name, capital(condition(name)), figure) for name in names]
     caption = f"Performance Efficiency of {role}s at their breakpoints, % per 1e7 parameters"
     if len(names) == 2:
         wide["ratio"] = wide[names[0]] / wide[names[1]]
@@ -124,6 +133,24 @@ def _pairs(scored: pd.DataFrame, role: str) -> Table:
     if len(wide) > len(wide[PAIR].drop_duplicates()):
         count += f", {counted(len(wide), 'student')}"
     return table(wide, columns, f"{caption}. n = {count}")
+
+
+def _levels(sweeps: pd.DataFrame) -> Table:
+    """Return test accuracy by level, a row for each network and pruning."""
+    rows = sweeps.assign(
+        dataset=sweeps.dataset.map(dataset),
+        network=sweeps.apply(network, axis=1),
+        pruning=sweeps.method.map(condition),
+    )
+    keys = ["dataset", "network", "pruning"]
+    wide = rows.pivot_table("test_accuracy", keys, "level", sort=False)
+    levels = list(wide.columns)
+    wide = wide.reset_index().rename(columns={level: f"at {level:g}" for level in levels})
+    columns: list[tuple[str, str, Format | None]] = [(key, capital(key), None) for key in keys]
+    columns += [(f"at {level:g}", f"{level:.0%} gone", figure) for level in levels]
+    seeds = sweeps.groupby(["method", "level"]).seed.nunique()
+    count = f"{seeds.min()}" if seeds.min() == seeds.max() else f"{seeds.min()} to {seeds.max()}"
+    return table(wide, columns, f"Test accuracy by level, mean of n = {count} seeds of the tuning")
 
 
 def _networks(trained: pd.DataFrame) -> Table:

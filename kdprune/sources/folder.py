@@ -3,13 +3,15 @@
 import re
 import sys
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping
 from itertools import permutations
 from pathlib import Path
 
 from kdprune.data.canonical import Spec, Split, stratified_split
 from kdprune.errors import KdpruneError
-from kdprune.sources import halves, overlap, pictures, reading, tables
+from kdprune.sources import columns, halves, overlap, pictures, reading, tables
+from kdprune.sources.columns import MOST
 from kdprune.sources.ordering import Ordered, ordered
 from kdprune.sources.walking import SUFFIXES, Passed, listing
 from kdprune.sources.writing import write
@@ -17,7 +19,6 @@ from kdprune.sources.writing import write
 TEST, SEED = 0.2, 0  # the share of each class that is tested on, where the folder does not say
 WHOLE = "all"
 LEAST = {"train": 2, "val": 1, "test": 1, WHOLE: 3}  # of every class; one is validated on
-MOST = 256  # classes: a label is a byte
 NAMED = 3  # of many classes
 DIGITS = re.compile(r"(\d+)")
 
@@ -64,14 +65,14 @@ def _found(
     """Return what `root` holds by half, from parquet files or from folders of images."""
     passed = Passed()
     if root.is_dir() and (parquet := tables.files(root, passed)):
-        read, classes = tables.read(parquet, side, beside)
-        held = {
-            half: {name: [root] * int((labels == at).sum()) for at, name in enumerate(classes)}
-            for half, (_, labels) in read.items()
-        }
+        labels, classes = columns.labels(parquet)
+        held = {}
+        for half, places in labels.items():
+            counted = Counter(places)
+            held[half] = {name: [root] * counted[at] for at, name in enumerate(classes)}
         _tell(passed.said(), root)
         check(held, root)
-        return read, classes
+        return tables.read(parquet, labels, side, beside), classes
     named = files(root, passed)
     classes = tuple(next(iter(named.values())))
     _tell([*passed.said(), *_order(classes)], root)

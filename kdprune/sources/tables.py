@@ -1,33 +1,25 @@
 """A data set of one's own as parquet files, as those of the Hugging Face Hub lie on disk."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow
 import pyarrow.parquet
 
 from kdprune.data.canonical import Split
 from kdprune.errors import KdpruneError
-from kdprune.sources import halves, pictures
+from kdprune.sources import halves, pictures, unpacking
+from kdprune.sources.columns import Columns, Labels, opened
 from kdprune.sources.piling import Pile
 from kdprune.sources.reading import THREADS
 from kdprune.sources.walking import Passed, listing
 
 SUFFIX = ".parquet"
-LABELS = ("label", "labels", "fine_label", "class", "target")  # where there are several to choose
 WHOLE = "all"
 DEEPEST = 2
-ROWS = 64  # at a time: images are as long as their files
-LIMITS = {"thrift_string_size_limit": 2**24, "thrift_container_size_limit": 2**20}
-POINTER = b"version https://git-lfs"
-
-Labels = list[Any]  # a whole number or a word per image
 
 
 def files(root: Path, passed: Passed) -> dict[str, list[Path]]:
@@ -59,41 +51,26 @@ def files(root: Path, passed: Passed) -> dict[str, list[Path]]:
 
 
 def read(
-    found: dict[str, list[Path]], side: int, beside: Path
-) -> tuple[dict[str, Split], tuple[str, ...]]:
-    """Return images, bytes [N, side, side, 3], and labels of each half, and the classes' names.
+    found: dict[str, list[Path]], labels: dict[str, Labels], side: int, beside: Path
+) -> dict[str, Split]:
+    """Return images, bytes [N, side, side, 3], and `labels` of each half.
 
-    Images are laid down in files in the folder `beside`, not held. Classes are those that the files
-    name, in their order; words as labels are put in the order of their characters. Raises
-    KdpruneError for files without images or labels, and for images that cannot be read.
+    Images are laid down in files in the folder `beside`, not held. Raises KdpruneError for images
+    that cannot be read, and where there are not as many as labels.
     """
-    names: tuple[str, ...] = ()
-    raw: dict[str, tuple[np.ndarray, Labels]] = {}
+    splits = {}
     with ThreadPoolExecutor(THREADS) as pool:
         for half, paths in found.items():
             images = Pile(beside, side)
-            labels: Labels = []
             for path in paths:
-                names = _read(path, side, pool, images, labels) or names
-            if not images.count:
-                raise KdpruneError(f"{paths[0]}: holds no rows")
-            raw[half] = images.whole(), labels
-    if not names:
-        known = {label for _, labels in raw.values() for label in labels}
-        numbers = all(isinstance(label, int) for label in known)
-        order = range(max(known) + 1) if numbers else sorted(known)
-        names = tuple(map(str, order))
-    at = {name: place for place, name in enumerate(names)}
-    splits = {}
-    for half, (pixels, labels) in raw.items():
-        places = [label if isinstance(label, int) else at.get(label, -1) for label in labels]
-        if outside := [one for one in places if not 0 <= one < len(names)]:
-            raise KdpruneError(
-                f"{found[half][0]}: has a label {outside[0]}, of {len(names)} classes; rows "
-                "without a label are of no use: remove them"
-            )
-        splits[half] = pixels, np.array(places, np.int64)
-    return splits, names
+                _read(path, side, pool, images)
+            if images.count != len(labels[half]):
+                raise KdpruneError(
+                    f"{paths[0]}: has {images.count} images and {len(labels[half])} labels; it is "
+                    "damaged, or was changed meanwhile: fetch it anew"
+                )
+            splits[half] = images.whole(), np.array(labels[half], np.int64)
+    return splits
 
 
 def _parquet(folder: Path, deeper: int) -> list[Path] | None:
@@ -113,73 +90,30 @@ def _role(name: str) -> str | None:
     return halves.role_of(name)[0]
 
 
-def _read(
-    path: Path, side: int, pool: ThreadPoolExecutor, images: Pile, labels: Labels
-) -> tuple[str, ...]:
-    """Append what a file holds; return the names that it gives its classes, if any."""
-    try:
-        with pyarrow.parquet.ParquetFile(path, **LIMITS) as parquet:
-            picture, label, names = _columns(parquet.schema_arrow)
-            for row, content, said in _rows(parquet, picture, label):
-                where = [f"{path}, row {row + at}" for at in range(len(content))]
-                for pixels in pool.map(partial(pictures.decode, side=side), content, where):
-                    images.add(pixels)
-                labels += said
-            return names
-    except KdpruneError:
-        raise
-    except Exception as error:  # damaged files raise anything in Arrow's readers
-        with path.open("rb") as file:
-            pointer = file.read(len(POINTER)) == POINTER
-        told = "it is a pointer of Git LFS; run `git lfs pull`" if pointer else str(error)
-        reason = (told.splitlines() or [type(error).__name__])[0][:200]
-        raise KdpruneError(f"{path}: holds no labelled images ({reason})") from None
+def _read(path: Path, side: int, pool: ThreadPoolExecutor, images: Pile) -> None:
+    """Append the images that a file holds."""
+    with opened(path) as (parquet, columns):
+        for row, content in _rows(parquet, columns):
+            where = [f"{path}, row {row + at}" for at in range(len(content))]
+            for pixels in pool.map(partial(pictures.decode, side=side), content, where):
+                images.add(pixels)
 
 
 def _rows(
-    parquet: pyarrow.parquet.ParquetFile, picture: str, label: str
-) -> Iterator[tuple[int, list[bytes], Labels]]:
-    row = 0
-    columns = [f"{picture}.bytes", label]
-    for part in parquet.iter_batches(ROWS, columns=columns, use_threads=False):
-        content = part[picture].field("bytes").to_pylist()
-        if any(one is None for one in content):
-            raise ValueError(f"row {row + content.index(None)} has no bytes, but a path at most")
-        said = part[label].to_pylist()
-        if any(one is None for one in said):
-            raise ValueError(f"row {row + said.index(None)} has no label")
-        yield row, content, said
-        row += len(content)
+    parquet: pyarrow.parquet.ParquetFile, columns: Columns
+) -> Iterator[tuple[int, list[bytes]]]:
+    """Yield the bytes of some images at a time, as many as there is room for, and the first's row.
 
-
-def _columns(schema: pyarrow.Schema) -> tuple[str, str, tuple[str, ...]]:
-    """Return the columns of images and of labels, and the classes' names where they are told."""
-    images = [field.name for field in schema if _is_image(field.type)]
-    told = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-    features = told.get("info", {}).get("features", {}) if isinstance(told, dict) else {}
-    named = {
-        name: tuple(map(str, how["names"]))
-        for name, how in features.items()
-        if isinstance(how, dict) and how.get("_type") == "ClassLabel" and "names" in how
-    }
-    labels = [
-        field.name
-        for field in schema
-        if field.name in named or (field.name in LABELS and _is_label(field.type))
-    ]
-    if len(images) != 1:
-        raise ValueError(f"of images it has {len(images)} columns: {', '.join(images) or 'none'}")
-    chosen = labels if len(labels) == 1 else [name for name in LABELS if name in labels][:1]
-    if not chosen:
-        raise ValueError(f"it has no column {', '.join(LABELS)}")
-    return images[0], chosen[0], named.get(chosen[0], ())
-
-
-def _is_image(kind: pyarrow.DataType) -> bool:
-    if not pyarrow.types.is_struct(kind) or kind.get_field_index("bytes") < 0:
-        return False
-    return pyarrow.types.is_binary(kind.field("bytes").type)
-
-
-def _is_label(kind: pyarrow.DataType) -> bool:
-    return pyarrow.types.is_integer(kind) or pyarrow.types.is_string(kind)
+    They come in smaller parts where one value may be shared by many rows.
+    """
+    row, held = 0, []
+    step, (path, _) = unpacking.at_once(parquet, columns.read), columns.read
+    for part in parquet.iter_batches(step, columns=[path], use_threads=False):
+        held += part[columns.picture].field("bytes").to_pylist()
+        if None in held:
+            raise ValueError(f"row {row + held.index(None)} has no bytes, but a path at most")
+        if len(held) >= unpacking.ROWS or sum(map(len, held)) > unpacking.ROOM:
+            yield row, held
+            row, held = row + len(held), []
+    if held:
+        yield row, held

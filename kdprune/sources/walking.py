@@ -81,12 +81,12 @@ def listing(folder: Path, passed: Passed, *, loose: bool = False) -> tuple[list[
             raise KdpruneError(
                 f"{shown(entry.path)}: its name is no UTF-8; rename it, by convmv for example"
             )
-        elif entry.is_dir() and entry.is_symlink():
+        elif (is_folder := _is_folder(entry)) and entry.is_symlink():
             raise KdpruneError(
                 f"{shown(entry.path)}: is a link to a folder, behind which DVC would not see "
                 "changes; put the folder itself there, or links to its files"
             )
-        elif entry.is_dir():
+        elif is_folder:
             folders.append(Path(entry.path))
         elif not entry.name.lower().endswith(SUFFIXES):
             passed.foreign.append(entry.name)
@@ -95,6 +95,13 @@ def listing(folder: Path, passed: Passed, *, loose: bool = False) -> tuple[list[
         else:
             images.append(Path(entry.path))
     return folders, images
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads in a circle: an image of it cannot be read, which is told
+        return False
 
 
 def _is_text(name: str) -> bool:

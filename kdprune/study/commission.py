@@ -92,9 +92,10 @@ def write(folder: Path, order: Order) -> bool:
     held = folder / ASKED
     there = held.is_file()
     if not there:
-        founding.found(folder, images=False)
-        write_json(held, asked)
-    elif read_json(held) != asked:
+        with founding.whole(folder):
+            founding.found(folder, images=False)
+            write_json(held, asked)
+    elif _asked_before(held) != asked:
         raise KdpruneError(
             f"{folder}: holds the study of another question ({ASKED}); name another --out, or ask "
             "the same to go on"
@@ -104,6 +105,13 @@ def write(folder: Path, order: Order) -> bool:
     if not there:
         founding.commit(folder, "A study, by kdprune compress")
     return there
+
+
+def _asked_before(held: Path) -> Any:
+    try:
+        return read_json(held)
+    except ValueError:
+        raise KdpruneError(f"{held}: is damaged; name another --out") from None
 
 
 def _configure(folder: Path, order: Order) -> None:

@@ -3,6 +3,8 @@
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from kdprune import __version__
@@ -34,14 +36,37 @@ params:
 HINT = "name a folder that is not there yet, or is empty"
 
 
+@contextmanager
+def whole(folder: Path) -> Iterator[None]:
+    """Take away what was written to `folder` where the block fails or is interrupted.
+
+    Else the same command would be refused, for a folder that is not empty. Raises KdpruneError for
+    a folder that holds anything, which is never touched.
+    """
+    _require_empty(folder)
+    there = folder.exists()
+    try:
+        yield
+    except BaseException:
+        for item in list(folder.iterdir()) if folder.is_dir() else []:
+            shutil.rmtree(item) if item.is_dir() and not item.is_symlink() else item.unlink()
+        if folder.is_dir() and not there:
+            folder.rmdir()
+        raise
+
+
+def _require_empty(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise KdpruneError(f"{folder}: is not empty; {HINT}")
+
+
 def found(folder: Path, *, images: bool = True) -> None:
     """Write a study to `folder`: dvc.yaml, conf/, code/, DVC's own settings; not yet params.yaml.
 
     `images` adds those of CIFAR-10 that come with the project. Raises KdpruneError for a folder
     that holds anything.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise KdpruneError(f"{folder}: is not empty; {HINT}")
+    _require_empty(folder)
     for name in (*FORM, *(IMAGES if images else ())):
         _copy(home() / name, folder / name)
     described = _described()

@@ -31,7 +31,6 @@ KEPT = ("params.yaml", "dvc.lock", "metrics", "plots")
 RUNS = "runs.json"
 LOGS = Path(".run/log")
 FOLLOWS = ("grid", "trainings")  # sections of params.yaml
-PICTURE = "pairs.svg"
 
 
 def publish(name: str) -> Path:
@@ -82,7 +81,8 @@ def torn(folder: Path) -> Iterator[str]:
     for name, entry in lockfile.read(str(folder / "dvc.lock")).get("stages", {}).items():
         for item in entry.get("outs", []):
             path = Path(item["path"])
-            if path.parts[0] in KEPT and lockfile.md5(folder / path) != item["md5"]:
+            found = lockfile.md5(folder / path) or lockfile.EMPTY
+            if path.parts[0] in KEPT and found != item["md5"]:
                 yield f"{folder / path}: is not what dvc.lock recorded ({name})"
 
 
@@ -147,7 +147,7 @@ def _describe(folder: Path, name: str) -> None:
         runs=json.loads((folder / RUNS).read_text(encoding="utf-8")),
         command=" ".join(["dvc exp run", *_overrides(params.profile)]),
         commit=(folder / "commit").read_text(encoding="utf-8").strip(),
-        picture=folder / paths.PLOTS / PICTURE,
+        plots=folder / paths.PLOTS,
         folder=folder,
         confidence=params.significance.confidence,
     )

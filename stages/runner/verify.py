@@ -102,7 +102,10 @@ def _elsewhere(folder: Path, params: bytes) -> Iterator[tuple[Path, Path]]:
         there = Path(name)
         (there / "params.yaml").write_bytes(params)
         for table in TABLES:
-            shutil.copytree(here / table, there / table)
+            if (here / table).is_dir():
+                shutil.copytree(here / table, there / table)
+            else:  # git keeps no empty folder: of students, where teachers alone are studied
+                (there / table).mkdir(parents=True)
         for later in LATER:
             if (here / later).is_file():  # not so in a study from before there was such a table
                 shutil.copy(here / later, there / later)
@@ -136,6 +139,7 @@ def _of(name: str) -> Callable[[], tuple[str, list[str]]]:
     def question() -> tuple[str, list[str]]:
         return study(name)
 
+    question.__name__ = f"studies/{name}"
     return question
 
 

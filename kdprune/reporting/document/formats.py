@@ -177,6 +177,11 @@ def network(row: Any) -> str:
     return f"{row['teacher']} → {row['student']}" if row["student"] else row["teacher"]
 
 
+def capital(text: str) -> str:
+    """Begin with a capital letter; others stay: "LAMP pruning", "SSL"."""
+    return text[:1].upper() + text[1:]
+
+
 def listed(items: Sequence[str]) -> str:
     """Join words as a sentence does: "a", "a and b", "a, b and c"."""
     items = list(items)

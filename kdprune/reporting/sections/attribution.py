@@ -7,6 +7,7 @@ import pandas as pd
 from kdprune.records import IDENTITY
 from kdprune.reporting.document.blocks import Block, Chart, Format, Section, Text, table
 from kdprune.reporting.document.formats import (
+    capital,
     condition,
     counted,
     dataset,
@@ -78,7 +79,7 @@ def _finding(wide: pd.DataFrame) -> str:
         n = counted(len(part), "network")
         mean = part[["lost", *STEPS]].mean()
         said.append(
-            f"{condition(str(name)).capitalize()} (means of {n}): the cut alone costs "
+            f"{capital(condition(str(name)))} (means of {n}): the cut alone costs "
             f"{points(mean.lost)} points, batch norm gives back "
             f"{points(mean.batchnorm - mean.removed)}, the head "
             f"{points(mean['head'] - mean.batchnorm)}, all layers in its place "

@@ -7,6 +7,7 @@ import pandas as pd
 from kdprune.analysis.efficiency import BEFORE
 from kdprune.reporting.document.blocks import Block, Bullets, Picture, Section, Text
 from kdprune.reporting.document.formats import (
+    capital,
     condition,
     counted,
     dataset,
@@ -72,9 +73,9 @@ def _conditions(scored: pd.DataFrame) -> list[str]:
         for method in methods:
             lacking = _lacking(part, method)
             if lacking:
-                said.append(f"{condition(method).capitalize()} was not run on {listed(lacking)}.")
+                said.append(f"{capital(condition(method))} was not run on {listed(lacking)}.")
         absent = [name for name in ("weight", "channel") if methods and name not in methods]
-        said += [f"{condition(name).capitalize()} was run on no {role}." for name in absent]
+        said += [f"{capital(condition(name))} was run on no {role}." for name in absent]
     if "student" not in set(scored.role):
         said.append("No student is in this grid.")
     return said

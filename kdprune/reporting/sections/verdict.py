@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kdprune.reporting.document.formats import (
+    capital,
     condition,
     dataset,
     distiller,
@@ -27,7 +28,7 @@ def sentence(headline: Headline, *, confidence: float, where: str = "", by_bytes
             f"{before}Undecided: in the only {headline.unit}, {ahead} kept "
             f"{short(headline.ratio)} times the accuracy per parameter of {behind}."
         )
-    told = f"{before}{_capital(ahead)} kept more accuracy per parameter than {behind}"
+    told = f"{before}{capital(ahead)} kept more accuracy per parameter than {behind}"
     if 2 * headline.wins > n:
         told += f" in {headline.wins} of {n} {headline.unit}s"
     else:
@@ -52,7 +53,7 @@ def together(
     if len(found) > 1 and len(winners) == 1 and safe and alike:
         ahead, behind = map(condition, next(iter(winners)))
         each = [f"{item.wins} of {item.count} on {dataset(item.dataset)}" for item in found]
-        told = f"{_capital(ahead)} kept more accuracy per parameter than {behind}"
+        told = f"{capital(ahead)} kept more accuracy per parameter than {behind}"
         return [f"{told} in {listed(each)}{told_of.get(found[0].dataset, '')}."]
     several = len(found) > 1
     return [
@@ -73,9 +74,7 @@ def evidence(headline: Headline, *, confidence: float) -> str:
     pairs = headline.count
     if is_missing(row["p"]):
         said = f"A test is not possible: {row['reason']}."
-        ratio = (
-            f"{_capital(ahead)} has {short(headline.ratio)} times the accuracy per parameter of "
-        )
+        ratio = f"{capital(ahead)} has {short(headline.ratio)} times the accuracy per parameter of "
         known = not is_missing(headline.ratio) and headline.n
         return f"{ratio}{behind} (n = {pairs}). {said}" if known else said
     told = [_ratio(headline, confidence)]
@@ -107,7 +106,7 @@ def papers_test(headline: Headline, alpha: float) -> str:
 def _ratio(headline: Headline, confidence: float) -> str:
     ahead, behind = condition(headline.ahead), condition(headline.behind)
     if is_missing(headline.ratio):
-        return f"{_capital(ahead)} is ahead of {behind} in the mean; a ratio does not exist."
+        return f"{capital(ahead)} is ahead of {behind} in the mean; a ratio does not exist."
     said = (
         f"Over {headline.count}, {ahead} has {short(headline.ratio)} times the "
         f"accuracy per parameter of {behind}"
@@ -172,7 +171,7 @@ def brief(headline: Headline, *, confidence: float) -> str:
     row = headline.row
     said = sentence(headline, confidence=confidence, where=students(row))
     if is_missing(row["p"]):
-        return f"{said} {_capital(str(row['reason']))}."
+        return f"{said} {capital(str(row['reason']))}."
     return (
         f"{said} Ratio {short(headline.ratio)} ({short(headline.low)} to {short(headline.high)}), "
         f"n = {headline.count}, p = {probability(headline.p)} after Holm's correction."
@@ -194,7 +193,3 @@ def cost(gap: float) -> str:
     if not any(digit in text for digit in "123456789"):
         return "leaves test accuracy as it is"
     return f"{'costs' if gap < 0 else 'adds'} {text} points of test accuracy"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
