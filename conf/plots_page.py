@@ -45,6 +45,7 @@ const dark = matchMedia("(prefers-color-scheme: dark)").matches;
 const lighter = {
   "#0072b2": "#5fb8f0", "#d55e00": "#ff9a56", "#00805b": "#3fd0a0", "#a03d83": "#e58fca",
   "#7a6a00": "#dcc64a", "#b3243f": "#ff8a98", "#4a4fb8": "#a9adff", "#6a7078": "#a6acb5",
+  "#7b4a1e": "#d9a066", "#00778a": "#5cd3e6",
 };
 const adapt = (spec, rows) => {
   const { field, scale } = spec;

@@ -2,11 +2,13 @@
 
 import pandas as pd
 import pytest
+from conftest import ROOT
 
 from kdprune.analysis.significance import significance
 from kdprune.records import IDENTITY
 from kdprune.reporting import frozen, headline
 from kdprune.reporting.document.formats import capital, condition
+from kdprune.reporting.figures import curves, looks, style
 from kdprune.reporting.sections import answer
 
 METHODS = ("weight", "lamp", "ssl", "channel", "random")
@@ -53,3 +55,30 @@ def test_names_keep_their_capitals():
     assert capital(condition("lamp")) == "LAMP pruning"
     assert capital(condition("ssl")) == "SSL"
     assert capital(condition("weight")) == "Weight pruning"
+
+
+def test_nine_prunings_have_colours_of_their_own_also_on_dark_pages():
+    known = looks.looks([*METHODS, "global_weight", "taylor", "random_channel", "magnitude"])
+    colours = [item.colour for item in known.values()]
+    assert len(set(colours)) == len(colours) == 9
+    page = (ROOT / "conf/plots_page.py").read_text()
+    for colour in looks.COLOURS:
+        assert f'"{colour}": "{style.DARK[colour]}"' in page
+
+
+def test_one_networks_curves_fill_the_picture():
+    rows = [
+        {**WHO, "method": method, "level": level, "seed": seed, "test_accuracy": 80 - 40 * level}
+        | {"nonzero_params": 100 * (1 - level), "val_right": ""}
+        for method in METHODS
+        for level in (0.0, 0.5)
+        for seed in (0, 1)
+    ]
+    ends = {"level_low": 0.5, "level_high": 0.5, "dense_params": 100, "nonzero_params": 50}
+    broken = [
+        {**WHO, "method": name, "level": 0.5, "test_accuracy": 60, **ends} for name in METHODS
+    ]
+    alone = curves.curves(pd.DataFrame(rows), pd.DataFrame(broken), looks.looks(METHODS))
+    twice = [*rows, *({**row, "teacher": "two"} for row in rows)]
+    several = curves.curves(pd.DataFrame(twice), pd.DataFrame(broken), looks.looks(METHODS))
+    assert alone.get_figheight() > several.get_figheight()

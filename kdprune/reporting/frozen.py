@@ -91,7 +91,8 @@ def _answer(row: Mapping[str, Any], confidence: float) -> Text:
     who = f"{dataset(row['dataset'])}, {row['role']}s{by}"
     unit = UNITS[row["role"]]
     if is_missing(row["log_p"]):
-        return Text(row["reason"] or "All ratios are equal.", lead=f"{who}: no test is possible.")
+        why = capital(row["reason"] or "all ratios are equal")
+        return Text(f"{why}.", lead=f"{who}: no test is possible.")
     first, second, ratio = row["first"], row["second"], row["ratio"]
     ends = [row["ratio_low"], row["ratio_high"]]
     if ratio < 1:

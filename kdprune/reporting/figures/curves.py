@@ -18,6 +18,7 @@ from kdprune.reporting.figures.style import PAPER
 
 NARROW = 560  # pixels
 TALL, TITLE, LEFT, BELOW, UNIT = 118, 46, 40, 42, 14  # pixels: a panel, what is around it
+ALONE = 320  # pixels: the panel of a study of one network
 NORMAL = 1.96  # 95 % of a normal distribution lie within so many standard errors
 NOTES = (
     "band: 95 % of what other test images and seeds would give",
@@ -42,11 +43,13 @@ def curves(
         for networks in shelves.values()
         for at in range(0, len(networks), columns)
     ]
-    each = min(330.0, (width - LEFT) / columns)
+    alone = sum(map(len, lines)) == 1
+    tall = ALONE if alone else TALL
+    each = float(width - LEFT) if alone else min(330.0, (width - LEFT) / columns)
     shown = [look for name, look in looks.items() if name in set(sweeps.method)]
     key = 18 * (2 + sum(canvas.length(item.name) + 46 for item in shown) // width + 2 * narrow)
     key += UNIT
-    figure, page = canvas.sheet(width, key + len(lines) * (TITLE + TALL) + BELOW)
+    figure, page = canvas.sheet(width, key + len(lines) * (TITLE + tall) + BELOW)
     canvas.legend(page, 4, 12, width - 8, shown, *NOTES)
     canvas.words(page, 4, key - 2, "test accuracy (%)", size=8, soft=True)
     images = frames.images_of(sweeps)
@@ -57,12 +60,12 @@ def curves(
     for row in found.to_dict("records"):
         at.setdefault(tuple(row[name] for name in IDENTITY), []).append(row)
     for number, networks in enumerate(lines):
-        top = key + number * (TITLE + TALL) + TITLE
+        top = key + number * (TITLE + tall) + TITLE
         last = number == len(lines) - 1
         for place, network in enumerate(networks):
             left = LEFT + each * place
             x = Scale(0, 100, left + each - 22, left + 4)  # pruning goes to the right
-            y = Scale(low, high, top + TALL - 4, top + 4)
+            y = Scale(low, high, top + tall - 4, top + 4)
             beside = last or len(lines[number + 1]) <= place
             known = own[network], at.get(network, [])
             _panel(page, network, known, looks, x, y, first=place == 0, last=beside)

@@ -15,7 +15,10 @@ Dash = str | tuple[int, tuple[float, ...]]
 
 # The order of the known methods keeps a colour the same from one study to the next
 KNOWN = ("weight", "channel", "global_weight", "taylor", "random", "random_channel", "lamp")
-COLOURS = ("#0072b2", "#d55e00", "#00805b", "#a03d83", "#7a6a00", "#b3243f", "#4a4fb8")
+COLOURS = (
+    *("#0072b2", "#d55e00", "#00805b", "#a03d83", "#7a6a00", "#b3243f", "#4a4fb8"),
+    *("#7b4a1e", "#00778a"),
+)
 MARKERS = ("o", "D", "^", "s", "v", "P", "X", "p", "h", "<", ">", "d")
 DASHES: tuple[Dash, ...] = (
     "-",
