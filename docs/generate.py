@@ -20,6 +20,7 @@ from generators import (  # noqa: E402
     narrow,
     parameters,
     pipeline,
+    prunings,
     results,
 )
 
@@ -38,6 +39,7 @@ REGIONS: dict[tuple[str, str], Callable[[Path], str]] = {
     ("tutorial.md", "answer"): results.answer,
     ("tutorial.md", "breakpoints"): results.breakpoints,
     ("reference/command-line.md", "make"): commands.targets,
+    ("prunings-comparison.md", "prunings"): prunings.table,
 }
 
 
