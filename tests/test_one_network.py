@@ -9,7 +9,7 @@ from kdprune.records import IDENTITY
 from kdprune.reporting import frozen, headline
 from kdprune.reporting.document.formats import capital, condition
 from kdprune.reporting.figures import curves, looks, style
-from kdprune.reporting.sections import answer
+from kdprune.reporting.sections import further
 
 METHODS = ("weight", "lamp", "ssl", "channel", "random")
 WHO = dict.fromkeys(IDENTITY, "") | {"dataset": "cifar10", "role": "teacher", "teacher": "one"}
@@ -28,12 +28,12 @@ def test_the_reason_is_said_once(scored):
     compared = headline.contrasts(significance(scored))
     assert len(compared) == 10  # of five prunings, two by two
     assert compared.log_p.isna().all()
-    said = answer._further(compared.to_dict("records")[1:], scored, 0.95)
+    said = further.further(compared.to_dict("records")[1:], scored, 0.95)
     assert said == [
         "CIFAR-10, teachers: 9 comparisons have no test. 1 pair: a paired test needs at least two. "
         "The ratios stand in the table of every comparison."
     ]
-    (alone,) = answer._further(compared.to_dict("records")[:1], scored, 0.95)
+    (alone,) = further.further(compared.to_dict("records")[:1], scored, 0.95)
     assert "in the only teacher" in alone
 
 

@@ -17,7 +17,6 @@ from kdprune.reporting.document.blocks import (
     Text,
 )
 from kdprune.reporting.document.formats import (
-    capital,
     condition,
     counted,
     dataset,
@@ -27,11 +26,12 @@ from kdprune.reporting.document.formats import (
     probability,
     short,
 )
-from kdprune.reporting.headline import Headline, contrasts, headline_of, headlines
+from kdprune.reporting.headline import Headline, contrasts, headlines
 from kdprune.reporting.sections import trainings
+from kdprune.reporting.sections.further import further
 from kdprune.reporting.sections.sure import basis, keeping, of, sure
 from kdprune.reporting.sections.trainings import times
-from kdprune.reporting.sections.verdict import brief, robust, students, together
+from kdprune.reporting.sections.verdict import robust, students, together
 from kdprune.reporting.sections.weighed import bytes_of, leads
 
 QUESTIONS = {
@@ -90,33 +90,12 @@ def section(
     every = contrasts(tested).to_dict("records")
     others = [row for row in every if _named(row) not in chosen]
     if others:
-        blocks += [Text("Further comparisons:"), Bullets(_further(others, scored, confidence))]
+        blocks += [Text("Further comparisons:"), Bullets(further(others, scored, confidence))]
     blocks.append(Text(" ".join([basis(scored), _settings(settings)]).strip()))
     limits = _limits(list(found.values()), breakpoints, confidence, repeats)
     roles = {item.role for item in found.values()} or {"student"}
     question = QUESTIONS["student" if "student" in roles else "teacher"]
     return Section(question, [Hero(sentences, figure, stats, limits, Fold(SURE, blocks))])
-
-
-def _further(others: Sequence[Any], scored: pd.DataFrame, confidence: float) -> list[str]:
-    """Say each comparison that can be tested, and how many of the same students cannot."""
-    said: list[str] = []
-    without: dict[tuple[str, str], list[Any]] = {}
-    for row in others:
-        if is_missing(row["log_p"]):
-            without.setdefault((students(row), str(row["reason"])), []).append(row)
-        else:
-            said.append(brief(headline_of(row, scored), confidence=confidence))
-    for (who, reason), rows in without.items():
-        if len(rows) == 1:
-            said.append(brief(headline_of(rows[0], scored), confidence=confidence))
-        else:
-            why = capital(reason or "all are equal")
-            said.append(
-                f"{who}: {len(rows)} comparisons have no test. {why}. "
-                "The ratios stand in the table of every comparison."
-            )
-    return said
 
 
 def figures(
