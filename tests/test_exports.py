@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 
@@ -94,7 +95,7 @@ def test_streams_that_are_closed_or_full_make_no_traceback(command, streams, fil
         "gone": ["inspect", "gone.safetensors"],
     }[command]
     words = " ".join(f"'{word}'" for word in given)
-    kdprune = f"{sys.executable} -m kdprune {words} {streams}"
+    kdprune = f"{shlex.quote(sys.executable)} -m kdprune {words} {streams}"
     ended = run(f"exec 3>&1; {kdprune}; echo status ${{PIPESTATUS[0]}} >&3")
     assert "Traceback" not in ended.stderr
     assert "Exception ignored" not in ended.stderr

@@ -1,7 +1,7 @@
 """Which GPUs are used, how many instances they hold, and what a dry run says of it."""
 
 import json
-import sys
+import shlex
 from concurrent.futures import Future
 
 import pytest
@@ -53,7 +53,8 @@ LISTED = "0, GPU-aa, Big, 81920\n1, GPU-bb, Big, 81920\n2, GPU-cc, Small, 16384\
 def machine(tmp_path, monkeypatch):
     """A machine of three GPUs, as its driver's tool tells them."""
     tool = tmp_path / "nvidia-smi"
-    tool.write_text(f"#!{sys.executable}\nprint({LISTED!r}, end='')\n")
+    # not this Python as its interpreter: the path of a clone may hold a space
+    tool.write_text(f"#!/bin/sh\nprintf %s {shlex.quote(LISTED)}\n")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     for name in ("CUDA_VISIBLE_DEVICES", "KDPRUNE_DEVICE", "OMP_NUM_THREADS"):

@@ -1,6 +1,7 @@
 """Warm stages: what a cold start does, a forked one does too."""
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -242,7 +243,7 @@ def address(folder: Path) -> str:
 def test_a_killed_caller_without_input_leaves_nothing(folder, warmth):
     for name in ("asleep", "survived"):
         (folder / name).unlink(missing_ok=True)
-    closed = f"exec {sys.executable} -m stages probe sleep <&-"
+    closed = f"exec {shlex.quote(sys.executable)} -m stages probe sleep <&-"
     caller = subprocess.Popen(
         ["sh", "-c", closed], cwd=folder, env={**os.environ, "KDPRUNE_WARM": warmth}
     )
