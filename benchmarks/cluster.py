@@ -105,9 +105,8 @@ def kills(pristine: Path, folder: Path, expected: dict, nodes: Nodes, moments: i
         nodes.lose(rng.randrange(2))
         status = driver.wait()
         log = folder.with_suffix(".log").read_text()
-        what = f"moment {moment + 1}: a node killed after {after:.0f} s" + ", at the end" * (
-            not hit
-        )
+        when = f"after {after:.0f} s" if hit else "at the end"
+        what = f"moment {moment + 1}: a node killed {when}"
         if status:
             print(f"{what}: the run ended with {status}\n{log[-3000:]}", flush=True)
         bad += bool(status) or compared(folder, expected, what, time.monotonic() - since)

@@ -262,7 +262,7 @@ FAULTS = [
     ({"objective": "kd", "scope": "none"}, r"kd tunes nothing with scope: none"),
     ({"objective": "semckd", "scope": "all", "batch_size": 32}, r"semckd takes batches of"),
     ({"schedule": "rewind", "epochs": 1000}, r"epochs = 1000: must be \d+ \(teach\.epochs\)"),
-    ({"schedule": "rewind", "epochs_of": {"weight": 1000}}, r"epochs = 1000: must be \d+"),
+    ({"schedule": "rewind", "epochs_of": {"weight": 1000}}, r"epochs_of\.weight = 1000: must be"),
     ({"schedule": "cosine"}, r"schedule = 'cosine'"),
     (
         {"epochs_of": {"wieght": 1}},

@@ -21,7 +21,7 @@ def table(root: Path) -> str:
     heads = [f"{level:.0%} pruned" for level in levels]
     lines = [
         "",
-        f"| goes | pruning | epochs | {' | '.join(heads)} | above chance at {heads[-1]} |",
+        f"| what goes | pruning | epochs | {' | '.join(heads)} | above chance at {heads[-1]} |",
         f"|---|---|---:|{'---:|' * len(heads)}---:|",
     ]
     accuracy = swept.pivot_table(index=["method", "seed"], columns="level", values="test_accuracy")

@@ -24,7 +24,9 @@ def tried(studies: Path) -> str:
     if not run:
         return "What is left of the lead without them is planned, and not measured yet."
     each = "The table below takes them away, one at a time"
-    return f"{each}." if len(run) == len(CONDITIONS) else f"{each}, as far as it was run."
+    teachers = [len(list((studies / name / "metrics/teach").iterdir())) for name in (STUDY, *run)]
+    whole = len(run) == len(CONDITIONS) and min(teachers) == teachers[0]
+    return f"{each}." if whole else f"{each}, on the teachers that were run."
 
 
 def rows(root: Path) -> list[str]:

@@ -16,14 +16,14 @@ def check(params: Any) -> None:
     """
     tuning = params.prune.finetune
     _check_only(params.prune)
-    for name in params.attribute.methods if params.attribute else []:
-        if name not in (swept := names(params.prune.method)):
-            hint = nearest(name, swept)
-            raise ValueError(f"attribute.methods: {name!r} is not in prune.method; {hint}")
-    for name in tuning.epochs_of:
-        if name not in (swept := names(params.prune.method)):
-            hint = nearest(name, swept)
-            raise ValueError(f"prune.finetune.epochs_of: {name!r} is not in prune.method; {hint}")
+    swept = names(params.prune.method)
+    attributed = params.attribute.methods if params.attribute else []
+    named = {"attribute.methods": attributed, "prune.finetune.epochs_of": tuning.epochs_of}
+    for key, given in named.items():
+        for name in given:
+            if name not in swept:
+                hint = nearest(name, swept)
+                raise ValueError(f"{key}: {name!r} is not in prune.method; {hint}")
     _check_objectives(tuning, params.distill.hyperparameters)
     if tuning.schedule == "rewind":
         _check_length(params)
@@ -78,12 +78,14 @@ def _check_objectives(tuning: Any, known: Any) -> None:
 
 def _check_length(params: Any) -> None:
     trained = {"teacher": params.teach, "student": params.distill.training}
+    told = params.prune.finetune
+    asked = {"epochs": told.epochs} | {f"epochs_of.{k}": v for k, v in told.epochs_of.items()}
     for role in params.prune.roles:
-        told = params.prune.finetune
-        asked = max([told.epochs, *told.epochs_of.values()])
-        if asked > (most := trained[role].epochs):
-            where = {"teacher": "teach", "student": "distill.training"}[role]
-            raise ValueError(
-                f"prune.finetune.epochs = {asked}: must be {most} "
-                f"({where}.epochs) at most, whose rates schedule: rewind replays"
-            )
+        most = trained[role].epochs
+        where = {"teacher": "teach", "student": "distill.training"}[role]
+        for name, epochs in asked.items():
+            if epochs > most:
+                raise ValueError(
+                    f"prune.finetune.{name} = {epochs}: must be {most} ({where}.epochs) at most, "
+                    "whose rates schedule: rewind replays"
+                )

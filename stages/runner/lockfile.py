@@ -15,6 +15,7 @@ import yaml
 from kdprune.config import nesting
 from kdprune.errors import KdpruneError
 
+EMPTY = hashlib.md5(b"[]").hexdigest() + ".dir"  # DVC's hash of an empty folder
 FIELD = re.compile(r"\$\{(item|key|grid)((?:\.\w+)*)\}")
 
 
@@ -39,9 +40,7 @@ def differences() -> tuple[list[str], int, list[str]]:
                 where = "dvc.lock" if path in stage[kind] else "dvc.yaml"
                 told.append(f"{name}: {path} is not among the {kind} of {where}")
             for path in stage[kind].keys() & recorded.keys():
-                digest = md5(Path(path))
-                if digest is None and recorded[path]["md5"] == EMPTY:
-                    digest = EMPTY
+                digest = found(Path(path), recorded[path]["md5"])
                 if digest is None and (stage[kind][path] or (kind == "deps" and _cached(path))):
                     missing.add(path)
                     continue
@@ -72,7 +71,10 @@ def instance(name: str, key: str, values: Mapping[str, Any]) -> dict[str, Any]:
     return _instance(stage["do"], {"key": key, "item": _items(stage, values)[key]})
 
 
-EMPTY = hashlib.md5(b"[]").hexdigest() + ".dir"  # of an empty folder, which git does not keep
+def found(path: Path, recorded: str) -> str | None:
+    """Return the hash of a path; of an empty folder that was recorded, also where git kept none."""
+    digest = md5(path)
+    return EMPTY if digest is None and recorded == EMPTY else digest
 
 
 def md5(path: Path) -> str | None:
