@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import tarfile
+from pathlib import Path
 
 import pytest
 import yaml
@@ -43,7 +44,27 @@ def test_trainings_go_first_and_wait_for_what_they_read(tmp_path):
     teacher.parent.mkdir(parents=True)
     teacher.write_bytes(bytes(10))
     assert [item.stage for item in instances.ready(listed[1:])] == ["distill", "prune"]
-    assert instances.shares([tmp_path]) == [[(teacher, f"{tmp_path.name}/{listed[0].gives}")]]
+
+
+def test_networks_are_handed_back_as_they_come_in_archives_of_a_size(tmp_path, monkeypatch):
+    instances = module("instances")
+    monkeypatch.setattr(instances, "LARGEST", 40_000)
+    for name, size in (("a", 15_000), ("b", 15_000), ("c", 15_000)):
+        item = instances.Instance(tmp_path, "teach", name, (), f"{name}.safetensors")
+        (tmp_path / item.gives).write_bytes(bytes(size))
+        instances.keep(item, tmp_path)
+    held = []
+    for number in (0, 1):
+        with tarfile.open(tmp_path / f"networks-{number}.tar") as archive:
+            held.append([Path(name).name for name in archive.getnames()])
+    assert held == [["a.safetensors", "b.safetensors"], ["c.safetensors"]]
+
+
+def test_a_study_of_anothers_networks_trains_none(tmp_path):
+    instances = module("instances")
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"grid": GRID}))
+    (tmp_path / "models").symlink_to(tmp_path)
+    assert [item.stage for item in instances.listed(tmp_path)] == ["prune"]
 
 
 def test_a_yardstick_is_met_within_half_a_point(tmp_path, capsys):

@@ -2,14 +2,18 @@
 
 In order: the GPU tests; a captured step against an eager and a bare one (steps.py); then the
 trainings and sweeps of every study WORK/NAME/params.yaml, several at once (instances.py). All that
-is handed back lies in --out: logs, and what the studies made, packed. Without a GPU it runs on the
-CPU, at the studies' size.
+is handed back lies in --out: logs, and what the studies made, packed. A study whose folder models
+is a link to another's prunes that one's networks. Without a GPU it runs on the CPU, at the studies'
+size.
 """
 
 import argparse
+import contextlib
+import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -18,6 +22,7 @@ sys.path[:0] = [str(HERE), str(ROOT)]
 
 import instances  # noqa: E402
 
+SERVICE = "nvidia-cuda-mps-control"
 CHECKS = {
     "tests": ["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_gpu.py"],
     "steps": ["benchmarks/gpu/steps.py"],
@@ -39,6 +44,20 @@ def checked(name: str, out: Path, seconds: float) -> None:
     print(f"{name}: {ended} after {time.monotonic() - start:.0f} s: {last}", flush=True)
 
 
+@contextlib.contextmanager
+def shared() -> Iterator[None]:
+    """Let processes share the card at the same moment, where NVIDIA's service for it is there.
+
+    Without it the driver gives the card to one at a time, however little of it that one uses.
+    """
+    started = shutil.which(SERVICE) and not subprocess.run([SERVICE, "-d"]).returncode
+    try:
+        yield
+    finally:
+        if started:
+            subprocess.run([SERVICE], input=b"quit\n")
+
+
 def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(prog="benchmarks/gpu", description=__doc__)
@@ -58,7 +77,8 @@ def main() -> None:
     if names is None:
         names = sorted(file.parent.name for file in options.work.glob("*/params.yaml"))
     folders = [instances.prepared(options.work / name, options.data) for name in names]
-    instances.run(folders, jobs=options.jobs, end=end, out=options.out)
+    with shared():
+        instances.run(folders, jobs=options.jobs, end=end, out=options.out)
 
 
 if __name__ == "__main__":

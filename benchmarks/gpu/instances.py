@@ -1,7 +1,8 @@
 """Runs the trainings and sweeps of several studies side by side on one card, until a deadline.
 
 `kdprune run` does this with DVC. Here DVC need not be installed: each instance is the command that
-dvc.yaml gives, begun when the networks that it reads are there. What is made goes into archives.
+dvc.yaml gives, begun when the networks that it reads are there. What is made goes into archives at
+once, for a card may be taken back at any time.
 """
 
 import os
@@ -59,18 +60,25 @@ def prepared(study: Path, data: Path) -> Path:
 
 
 def listed(study: Path) -> Iterator[Instance]:
-    """Yield the instances of a study that train and sweep, in an order in which they can run."""
+    """Yield the instances of a study that train and sweep, in an order in which they can run.
+
+    A study whose folder models is a link to another's sweeps that one's networks, and trains none.
+    """
     grid = yaml.safe_load((study / "params.yaml").read_text(encoding="utf-8"))["grid"]
-    teachers = {}
-    for key in grid["teachers"]:
-        teachers[key] = f"models/teachers/{key}.safetensors"
-        yield Instance(study, "teach", key, (), teachers[key])
-    for key, item in grid["students"].items():
-        teacher = teachers[f"{item['dataset']}-{item['teacher']}"]
-        yield Instance(study, "distill", key, (teacher,), f"models/students/{key}.safetensors")
+    if not (study / NETWORKS).is_symlink():
+        yield from trainings(study, grid)
     for key, item in grid["sweeps"].items():
         needs = (item["checkpoint"], item["tutor"])
         yield Instance(study, "prune", key, needs, f"results/prune/{key}/sweep.csv")
+
+
+def trainings(study: Path, grid: dict) -> Iterator[Instance]:
+    """Yield the instances that train: teachers, then students."""
+    for key in grid["teachers"]:
+        yield Instance(study, "teach", key, (), f"{NETWORKS}/teachers/{key}.safetensors")
+    for key, item in grid["students"].items():
+        teacher = f"{NETWORKS}/teachers/{item['dataset']}-{item['teacher']}.safetensors"
+        yield Instance(study, "distill", key, (teacher,), f"{NETWORKS}/students/{key}.safetensors")
 
 
 def run(studies: list[Path], *, jobs: int, end: float, out: Path) -> int:
@@ -89,13 +97,14 @@ def run(studies: list[Path], *, jobs: int, end: float, out: Path) -> int:
             running.remove(job)
             told(job)
             pack(studies, out)
+            keep(job.instance, out)
         if not running and not ready(waiting):
             break  # what is left waits for what has failed
         time.sleep(0.1)
     for job in running:
         os.killpg(job.process.pid, signal.SIGTERM)
         job.process.wait()
-    pack(studies, out, networks=True)
+    pack(studies, out)
     left = sum(not (item.study / item.gives).exists() for item in all_of)
     print(f"{len(all_of) - left} of {len(all_of)} instances are done", flush=True)
     return left
@@ -130,33 +139,26 @@ def told(job: Running) -> None:
     print(f"{item.study.name} {item.stage}@{item.key}: {ended}, {seconds:.1f} s", flush=True)
 
 
-def pack(studies: list[Path], out: Path, *, networks: bool = False) -> None:
-    """Write what the studies made to out/made.tar.gz, and networks to out/networks-N.tar."""
+def pack(studies: list[Path], out: Path) -> None:
+    """Write what the studies told to out/made.tar.gz: all but networks."""
     temporary = out / "made.tmp"
     with tarfile.open(temporary, "w:gz", compresslevel=4) as archive:
         for folder in (study / name for study in studies for name in MADE):
             if folder.exists():
                 archive.add(folder, arcname=str(folder.relative_to(folder.parents[1])))
     temporary.replace(out / "made.tar.gz")
-    if not networks:
+
+
+def keep(item: Instance, out: Path) -> None:
+    """Add the network that an instance trained to the last of out/networks-N.tar, or to a new one.
+
+    An archive that is full is not touched again.
+    """
+    file = item.study / item.gives
+    if item.stage == "prune" or not file.exists():
         return
-    for number, files in enumerate(shares(studies)):
-        with tarfile.open(out / f"networks-{number}.tar", "w") as archive:
-            for file, name in files:
-                archive.add(file, arcname=name)
-
-
-def shares(studies: list[Path]) -> list[list[tuple[Path, str]]]:
-    """Return the networks trained here, with their names in an archive, a list per archive."""
-    groups: list[list[tuple[Path, str]]] = [[]]
-    size = 0
-    for item in (item for study in studies for item in listed(study) if item.stage != "prune"):
-        file = item.study / item.gives
-        if not file.exists() or file.is_symlink():
-            continue
-        if size + file.stat().st_size > LARGEST and groups[-1]:
-            groups.append([])
-            size = 0
-        size += file.stat().st_size
-        groups[-1].append((file, f"{item.study.name}/{item.gives}"))
-    return groups
+    archives = sorted(out.glob("networks-*.tar"), key=lambda path: int(path.stem.split("-")[1]))
+    full = not archives or archives[-1].stat().st_size + file.stat().st_size > LARGEST
+    place = out / f"networks-{len(archives)}.tar" if full else archives[-1]
+    with tarfile.open(place, "a") as archive:
+        archive.add(file, arcname=f"{item.study.name}/{item.gives}")
