@@ -82,6 +82,15 @@ def test_a_yardstick_is_met_within_half_a_point(tmp_path, capsys):
     assert "kept 0.107: 84.50 % (n = 1), published 85.01 %: missed" in capsys.readouterr().out
 
 
+def test_the_page_of_yardsticks_holds_what_was_seen(capsys):
+    seen = ROOT / "benchmarks/gpu/seen/yardstick"
+    assert module("yardstick").main(seen) == 0
+    told = [line.split(": ")[1].split(" %")[0] for line in capsys.readouterr().out.splitlines()]
+    dense, *kept = told
+    page = (ROOT / "docs/reference/yardsticks.md").read_text()
+    assert f"| {dense} dense, then {', –, '.join(kept)}; n = 1 |" in page
+
+
 @pytest.mark.slow
 def test_a_small_study_is_run_and_handed_back(tmp_path, monkeypatch):
     work, out = tmp_path / "work", tmp_path / "out"

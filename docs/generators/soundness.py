@@ -3,39 +3,74 @@
 import json
 import textwrap
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
 from kdprune.analysis.conditions import conditions
 from kdprune.study import comparable
 
-STUDY = "desk"
 FIRST, SECOND = "weight", "channel"
 WIDTH = 120
-CONDITIONS = {  # studies that differ from it in one condition
-    "desk-stem": "stem for small images: at most {dead:.0f} % of the weights dead",
-    "desk-tuned": "all layers tuned after pruning, two epochs",
-}
+AS_IT_IS = "as the paper has it"
 
 
-def tried(studies: Path) -> str:
-    """Say whether the two conditions have been taken away."""
-    run = [name for name in CONDITIONS if (studies / name).is_dir()]
-    if not run:
-        return "What is left of the lead without them is planned, and not measured yet."
-    each = "The table below takes them away, one at a time"
-    teachers = [len(list((studies / name / "metrics/teach").iterdir())) for name in (STUDY, *run)]
-    whole = len(run) == len(CONDITIONS) and min(teachers) == teachers[0]
-    return f"{each}." if whole else f"{each}, on the teachers that were run."
+class Condition(NamedTuple):
+    """A study that differs from another in one thing, or other prunings of the same study."""
+
+    study: str
+    against: str  # the same networks, as the paper has it
+    role: str
+    label: str
+    first: str = FIRST
+    second: str = SECOND
+
+
+CONDITIONS = (
+    Condition(
+        "desk-stem",
+        "desk",
+        "teacher",
+        "stem for small images: at most {dead:.0f} % of the weights dead",
+    ),
+    Condition(
+        "desk-tuned",
+        "desk-scores",
+        "student",
+        "all layers tuned after pruning, two epochs",
+    ),
+    Condition(
+        "desk-scores",
+        "desk-scores",
+        "student",
+        "weights ranked over all layers, against channels",
+        first="global_weight",
+    ),
+    Condition(
+        "desk-scores",
+        "desk-scores",
+        "student",
+        "weights by LAMP, against channels",
+        first="lamp",
+    ),
+    Condition(
+        "desk-scores",
+        "desk-scores",
+        "student",
+        "weights by chance, against channels by chance",
+        first="random",
+        second="random_channel",
+    ),
+)
 
 
 def rows(root: Path) -> list[str]:
     """Return a table of the conditions that may decide, each against the faithful setting."""
-    each = [row for name in CONDITIONS for row in condition(root, name)]
-    if not each:
-        return []
+    each: list[str] = []
+    for condition in CONDITIONS:
+        each += [row for row in compared(root / "studies", condition) if row not in each]
     return [
-        "| weight against channel pruning, teachers | levels | n | never broke "
+        "| weight against channel pruning, CIFAR-10 | networks | levels | never broke "
         "| ratio per parameter | per byte of plain numbers | p | ahead |",
         "|---|---|---|---|---|---|---|---|",
         *each,
@@ -53,15 +88,16 @@ def rows(root: Path) -> list[str]:
     ]
 
 
-def condition(root: Path, name: str) -> list[str]:
+def compared(studies: Path, condition: Condition) -> list[str]:
     """Return two rows: the networks that a condition was tried on, as the paper has it and so."""
-    folders = [root / "studies" / STUDY, root / "studies" / name]
-    if not folders[1].is_dir():
-        return []
-    held = comparable.by_what_all_have(folders)
-    what = CONDITIONS[name].format(dead=dead(folders[1]))
-    labels = dict(zip(folders, ("as the paper has it", what), strict=True))
-    return [weighed(label, held[folder]) for folder, label in labels.items()]
+    folders = [studies / condition.against, studies / condition.study]
+    held = comparable.by_what_all_have(list(dict.fromkeys(folders)))
+    label = condition.label.format(dead=dead(folders[1]))
+    before = condition._replace(label=AS_IT_IS, first=FIRST, second=SECOND)
+    return [
+        weighed(before, held[folders[0]]),
+        weighed(condition._replace(label=label), held[folders[1]]),
+    ]
 
 
 def dead(folder: Path) -> float:
@@ -70,18 +106,21 @@ def dead(folder: Path) -> float:
     return max(100 * json.loads(file.read_text(encoding="utf-8"))["dead_share"] for file in files)
 
 
-def weighed(label: str, tables: dict[str, pd.DataFrame]) -> str:
-    """Return a row: the ratio of the teachers' efficiencies by parameters and by bytes."""
-    rows = conditions({label: tables}, first=FIRST, second=SECOND)
-    rows = rows[rows.role == "teacher"].set_index("count")
+def weighed(condition: Condition, tables: dict[str, pd.DataFrame]) -> str:
+    """Return a row: the ratio of the networks' efficiencies by parameters and by bytes."""
+    both = {"first": condition.first, "second": condition.second}
+    rows = conditions({condition.label: tables}, **both)
+    rows = rows[rows.role == condition.role].set_index("count")
     by_parameters, by_bytes = rows.loc["parameters"], rows.loc["bytes, float32"]
     levels = sorted(tables["sweeps"].level.unique())
     low, high = by_parameters.ratio_low, by_parameters.ratio_high
     ahead = FIRST if low > 1 else SECOND if high < 1 else "neither, surely"
     broken = tables["breakpoints"]
     endless = broken[broken.censored.astype(bool)].groupby("method").size()
-    never = ", ".join(f"{name} {endless.get(name, 0)}" for name in (FIRST, SECOND))
-    cells = [label, ", ".join(f"{level:g}" for level in levels), str(by_parameters.n), never]
+    kinds = zip((FIRST, SECOND), both.values(), strict=True)
+    never = ", ".join(f"{kind} {endless.get(name, 0)}" for kind, name in kinds)
+    networks = f"{by_parameters.n} {condition.role}s"
+    cells = [condition.label, networks, f"{levels[0]:g} to {levels[-1]:g}, {len(levels)}", never]
     cells += [shown(by_parameters), shown(by_bytes), probability(by_parameters.log_p), ahead]
     return f"| {' | '.join(cells)} |"
 
@@ -93,4 +132,4 @@ def shown(row: pd.Series) -> str:
 
 def probability(p: float) -> str:
     """Return p in three digits, or five where it is small."""
-    return f"{p:.5f}" if p < 0.001 else f"{p:.3f}"
+    return "< 0.00001" if p < 0.00001 else f"{p:.5f}" if p < 0.001 else f"{p:.3f}"
