@@ -22,6 +22,8 @@ from generators import (  # noqa: E402
     pipeline,
     prunings,
     results,
+    soundness,
+    trainings,
 )
 
 PAGES: dict[str, Callable[[Path], str]] = {
@@ -40,6 +42,8 @@ REGIONS: dict[tuple[str, str], Callable[[Path], str]] = {
     ("tutorial.md", "breakpoints"): results.breakpoints,
     ("reference/command-line.md", "make"): commands.targets,
     ("prunings-comparison.md", "prunings"): prunings.table,
+    ("method.md", "trainings"): trainings.table,
+    ("../studies/conditions.md", "conditions"): soundness.table,
 }
 
 
@@ -49,7 +53,7 @@ def wanted() -> dict[Path, str]:
     for name, page in PAGES.items():
         found[ROOT / "docs" / name] = page(ROOT)
     for (name, region), text in REGIONS.items():
-        path = ROOT / "docs" / name
+        path = (ROOT / "docs" / name).resolve()
         page = found.get(path) or path.read_text(encoding="utf-8")
         start, end = f"<!-- generated: {region} -->\n", f"<!-- /generated: {region} -->"
         before, _, rest = page.partition(start)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from generators import soundness
+from generators import soundness, trainings
 from generators.soundness import FIRST, SECOND, WIDTH, probability, shown
 from kdprune.analysis.conditions import conditions
 from kdprune.study import comparable
@@ -77,26 +77,32 @@ def answer(studies: Path) -> str:
         )
         for name, data in STUDIES.items()
     ]
-    smaller = " and ".join(
-        f"{rows.loc['bytes, float32'].ratio:.2f} times for plain numbers and "
-        f"{rows.loc['bytes'].ratio:.2f} for compressed files on {STUDIES[name]}"
-        for name, rows in students.items()
+    plain, files = (
+        " and ".join(
+            f"{rows.loc[count].ratio:.2f} times on {STUDIES[name]}"
+            for name, rows in students.items()
+        )
+        for count in ("bytes, float32", "bytes")
     )
     return (
         "**Weight pruning kept more accuracy per parameter than channel pruning in "
-        f"{'; in '.join(won)}.** Counted in bytes, the lead is smaller: {smaller}. "
-        f"{coded(list(students.values()))}"
+        f"{'; in '.join(won)}.** Counted in bytes, the lead is smaller: {plain} for plain numbers, "
+        f"{files} for compressed files. {coded(students)} {soundness.ranked(studies)}"
     )
 
 
-def coded(students: list[pd.DataFrame]) -> str:
+def coded(students: dict[str, pd.DataFrame]) -> str:
     """Say who is ahead in files of 8-bit integers, where a zero is no smaller."""
-    rows = [each.loc[INTEGERS] for each in students if INTEGERS in each.index]
-    where = "In files of 8-bit integers, where a zero takes as much room as any other value,"
-    if all(row.ratio_high < 1 for row in rows):
-        times = " and ".join(f"{1 / row.ratio:.2f}" for row in rows)
+    held = {name: rows.loc[INTEGERS] for name, rows in students.items() if INTEGERS in rows.index}
+    data = " and ".join(STUDIES[name] for name in held)
+    where = (
+        "In files of 8-bit integers, where a zero takes as much room as any other value "
+        f"(written for {data}),"
+    )
+    if all(row.ratio_high < 1 for row in held.values()):
+        times = " and ".join(f"{1 / row.ratio:.2f}" for row in held.values())
         return f"{where} channel pruning is ahead, by {times} times."
-    if all(row.ratio_low > 1 for row in rows):
+    if all(row.ratio_low > 1 for row in held.values()):
         return f"{where} it stays."
     return f"{where} neither pruning is ahead on every data set."
 
@@ -112,14 +118,15 @@ def limits(studies: Path) -> str:
             dead.append(100 * json.loads(file.read_text(encoding="utf-8"))["dead_share"])
     return (
         "Ten pairs mirror the paper's, on all images of both data sets. Each network was trained "
-        "once, for 16 epochs: on two cores for CIFAR-10, on a GPU for CIFAR-100. Each mean is over "
-        "ten seeds. They repeat the tuning of the last layer, not the training. Two of the paper's "
-        f"conditions may favour weight pruning. First, {min(dead):.0f} to {max(dead):.0f} % of a "
-        "student's convolution weights only ever meet zero padding: weight pruning drops them for "
-        "nothing, channel pruning cannot. Second, only the last layer is tuned after pruning, "
-        f"which does not repair removed channels: in {' and '.join(stuck)} the first step of 10 % "
-        "already costs channel pruning more than a point. The table below takes them away, one at "
-        "a time, and changes what is removed."
+        "for 16 epochs: on two cores for CIFAR-10, on a GPU for CIFAR-100. Each mean is over ten "
+        "seeds, which repeat the tuning of the last layer, not the training. "
+        f"{trainings.sentence(studies)} Two of the paper's conditions may favour weight pruning. "
+        f"First, {min(dead):.0f} to {max(dead):.0f} % of a student's convolution weights only ever "
+        "meet zero padding: weight pruning drops them for nothing, channel pruning cannot. Second, "
+        "only the last layer is tuned after pruning, which does not repair removed channels: in "
+        f"{' and '.join(stuck)} the first step of 10 % already costs channel pruning more than a "
+        "point. The table below takes these away, one at a time, and then changes how is chosen "
+        "what goes."
     )
 
 

@@ -26,6 +26,13 @@ class Condition(NamedTuple):
     second: str = SECOND
 
 
+OVER_ALL_LAYERS = Condition(
+    "desk-scores",
+    "desk-scores",
+    "student",
+    "weights ranked over all layers, against channels",
+    first="global_weight",
+)
 CONDITIONS = (
     Condition(
         "desk-stem",
@@ -39,13 +46,7 @@ CONDITIONS = (
         "student",
         "all layers tuned after pruning, two epochs",
     ),
-    Condition(
-        "desk-scores",
-        "desk-scores",
-        "student",
-        "weights ranked over all layers, against channels",
-        first="global_weight",
-    ),
+    OVER_ALL_LAYERS,
     Condition(
         "desk-scores",
         "desk-scores",
@@ -64,16 +65,26 @@ CONDITIONS = (
 )
 
 
-def rows(root: Path) -> list[str]:
+def table(root: Path) -> str:
     """Return a table of the conditions that may decide, each against the faithful setting."""
     each: list[str] = []
     for condition in CONDITIONS:
         each += [row for row in compared(root / "studies", condition) if row not in each]
-    return [
+    lines = [
+        "",
         "| weight against channel pruning, CIFAR-10 | networks | levels | never broke "
         "| ratio per parameter | per byte of plain numbers | p | ahead |",
         "|---|---|---|---|---|---|---|---|",
         *each,
+        "",
+    ]
+    return "\n".join([*lines, ""])
+
+
+def rows(root: Path) -> list[str]:
+    """Return that table and how it is to be read."""
+    return [
+        *table(root).strip().splitlines(),
         "",
         textwrap.fill(
             "Each condition stands below the paper's, of the same networks at the same levels "
@@ -86,6 +97,17 @@ def rows(root: Path) -> list[str]:
         ),
         "",
     ]
+
+
+def ranked(studies: Path) -> str:
+    """Say how far weight pruning is ahead where weights are ranked over all layers."""
+    folder = studies / OVER_ALL_LAYERS.study
+    tables = comparable.by_what_all_have([folder])[folder]
+    row = tested(OVER_ALL_LAYERS, tables).loc["parameters"]
+    return (
+        "What matters most is where weights are ranked: over all layers in place of within each, "
+        f"their pruning keeps {shown(row)} times as much as channel pruning."
+    )
 
 
 def compared(studies: Path, condition: Condition) -> list[str]:
@@ -108,28 +130,43 @@ def dead(folder: Path) -> float:
 
 def weighed(condition: Condition, tables: dict[str, pd.DataFrame]) -> str:
     """Return a row: the ratio of the networks' efficiencies by parameters and by bytes."""
-    both = {"first": condition.first, "second": condition.second}
-    rows = conditions({condition.label: tables}, **both)
-    rows = rows[rows.role == condition.role].set_index("count")
+    rows = tested(condition, tables)
     by_parameters, by_bytes = rows.loc["parameters"], rows.loc["bytes, float32"]
     levels = sorted(tables["sweeps"].level.unique())
-    low, high = by_parameters.ratio_low, by_parameters.ratio_high
-    ahead = FIRST if low > 1 else SECOND if high < 1 else "neither, surely"
     broken = tables["breakpoints"]
     endless = broken[broken.censored.astype(bool)].groupby("method").size()
-    kinds = zip((FIRST, SECOND), both.values(), strict=True)
+    kinds = zip((FIRST, SECOND), (condition.first, condition.second), strict=True)
     never = ", ".join(f"{kind} {endless.get(name, 0)}" for kind, name in kinds)
     networks = f"{by_parameters.n} {condition.role}s"
     cells = [condition.label, networks, f"{levels[0]:g} to {levels[-1]:g}, {len(levels)}", never]
-    cells += [shown(by_parameters), shown(by_bytes), probability(by_parameters.log_p), ahead]
+    cells += [shown(by_parameters), shown(by_bytes)]
+    cells += [probability(by_parameters.log_p), ahead(by_parameters)]
     return f"| {' | '.join(cells)} |"
 
 
+def tested(condition: Condition, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the comparison of a condition's two prunings, a row per count."""
+    both = {"first": condition.first, "second": condition.second}
+    rows = conditions({condition.label: tables}, **both)
+    return rows[rows.role == condition.role].set_index("count")
+
+
+def ahead(row: pd.Series) -> str:
+    """Say which pruning is ahead: where all pairs are equal, there is no interval, and none is."""
+    if pd.isna(row.ratio_low):
+        return "neither"
+    return FIRST if row.ratio_low > 1 else SECOND if row.ratio_high < 1 else "neither, surely"
+
+
 def shown(row: pd.Series) -> str:
-    """Return a ratio with its interval."""
+    """Return a ratio with its interval; where all pairs break at the first step, there is none."""
+    if pd.isna(row.ratio_low):
+        return "equal"
     return f"{row.ratio:.2f} ({row.ratio_low:.2f} to {row.ratio_high:.2f})"
 
 
 def probability(p: float) -> str:
-    """Return p in three digits, or five where it is small."""
+    """Return p in three digits, or five where it is small; a dash where there is no test."""
+    if pd.isna(p):
+        return "–"
     return "< 0.00001" if p < 0.00001 else f"{p:.5f}" if p < 0.001 else f"{p:.3f}"

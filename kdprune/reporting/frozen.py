@@ -24,7 +24,7 @@ from kdprune.reporting.document.formats import (
     probability,
     whole,
 )
-from kdprune.reporting.headline import UNITS, contrasts
+from kdprune.reporting.headline import PAPERS_CONTRAST, UNITS, contrasts
 from kdprune.reporting.paper.beside import PAIR
 from kdprune.reporting.paper.tables import compression_tables
 from kdprune.reporting.sections.answer import QUESTIONS
@@ -56,7 +56,7 @@ def page(
     are the records of its stages by instance, `plots` its pictures, below `folder`, where the page
     will lie. Where nothing can be tested, as of one network, the page shows accuracy by level.
     """
-    compared = contrasts(tables["significance"])
+    compared = _papers_first(contrasts(tables["significance"]))
     every = [_answer(row, confidence) for row in compared.to_dict("records")]
     answers = [one for at, one in enumerate(every) if one not in every[:at]]  # say a reason once
     tested = not compared.empty and not compared.log_p.isna().all()
@@ -76,6 +76,12 @@ def page(
         Section("How it was run", [Bullets(ran.how(settings, runs, command, commit))]),
     ]
     return markdown.render(f"Study {name}", sections, folder)
+
+
+def _papers_first(compared: pd.DataFrame) -> pd.DataFrame:
+    """Return comparisons with the paper's before all others."""
+    papers = compared["first"].isin(PAPERS_CONTRAST) & compared["second"].isin(PAPERS_CONTRAST)
+    return pd.concat([compared[papers], compared[~papers]])
 
 
 def _picture(plots: Path, role: str) -> Figure:

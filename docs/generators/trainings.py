@@ -1,0 +1,59 @@
+"""How much a second training moves: the ten pairs on CIFAR-10, trained twice."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kdprune.analysis.variance import AGAINST, EFFICIENCY, LEVEL, RATIO, variance
+from kdprune.records import REPLICATE
+from kdprune.study import comparable
+
+TWICE = ("desk", "desk-scores")  # on two cores, and on a GPU, which rounds otherwise
+ROLE = "student"
+SHOWN = {
+    ("weight", LEVEL): "breakpoint of weight pruning, in points of sparsity",
+    ("channel", LEVEL): "breakpoint of channel pruning, in points of sparsity",
+    (RATIO, EFFICIENCY): "ratio of their efficiencies, in percent",
+}
+
+
+def components(studies: Path) -> pd.DataFrame:
+    """Return the variance components of the pairs' two trainings, a row per quantity of SHOWN."""
+    parts = []
+    for number, name in enumerate(TWICE, 1):
+        sweeps = comparable.sweeps(studies / name)
+        both = sweeps[(sweeps.role == ROLE) & sweeps.method.isin(AGAINST)]
+        parts.append(both.assign(**{REPLICATE: str(number)}))
+    rows = variance(pd.concat(parts, ignore_index=True), **comparable.rule(studies / TWICE[0]))
+    return rows.set_index(["method", "quantity"]).loc[list(SHOWN)]
+
+
+def table(root: Path) -> str:
+    """Return the table: standard deviations, and shares of the variance."""
+    rows = components(root / "studies")
+    first = rows.iloc[0]
+    lines = [
+        "",
+        f"| n = {first.n_pairs} pairs, {first.n_trainings} trainings of each, {first.n_seeds} "
+        "tunings of each | between pairs | between trainings | between tunings |",
+        "|---|---|---|---|",
+    ]
+    for key, row in rows.iterrows():
+        cells = [
+            f"{100 * np.sqrt(row[part]):.1f} ({row[f'share_{part}']:.0f} % of the variance)"
+            for part in ("pair", "training", "tuning")
+        ]
+        lines.append(f"| {SHOWN[key]} | {' | '.join(cells)} |")
+    return "\n".join([*lines, "", ""])
+
+
+def sentence(studies: Path) -> str:
+    """Say in one sentence how much of the ratio's variance the trainings are."""
+    row = components(studies).loc[(RATIO, EFFICIENCY)]
+    shares = [f"{row[f'share_{part}']:.0f} %" for part in ("pair", "training", "tuning")]
+    return (
+        f"The ten pairs on CIFAR-10 were trained a second time, on a GPU: {shares[0]} of the "
+        f"ratio's variance lies between pairs, {shares[1]} between trainings of a pair, and "
+        f"{shares[2]} between tunings of a network."
+    )
