@@ -7,6 +7,7 @@ from kdprune import environment
 
 environment.excuse()
 
+from kdprune.errors import tell  # noqa: E402
 from stages.runner import warm  # noqa: E402
 from stages.runner.run import end_with_parent  # noqa: E402
 from stages.runner.stages import PER_INSTANCE, STAGES, TORCH_STAGES  # noqa: E402
@@ -15,7 +16,7 @@ if __name__ == "__main__":
     end_with_parent()
     given = sys.argv[1:]
     if not given or given[0] not in STAGES or len(given) != 1 + (given[0] in PER_INSTANCE):
-        print(f"kdprune: python -m stages STAGE [INSTANCE]: {', '.join(STAGES)}", file=sys.stderr)
+        tell(f"python -m stages STAGE [INSTANCE]: {', '.join(STAGES)}")
         sys.exit(2)
     # a process that has the libraries imported; it is started for torch only
     try:
