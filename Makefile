@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 GPU := build/gpu
+SLOW ?= slow
 PYTEST := python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 # `dvc` runs its stages with whatever `python` comes first
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -42,7 +43,7 @@ test: setup ## Run the tests, but those that run whole pipelines
 	$(PYTEST) -m "not slow"
 
 slow: setup ## Run the tests that run whole pipelines, with the real DVC, git and browser
-	$(PYTEST) -m slow
+	$(PYTEST) -m "$(SLOW)"
 
 lint: setup ## Check style, types, docstrings, and that params.yaml follows from conf/
 	python -m ruff check .

@@ -315,6 +315,7 @@ def adopted(folder: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_changed_images_and_weights_rerun_what_follows(study):
     folder, _ = study
     workspace.commit(folder, "mine")

@@ -9,7 +9,7 @@ from workspace import dvc, python
 
 from kdprune import models
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 PROFILE = """# @package _global_
 profile: tiny
 datasets: [cifar10]

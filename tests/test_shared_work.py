@@ -90,6 +90,7 @@ def test_another_processors_lock_trains_nothing(folder):
     dvc(folder, "checkout")
 
 
+@pytest.mark.long
 def test_leftovers_of_a_larger_grid_vanish(folder):
     ran = dvc(folder, "exp", "run", "-S", "distill.method=[simkd,none]")
     assert len([name for name in ran if name.startswith("distill@")]) == 2
@@ -194,6 +195,7 @@ def interrupted(folder, *arguments):
     return found
 
 
+@pytest.mark.long
 def test_a_temporary_run_leaves_its_work_with_the_clone(folder):
     (file,) = interrupted(folder, "--temp", "-S", "teach.epochs=200")
     assert file.name.startswith("teach-")
@@ -244,6 +246,7 @@ def killed(folder):
         time.sleep(0.5)
 
 
+@pytest.mark.long
 def test_a_killed_task_of_the_queue_goes_on_when_queued_again(folder):
     longer = ["exp", "run", "--queue", "-S", "teach.epochs=400", "-S", "pairs=[resnet10_16/none]"]
     place = folder / ".run/unfinished"

@@ -152,6 +152,8 @@ def _edit(name: str, old: str, new: str) -> None:
 def froze(results, tmp_path_factory):
     """The tree, with its study frozen in it."""
     folder = shutil.copytree(results, tmp_path_factory.mktemp("frozen") / "tree")
+    lock = folder / "dvc.lock"
+    lock.write_text(lock.read_text() + "  teach@of-another-grid:\n    cmd: python\n")
     with contextlib.chdir(folder):
         studies.publish("mine")
     return folder
@@ -168,6 +170,7 @@ def published(froze, tmp_path, monkeypatch):
 def test_a_frozen_study_holds_what_its_numbers_follow_from(published):
     assert studies.names() == [*sorted({*COMMITTED, "mine"})]
     assert verify.study("mine")[1] == []
+    assert "teach@of-another-grid" not in lockfile.read(str(published / "dvc.lock"))["stages"]
     page = (published / "README.md").read_text()
     assert "n = 3 pairs" in page
     assert "(plots/pairs.svg)" in page

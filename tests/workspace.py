@@ -12,7 +12,7 @@ import pytest
 from conftest import ROOT
 from filelock import FileLock
 
-LEFT_OUT = ("models/", "metrics/", "plots/", ".run/", ".venv/", "data/cifar")
+LEFT_OUT = ("models/", "metrics/", "plots/", "studies/", ".run/", ".venv/", "data/cifar")
 PROFILE = """# @package _global_
 profile: tiny
 datasets: [cifar10]

@@ -55,6 +55,7 @@ def publish(name: str) -> Path:
         for kept in KEPT:
             copy = shutil.copytree if Path(kept).is_dir() else shutil.copy2
             copy(kept, folder / kept)
+        _leave_strangers(folder / "dvc.lock")
         (folder / RUNS).write_text(json.dumps(_runs(), indent=1) + "\n", encoding="utf-8")
         (folder / "commit").write_text(_commit() + "\n", encoding="utf-8")
         _describe(folder, name)
@@ -92,6 +93,13 @@ def _over(base: Any, given: Any) -> Any:
         return given
     merged = {name: _over(base.get(name), value) for name, value in given.items()}
     return {name: value for name, value in base.items() if name not in given} | merged
+
+
+def _leave_strangers(lock: Path) -> None:
+    """Take from a copy of dvc.lock what DVC keeps of other grids: this study did not run it."""
+    own, held = lockfile.stages(lockfile.read("params.yaml")), lockfile.read(str(lock))
+    held["stages"] = {name: entry for name, entry in held["stages"].items() if name in own}
+    lock.write_text(yaml.safe_dump(held, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
 def _runs() -> dict[str, Any]:
