@@ -7,8 +7,8 @@ from kdprune import environment
 
 environment.excuse()
 
-from kdprune import cli, terminal, versions  # noqa: E402
-from kdprune.errors import status_of  # noqa: E402
+from kdprune import cli, versions  # noqa: E402
+from kdprune.ending import ended  # noqa: E402
 from kdprune.study.code import check_tree  # noqa: E402
 
 
@@ -22,25 +22,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def work() -> int:
         check_tree()
-        try:
-            cli.refuse_empty(sys.argv[1:] if arguments is None else arguments)
-            given = cli.parser().parse_args(arguments)
-            return given.run(given)
-        finally:
-            sys.stdout.flush()
+        cli.refuse_empty(sys.argv[1:] if arguments is None else arguments)
+        given = cli.parser().parse_args(arguments)
+        return given.run(given)
 
-    terminal.ready()
-    try:
-        with versions.noted():
-            status = status_of(work)
-    except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
-        terminal.abandon()  # for the flush at exit
-        return 0
-    try:
-        sys.stdout.flush()
-    except OSError:  # told already, by `status_of`
-        terminal.abandon()
-    return status
+    with versions.noted():
+        return ended(work)
 
 
 if __name__ == "__main__":

@@ -53,14 +53,15 @@ ROOMS = {
     ),
 }
 GROUND = (
-    "__init__ __main__ device environment errors files home memory methods outcomes progress "
-    "records stages terminal untrusted versions"
+    "__init__ __main__ device ending environment errors files home memory methods outcomes "
+    "progress records stages terminal untrusted versions"
 ).split()
 TORCHLESS = ("analysis", "reporting", "compression")
 
 # A change here cannot change a result: these refuse, name, place, follow or write whole
 NEUTRAL = {
     "kdprune/__init__.py",
+    "kdprune/ending.py",
     "kdprune/environment.py",
     "kdprune/errors.py",
     "kdprune/files.py",

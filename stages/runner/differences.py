@@ -11,7 +11,8 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kdprune.errors import KdpruneError, status_of
+from kdprune.ending import ended
+from kdprune.errors import KdpruneError
 from stages.runner.experiments import short
 
 KINDS = ("params", "metrics")
@@ -54,4 +55,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(status_of(lambda: main(sys.argv[1:])))
+    sys.exit(ended(lambda: main(sys.argv[1:])))

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kdprune.errors import KdpruneError, status_of
+from kdprune.ending import ended
+from kdprune.errors import KdpruneError
 from stages.runner import lockfile
 
 WIDTH = 120
@@ -95,4 +96,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(status_of(main))
+    sys.exit(ended(main))

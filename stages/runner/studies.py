@@ -18,7 +18,8 @@ from typing import Any
 import yaml
 
 from kdprune.config.params import load
-from kdprune.errors import KdpruneError, status_of
+from kdprune.ending import ended
+from kdprune.errors import KdpruneError
 from kdprune.files import replacing
 from kdprune.reporting import frozen
 from kdprune.study import epochs, paths, tables
@@ -173,4 +174,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(status_of(lambda: main(sys.argv[1:])))
+    sys.exit(ended(lambda: main(sys.argv[1:])))

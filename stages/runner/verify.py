@@ -18,6 +18,7 @@ from pathlib import Path
 
 from kdprune.config.params import load
 from kdprune.config.yaml_reading import check_merged
+from kdprune.ending import ended
 from kdprune.errors import KdpruneError
 from kdprune.study.paths import ATTRIBUTION, CODINGS, LOCK, TRAJECTORIES
 from stages.runner import lockfile, studies
@@ -160,4 +161,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ended(main))
