@@ -1,7 +1,9 @@
 """What runs studies on a lent GPU: the order of instances, and a small one on whatever is here."""
 
 import importlib.util
+import io
 import json
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -109,3 +111,29 @@ def test_a_small_study_is_run_and_handed_back(tmp_path, monkeypatch):
         assert "small/results/prune/cifar10-resnet10_16-weight/sweep.csv" in archive.getnames()
     with tarfile.open(out / "networks-0.tar") as archive:
         assert archive.getnames() == ["small/models/teachers/cifar10-resnet10_16.safetensors"]
+    clone = tmp_path / "clone"
+    clone.mkdir()
+    shutil.copy(work / "small/params.yaml", clone)
+    archives = [out / "networks-0.tar", out / "made.tar.gz"]
+    taken = module("taken").take("small", archives, clone)
+    assert [item.stage for item in taken] == ["teach", "prune"]
+    for item in taken:
+        assert (clone / item.gives).read_bytes() == (work / "small" / item.gives).read_bytes()
+
+
+def test_archives_from_elsewhere_decide_no_path(tmp_path):
+    names = ["s/../../out", "/s/models/a", "s/models/../../out", "s/conf/x", "other/models/b"]
+    with tarfile.open(tmp_path / "made.tar", "w") as archive:
+        for name in [*names, "s/models/teachers/fine"]:
+            member = tarfile.TarInfo(name)
+            member.size = 1
+            archive.addfile(member, io.BytesIO(b"x"))
+        link = tarfile.TarInfo("s/models/link")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc"
+        archive.addfile(link)
+    study = tmp_path / "deep/study"
+    study.mkdir(parents=True)
+    (study / "params.yaml").write_text(yaml.safe_dump({"grid": GRID}))
+    module("taken").take("s", [tmp_path / "made.tar"], study)
+    files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if not path.is_dir()}
+    assert files == {"made.tar", "deep/study/params.yaml", "deep/study/models/teachers/fine"}
