@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 from generators import (  # noqa: E402
+    attribution,
     commands,
     finding,
     glossary,
@@ -44,6 +45,7 @@ REGIONS: dict[tuple[str, str], Callable[[Path], str]] = {
     ("prunings-comparison.md", "prunings"): prunings.table,
     ("method.md", "trainings"): trainings.table,
     ("../studies/conditions.md", "conditions"): soundness.table,
+    ("../studies/conditions.md", "attribution"): attribution.table,
 }
 
 
