@@ -1,8 +1,8 @@
 """The paper's fifteen networks, with both stems, through both prunings; its ten pairs in SimKD.
 
 tests/test_pruning.py and tests/test_simkd.py prove the rules on tiny networks of the same families;
-here each published network is shown to be followed as a whole. All but the smallest are slow:
-`pytest -m "not slow"` leaves them out.
+here each published network is shown to be followed as a whole. All but the smallest are slow and
+long: `make slow` runs them.
 """
 
 from collections.abc import Iterator
@@ -33,6 +33,7 @@ STEMS = ("imagenet", "cifar")
 LEVEL = 0.5
 BATCH = 2
 SMALLEST = {"resnet18", "efficientnet_b0", "mobilenetv1"}  # the others take seconds each
+LARGE = [pytest.mark.slow, pytest.mark.long]
 
 # Share of convolution weights that only ever meet zero padding, published stem, 32x32 images.
 # Source: counted from kernel sizes, strides and paddings of the published networks (torchvision
@@ -102,7 +103,7 @@ def combos() -> list:
         pytest.param(
             (name, stem),
             id=f"{name}-{stem}",
-            marks=() if name in SMALLEST else pytest.mark.slow,
+            marks=() if name in SMALLEST else LARGE,
         )
         for name in FIFTEEN
         for stem in STEMS
@@ -273,10 +274,7 @@ WIRING = {
 
 @pytest.mark.parametrize(
     "pair",
-    [
-        pytest.param(pair, marks=() if split_pair(pair)[1] in SMALLEST else pytest.mark.slow)
-        for pair in PAIRS
-    ],
+    [pytest.param(pair, marks=() if split_pair(pair)[1] in SMALLEST else LARGE) for pair in PAIRS],
 )
 def test_simkd_composites(pair, tmp_path):
     teacher, student = split_pair(pair)

@@ -288,6 +288,7 @@ def shell(folder: Path, script: str) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_worked_example_runs(study):
     folder, printed = study
     assert "Running stage 'teach@mine-my_teacher'" in printed

@@ -95,10 +95,11 @@ def test_cold_stages_give_the_same_bytes(folder):
     [
         (["prune.method=weight"], ["collect", *COLLECTING, *MEASURED]),
         (["efficiency.w1=2"], COLLECTING[1:]),
-        (
+        pytest.param(
             ["prune.method=both", "prune.channel.mode=mask"],
             [f"prune@{key}-channel" for key in sorted(SWEEPS)]
             + ["collect", *COLLECTING, *MEASURED],
+            marks=pytest.mark.long,
         ),
         (["breakpoints.tolerance=5"], [*COLLECTING, *MEASURED]),
     ],
