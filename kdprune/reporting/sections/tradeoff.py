@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from kdprune.analysis.replicates import apart
 from kdprune.records import IDENTITY
 from kdprune.reporting.document.blocks import Chart, Section
 from kdprune.reporting.document.formats import condition, counted, dataset, network, taught
@@ -20,7 +21,7 @@ def section(measured: pd.DataFrame, breakpoints: pd.DataFrame) -> Section | None
 
     `measured` are the rows of metrics/measure.csv, `breakpoints` those of metrics/breakpoints.csv.
     """
-    rows, axes = table(measured, breakpoints)
+    rows, axes = table(apart(measured), apart(breakpoints))
     if rows.empty:
         return None
     caption = (
