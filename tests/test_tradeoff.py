@@ -20,4 +20,4 @@ def test_each_replicate_is_a_network_of_its_own():
         {**WHO, "training_seed": seed, "method": "weight", **found} for seed in ("1", "2")
     )
     section = tradeoff.section(measured, broken)
-    assert section.blocks[0].finding == "2 pruned networks beside themselves unpruned."
+    assert section.blocks[0].alt == "2 pruned networks beside themselves unpruned."
