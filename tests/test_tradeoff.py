@@ -9,7 +9,7 @@ WHO = {"dataset": "cifar10", "role": "teacher", "teacher": "a", "student": "", "
 
 def test_each_replicate_is_a_network_of_its_own():
     cost = {"runtime": "torch", "batch": 1, "steady": True, "latency_ms_p25": 1.0}
-    cost |= {name: 1e6 for name in [*tradeoff.FILES, "nonzero_params"]}
+    cost |= dict.fromkeys([*tradeoff.FILES, "nonzero_params"], 1000000.0)
     found = {"level": 0.5, "dense_test_accuracy": 60.0, "test_accuracy": 59.0}
     measured = pd.DataFrame(
         {**WHO, "training_seed": seed, "method": method, **cost}
