@@ -44,6 +44,7 @@ REGIONS: dict[tuple[str, str], Callable[[Path], str]] = {
     ("reference/command-line.md", "make"): commands.targets,
     ("prunings-comparison.md", "prunings"): prunings.table,
     ("method.md", "trainings"): trainings.table,
+    ("method.md", "seeds"): trainings.seeds,
     ("../studies/conditions.md", "conditions"): soundness.table,
     ("../studies/conditions.md", "attribution"): attribution.table,
 }

@@ -10,6 +10,7 @@ from kdprune.records import REPLICATE
 from kdprune.study import comparable
 
 TWICE = ("desk", "desk-scores")  # on two cores, and on a GPU, which rounds otherwise
+SEEDS = "mini-seeds"  # the default run's pairs
 ROLE = "student"
 SHOWN = {
     ("weight", LEVEL): "breakpoint of weight pruning, in points of sparsity",
@@ -30,10 +31,21 @@ def components(studies: Path) -> pd.DataFrame:
 
 
 def table(root: Path) -> str:
-    """Return the table: standard deviations, and shares of the variance."""
-    rows = components(root / "studies")
+    """Return the table of the pairs that were trained twice."""
+    return lines(components(root / "studies"))
+
+
+def seeds(root: Path) -> str:
+    """Return the table of the study whose pairs were trained from several seeds."""
+    rows = pd.read_csv(root / "studies" / SEEDS / "metrics/variance.csv")
+    mine = rows[rows.role == ROLE].set_index(["method", "quantity"])
+    return lines(mine.loc[list(SHOWN)])
+
+
+def lines(rows: pd.DataFrame) -> str:
+    """Return a table of components: standard deviations, and shares of the variance."""
     first = rows.iloc[0]
-    lines = [
+    made = [
         "",
         f"| n = {first.n_pairs} pairs, {first.n_trainings} trainings of each, {first.n_seeds} "
         "tunings of each | between pairs | between trainings | between tunings |",
@@ -44,8 +56,8 @@ def table(root: Path) -> str:
             f"{100 * np.sqrt(row[part]):.1f} ({row[f'share_{part}']:.0f} % of the variance)"
             for part in ("pair", "training", "tuning")
         ]
-        lines.append(f"| {SHOWN[key]} | {' | '.join(cells)} |")
-    return "\n".join([*lines, "", ""])
+        made.append(f"| {SHOWN[key]} | {' | '.join(cells)} |")
+    return "\n".join([*made, "", ""])
 
 
 def sentence(studies: Path) -> str:
