@@ -36,7 +36,7 @@ def compose(output: Path, overrides: list[str]) -> None:
 def main() -> int:
     """Compose as the command line says; return the exit status."""
     from kdprune import environment
-    from kdprune.errors import KdpruneError
+    from kdprune.errors import KdpruneError, tell
 
     environment.excuse()
     parser = argparse.ArgumentParser(description=__doc__)
@@ -46,7 +46,7 @@ def main() -> int:
     try:
         compose(arguments.output.resolve(), arguments.overrides)
     except KdpruneError as error:
-        print(f"kdprune: {error}", file=sys.stderr)
+        tell(str(error))
         return 2
     return 0
 

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from workspace import ROOT
 
+from kdprune.errors import KdpruneError
 from kdprune.sources import prepare
 
 GRID = {
@@ -91,6 +92,21 @@ def test_the_page_of_yardsticks_holds_what_was_seen(capsys):
     dense, *kept = told
     page = (ROOT / "docs/reference/yardsticks.md").read_text()
     assert f"| {dense} dense, then {', –, '.join(kept)}; n = 1 |" in page
+
+
+def test_a_replicates_student_waits_for_its_own_teacher(tmp_path):
+    instances = module("instances")
+    students = {"cifar10-a-b-kd-s2": {**GRID["students"]["cifar10-a-b-kd"], "training_seed": "2"}}
+    grid = {**GRID, "teachers": {"cifar10-a-s2": {}}, "students": students}
+    teacher, student = instances.trainings(tmp_path, grid)
+    assert student.needs == (teacher.gives,)
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", b"\x1f\x8b\x08damaged"])
+def test_a_damaged_archive_is_refused_in_a_line(tmp_path, content):
+    (tmp_path / "made.tar.gz").write_bytes(content)
+    with pytest.raises(KdpruneError, match=r"made\.tar\.gz: is no whole archive"):
+        module("taken").take("s", [tmp_path / "made.tar.gz"], tmp_path)
 
 
 @pytest.mark.slow

@@ -55,7 +55,7 @@ RUN = [  # of DVC, cheap: these are run; of the others, the arguments and overri
 ]
 SET = [["remote"], ["config"]]  # these are run, in a repository of their own
 NOT_RUN = ["push", "pull", "checkout", "unprotect", "exp", "queue", "repro"]
-SHELL = {"git", "cd", ".", "export"}
+SHELL = {"git", "cd", "mkdir", ".", "export"}
 KNOWN_GIT = {"add", "commit", "clone", "diff", "pull", "push", "restore", "switch", "checkout"}
 
 

@@ -44,3 +44,9 @@ def test_the_projects_own_commands_end_so():
     for name in ("experiments", "differences", "studies", "verify"):
         text = (ROOT / f"stages/runner/{name}.py").read_text()
         assert text.rstrip().splitlines()[-1].strip().startswith("sys.exit(ended(")
+
+
+@pytest.mark.parametrize("command", ["-m stages nonsense", "conf/compose.py nonsense=1"])
+def test_a_refusal_that_nobody_can_read_still_has_its_status(command):
+    done = subprocess.run(["bash", "-c", f"'{sys.executable}' {command} 2>/dev/full"], cwd=ROOT)
+    assert done.returncode == 2

@@ -10,6 +10,8 @@ import yaml
 from conftest import ROOT, some
 from PIL import Image
 
+from kdprune.records import IDENTITY
+
 sys.path.insert(0, str(ROOT / "docs"))
 from generators.finding import PARAMETERS, STUDIES, compared, counted, finding
 from generators.results import answer
@@ -123,6 +125,23 @@ def test_the_finding_claims_no_more_than_its_tables(name):
     assert parameters.ratio_low > 1
     assert 2 * ahead > pairs == parameters.n
     assert 1 < files.ratio < plain.ratio < parameters.ratio  # "the lead is smaller"
+
+
+def test_what_is_said_of_all_layers_tuned_follows_from_the_tables():
+    page = (ROOT / "studies/conditions.md").read_text()
+    said = " ".join(page[page.index("Condition 2, tuning of all layers") :].split())
+    head, whole = (ROOT / "studies" / name for name in ("desk-scores", "desk-tuned"))
+    levels, dense = [], []
+    for study in (head, whole):
+        found = pd.read_csv(study / "metrics/breakpoints.csv")
+        of_both = found[(found.role == "student") & found.method.isin(["weight", "channel"])]
+        levels.append(of_both.set_index([*IDENTITY, "method"]).level)
+        dense.append(of_both.dense_test_accuracy.mean())
+    later = (levels[1] > levels[0]).groupby("method").sum()
+    assert (later.weight, later.channel) == (9, 8)
+    assert "By weights nine of ten students break later" in said
+    assert "by channels eight" in said
+    assert f"lose {dense[0] - dense[1]:.1f} points" in said
 
 
 def test_the_finding_is_that_of_the_published_study():

@@ -18,6 +18,10 @@ from typing import NamedTuple
 import yaml
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))  # where a card is lent, kdprune may not be installed
+
+from kdprune.records import teacher  # noqa: E402
+
 CODE = ("kdprune", "stages", "conf", "dvc.yaml", "pyproject.toml")
 NETWORKS = Path("models")
 MADE = ("results", ".run/log")
@@ -77,8 +81,8 @@ def trainings(study: Path, grid: dict) -> Iterator[Instance]:
     for key in grid["teachers"]:
         yield Instance(study, "teach", key, (), f"{NETWORKS}/teachers/{key}.safetensors")
     for key, item in grid["students"].items():
-        teacher = f"{NETWORKS}/teachers/{item['dataset']}-{item['teacher']}.safetensors"
-        yield Instance(study, "distill", key, (teacher,), f"{NETWORKS}/students/{key}.safetensors")
+        needs = f"{NETWORKS}/teachers/{teacher(item)}.safetensors"
+        yield Instance(study, "distill", key, (needs,), f"{NETWORKS}/students/{key}.safetensors")
 
 
 def run(studies: list[Path], *, jobs: int, end: float, out: Path) -> int:

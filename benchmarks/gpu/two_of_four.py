@@ -41,8 +41,9 @@ def main() -> None:
         sparse = to_sparse_semi_structured(dense)
         for batch in BATCHES:
             images = torch.randn(batch, shape[1], device="cuda", dtype=torch.half)
-            gap = (images @ dense.T - torch.nn.functional.linear(images, sparse)).abs().max()
-            assert gap < 0.5, gap  # sums of thousands in half precision
+            wanted = images @ dense.T
+            gap = (wanted - torch.nn.functional.linear(images, sparse)).abs().max()
+            assert gap < 0.01 * wanted.abs().max(), gap  # sums of thousands in half precision
             for weight in (dense, sparse):
                 seconds(weight, images)
             ratios = [seconds(sparse, images) / seconds(dense, images) for _ in range(ROUNDS)]

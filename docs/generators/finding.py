@@ -2,6 +2,7 @@
 
 import json
 import textwrap
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -94,6 +95,8 @@ def answer(studies: Path) -> str:
 def coded(students: dict[str, pd.DataFrame]) -> str:
     """Say who is ahead in files of 8-bit integers, where a zero is no smaller."""
     held = {name: rows.loc[INTEGERS] for name, rows in students.items() if INTEGERS in rows.index}
+    if not held:
+        return "Files of 8-bit integers were not written."
     data = " and ".join(STUDIES[name] for name in held)
     where = (
         "In files of 8-bit integers, where a zero takes as much room as any other value "
@@ -130,6 +133,7 @@ def limits(studies: Path) -> str:
     )
 
 
+@cache
 def compared(folder: Path) -> pd.DataFrame:
     """Return a row per role and count of a study, weight over channel pruning."""
     return conditions({folder.name: comparable.read(folder)}, first=FIRST, second=SECOND)

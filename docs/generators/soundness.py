@@ -2,6 +2,8 @@
 
 import json
 import textwrap
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,25 +68,27 @@ CONDITIONS = (
 
 
 def table(root: Path) -> str:
+    """Return the table of the conditions as a part of a page."""
+    return "\n".join(["", *lines(root), "", ""])
+
+
+def lines(root: Path) -> list[str]:
     """Return a table of the conditions that may decide, each against the faithful setting."""
     each: list[str] = []
     for condition in CONDITIONS:
         each += [row for row in compared(root / "studies", condition) if row not in each]
-    lines = [
-        "",
+    return [
         "| weight against channel pruning, CIFAR-10 | networks | levels | never broke "
         "| ratio per parameter | per byte of plain numbers | p | ahead |",
         "|---|---|---|---|---|---|---|---|",
         *each,
-        "",
     ]
-    return "\n".join([*lines, ""])
 
 
 def rows(root: Path) -> list[str]:
     """Return that table and how it is to be read."""
     return [
-        *table(root).strip().splitlines(),
+        *lines(root),
         "",
         textwrap.fill(
             "Each condition stands below the paper's, of the same networks at the same levels "
@@ -102,7 +106,7 @@ def rows(root: Path) -> list[str]:
 def ranked(studies: Path) -> str:
     """Say how far weight pruning is ahead where weights are ranked over all layers."""
     folder = studies / OVER_ALL_LAYERS.study
-    tables = comparable.by_what_all_have([folder])[folder]
+    tables = alike(folder)[folder]
     row = tested(OVER_ALL_LAYERS, tables).loc["parameters"]
     return (
         "What matters most is where weights are ranked: over all layers in place of within each, "
@@ -113,13 +117,19 @@ def ranked(studies: Path) -> str:
 def compared(studies: Path, condition: Condition) -> list[str]:
     """Return two rows: the networks that a condition was tried on, as the paper has it and so."""
     folders = [studies / condition.against, studies / condition.study]
-    held = comparable.by_what_all_have(list(dict.fromkeys(folders)))
+    held = alike(*dict.fromkeys(folders))
     label = condition.label.format(dead=dead(folders[1]))
     before = condition._replace(label=AS_IT_IS, first=FIRST, second=SECOND)
     return [
         weighed(before, held[folders[0]]),
         weighed(condition._replace(label=label), held[folders[1]]),
     ]
+
+
+@cache
+def alike(*folders: Path) -> Mapping[Path, dict[str, pd.DataFrame]]:
+    """Return the tables of what all of the studies have; seconds, for breakpoints are anew."""
+    return comparable.by_what_all_have(folders)
 
 
 def dead(folder: Path) -> float:

@@ -1,5 +1,6 @@
-"""How much a second training moves: the ten pairs on CIFAR-10, trained twice."""
+"""How much another training moves: ten pairs trained twice, and three from three seeds."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ SHOWN = {
 }
 
 
+@cache
 def components(studies: Path) -> pd.DataFrame:
     """Return the variance components of the pairs' two trainings, a row per quantity of SHOWN."""
     parts = []
