@@ -6,7 +6,7 @@ from kdprune.config.params import load
 from kdprune.config.replicates import training
 from kdprune.models import counts
 from kdprune.records import identity, write_csv
-from kdprune.study import attributions, images, networks, paths, tables, tuning
+from kdprune.study import attributions, checked, images, networks, paths, tuning
 from kdprune.sweeps.attribution import SELF, attribute
 from kdprune.sweeps.point import FineTune
 from kdprune.training.recipe import Recipe
@@ -16,7 +16,7 @@ def main(key: str) -> None:
     """Measure the steps of the sweep that the grid names `key`."""
     prune, item = (params := load()).prune, params.grid["attributions"][key]
     who = {name: item[name] for name in (*identity(item), "method")}
-    curve = tables.read(paths.swept(key) / "sweep.csv", f"prune@{key}")
+    curve = checked.read(paths.swept(key) / "sweep.csv", made_by=f"prune@{key}")
     broken = breakpoints(curve, **params.breakpoints.model_dump()).level[0]
     level = float(broken or min(filter(None, curve.level), default=0.0))  # where it broke at once
     model, known = models.load(networks.dense(item), device.choose())

@@ -7,7 +7,7 @@ from kdprune.config.params import load
 from kdprune.deployment import coded
 from kdprune.models import counts
 from kdprune.records import identity, write_csv
-from kdprune.study import codings, images, networks, paths, tables, tuning
+from kdprune.study import checked, codings, images, networks, paths, tuning
 from kdprune.sweeps.point import FineTune, prune_and_tune
 
 
@@ -15,7 +15,7 @@ def main(key: str) -> None:
     """Write and read the files of the sweep that the grid names `key`; keep what they cost."""
     prune, item = (params := load()).prune, params.grid["compressions"][key]
     who = {name: item[name] for name in (*identity(item), "method")}
-    curve = tables.read(paths.swept(key) / "sweep.csv", f"prune@{key}")
+    curve = checked.read(paths.swept(key) / "sweep.csv", made_by=f"prune@{key}")
     broken = breakpoints(curve, **params.breakpoints.model_dump())
     files, trajectory = networks.inputs(item)[:2], networks.trajectory(item)
     (model, described), (tutor, _) = (models.load(file, device.choose()) for file in files)

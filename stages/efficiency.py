@@ -10,7 +10,7 @@ def main() -> None:
     """Score all networks of the grid in all conditions."""
     params = load()
     table = efficiency(
-        tables.read(paths.BREAKPOINTS.with_suffix(".csv")),
+        tables.derived("breakpoints"),
         tables.checkpoints(params),
         **params.efficiency.model_dump(),
     )

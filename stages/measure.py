@@ -33,4 +33,4 @@ def main(key: str) -> None:
         rows = pd.concat([fresh, *kept], ignore_index=True)
     write_csv(paths.MEASURE, table := costs.replaced(params, key, rows))
     if len(table):
-        write(table, tables.read(paths.BREAKPOINTS.with_suffix(".csv")), paths.PLOTS)
+        write(table, tables.derived("breakpoints"), paths.PLOTS)

@@ -9,7 +9,7 @@ from kdprune.records import write_csv
 from kdprune.reporting import report
 from kdprune.reporting.document import html
 from kdprune.reporting.figures import data, pictures
-from kdprune.study import attributions, epochs, paths, tables
+from kdprune.study import epochs, paths, tables
 from kdprune.study.settings import settings
 
 PAGE = located(".dvc/plots_page.html")  # holds Vega-Lite for `dvc plots`, too
@@ -19,7 +19,7 @@ def main() -> None:
     """Write plots/ from the tables of the grid."""
     params = load()
     results, learned = tables.results(params), tables.learned(params)
-    results |= {"attribution": attributions.read(), "trajectories": tables.trained_on_the_way()}
+    results |= {"attribution": tables.taken_apart(), "trajectories": tables.trained_on_the_way()}
     results["spent"] = epochs.spent(params, results["breakpoints"], learned)
     confidence, layers = params.significance.confidence, results["layers"]
     for name, table in data.tables(results, layers, learned).items():

@@ -9,9 +9,7 @@ from kdprune.study import paths, tables
 def main() -> None:
     """Compare every two conditions that are present."""
     params = load()
-    table = significance(
-        tables.read(paths.EFFICIENCY.with_suffix(".csv")), **params.significance.model_dump()
-    )
+    table = significance(tables.derived("efficiency"), **params.significance.model_dump())
     write_csv(paths.SIGNIFICANCE.with_suffix(".csv"), table)
     contrast = table["first"] + " - " + table["second"]
     group = table.role + table.distill.where(table.distill == "", "-" + table.distill)

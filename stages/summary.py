@@ -7,8 +7,5 @@ from kdprune.study import paths, tables
 
 def main(dataset: str) -> None:
     """Write the summary of `dataset`."""
-    parts = [
-        tables.read(name.with_suffix(".csv"), name.name)
-        for name in (paths.BREAKPOINTS, paths.EFFICIENCY, paths.SIGNIFICANCE)
-    ]
+    parts = [tables.derived(name) for name in ("breakpoints", "efficiency", "significance")]
     write_json(paths.summary(dataset), summary(*(part[part.dataset == dataset] for part in parts)))

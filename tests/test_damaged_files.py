@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +21,13 @@ from kdprune.files import expanded, keep
 from kdprune.models import beside
 from kdprune.planning import counted
 from kdprune.records import read_json
-from kdprune.study import checked, rows, sampled, unfinished
+from kdprune.study import checked, rows, sampled, tables, unfinished
 from kdprune.training.checkpointing import restore
 
+ROOT = Path(__file__).parents[1]
 WHO = {"dataset": "cifar10", "role": "teacher", "teacher": "a", "student": "", "distill": ""}
-SCORED = [{**WHO, "condition": name, "accuracy": 50, "params": 9, "efficiency": 2} for name in "ab"]
+FIGURES = {"accuracy": 50, "accuracy_sd": "", "n_seeds": 1, "params": 9, "efficiency": 2}
+SCORED = [{**WHO, "condition": name, **FIGURES, "normalised": 1} for name in "ab"]
 
 
 def efficiency(path: Path, **changed: object) -> Path:
@@ -67,10 +70,93 @@ def test_a_table_that_is_whole_is_read_and_one_without_a_column_is_not(tmp_path)
 def test_figures_of_a_comparison_are_numbers(ratio, tmp_path):
     path = tmp_path / "significance.csv"
     row = {**WHO, "first": "channel", "second": "weight", "n": 2}
-    row |= dict.fromkeys(checked.FIGURES, "0.5") | {"ratio": ratio}
+    row |= dict.fromkeys(checked.PAIRED.split(), "0.5") | {"ratio": ratio}
     pd.DataFrame([row]).drop(columns=[] if ratio else ["ratio"]).to_csv(path, index=False)
     with pytest.raises(KdpruneError, match="column ratio"):
         checked.read(path, "significance")
+
+
+def committed(kind: str) -> Path:
+    if kind == "learning":
+        return min((ROOT / "plots/learning").glob("*.csv"))
+    if kind == "layers":
+        return min((ROOT / "metrics/layers").glob("*.csv"))
+    filled = [*ROOT.glob(f"metrics/{kind}.csv"), *ROOT.glob(f"studies/*/metrics/{kind}.csv")]
+    return next(path for path in filled if len(path.read_bytes().splitlines()) > 2)
+
+
+@pytest.mark.parametrize("kind", checked.KINDS)
+def test_every_table_is_refused_in_a_line_when_a_column_is_gone_or_holds_a_word(kind, tmp_path):
+    table, form = checked.read(committed(kind), kind), checked.KINDS[kind]
+    path = tmp_path / f"{kind}.csv"
+    columns = [*form.keys.split(), *form.numbers.split(), *form.figures.split()]
+    for column in columns:
+        table.drop(columns=column).to_csv(path, index=False)
+        with pytest.raises(KdpruneError, match=column):
+            checked.read(path, kind)
+    for column in [*form.numbers.split(), *form.figures.split()]:
+        table.astype({column: object}).assign(**{column: "many"}).to_csv(path, index=False)
+        with pytest.raises(KdpruneError, match=column):
+            checked.read(path, kind)
+
+
+@pytest.mark.parametrize("kind", checked.KINDS)
+def test_a_table_in_which_git_left_a_conflict_is_refused(kind, tmp_path):
+    lines = committed(kind).read_text().splitlines(keepends=True)
+    other = ["<<<<<<< HEAD\n", lines[1], "=======\n", lines[1], ">>>>>>> other\n"]
+    path = tmp_path / f"{kind}.csv"
+    path.write_text("".join([lines[0], *other, *lines[2:]]))
+    with pytest.raises(KdpruneError, match=r"is no table|holds no number|is empty|holds a word"):
+        checked.read(path, kind)
+    with pytest.raises(KdpruneError, match="other columns than the head"):
+        rows.read(path)
+
+
+@pytest.mark.parametrize("kind", sorted(set(checked.KINDS) - checked.ROWLESS))
+def test_a_table_without_rows_is_refused_where_there_is_always_something_to_tell(kind, tmp_path):
+    path = tmp_path / f"{kind}.csv"
+    path.write_text(committed(kind).read_text().splitlines()[0] + "\n")
+    with pytest.raises(KdpruneError, match="has no rows"):
+        checked.read(path, kind)
+
+
+def study(folder: Path) -> params.Params:
+    for name in ("metrics", "plots/learning"):
+        shutil.copytree(ROOT / name, folder / name)
+    shutil.copyfile(ROOT / "params.yaml", folder / "params.yaml")
+    return params.load(folder / "params.yaml")
+
+
+@pytest.mark.parametrize("name", ["breakpoints", "efficiency"])
+def test_the_report_refuses_a_table_that_lacks_a_sweep(name, tmp_path, monkeypatch):
+    given = study(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / f"metrics/{name}.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    assert len(tables.results(given)[name]) == len(lines) - 1
+    path.write_text("".join(line for line in lines if ",weight," not in line))
+    with pytest.raises(KdpruneError, match=f"has no row of .*weight; run `dvc repro -f {name}"):
+        tables.results(given)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        *({"role": "student"}, {"dataset": 5}, {"teacher": []}, {"params": True}),
+        *({"macs": "many"}, {"test_accuracy": 101}, {"paper_params": None}),
+        {"val_accuracy": float("nan")},
+    ],
+)
+def test_a_trainings_result_of_another_network_or_without_its_numbers_is_refused(
+    changed, tmp_path, monkeypatch
+):
+    given = study(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert len(tables.checkpoints(given)) == 5
+    path = tmp_path / "metrics/teach/cifar10-resnet10_24.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changed))
+    with pytest.raises(KdpruneError, match=f"resnet10_24.json: .*{next(iter(changed))}"):
+        tables.checkpoints(given)
 
 
 def test_a_spreadsheets_mark_is_no_part_of_a_columns_name(tmp_path):

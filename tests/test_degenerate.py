@@ -57,7 +57,9 @@ def curve(means, *, seeds: int = 3, levels=None, method: str = "weight", **named
 
 def trained(accuracy: float = 60.0, *, size: int = 10**6, **named) -> dict:
     sizes = {"params": size, "encoder_params": size, "paper_params": size}
-    return NAMED | named | sizes | {"val_accuracy": accuracy, "test_accuracy": accuracy}
+    return (
+        NAMED | named | sizes | {"macs": 10**6, "val_accuracy": accuracy, "test_accuracy": accuracy}
+    )
 
 
 # Curves
@@ -485,8 +487,8 @@ def test_layers_that_are_missing(study, tmp_path, capsys):
         (None, f"{TRAINED}: is not there; run `dvc repro collect`"),
         ("{", f"{TRAINED}: is no JSON .*run `dvc repro collect`"),
         ("[]", f"{TRAINED}: is no training's result"),
-        ("{}", "checkpoints: dataset is empty"),
-        ('{"test_accuracy": NaN}', "checkpoints: dataset is empty"),
+        ("{}", f"{TRAINED}: dataset is not 'cifar10'; run `dvc repro collect`"),
+        ('{"dataset": "cifar10", "role": 5}', f"{TRAINED}: role is not 'student'"),
     ],
 )
 def test_a_training_that_left_no_result(study, tmp_path, capsys, text, said):
@@ -501,17 +503,18 @@ def test_a_training_that_left_no_result(study, tmp_path, capsys, text, said):
 
 def test_stages_that_have_not_run_are_named(study, capsys):
     assert study("efficiency") == 2
-    assert "metrics/breakpoints.csv: is not there; run `dvc repro`" in capsys.readouterr().err
+    told = "metrics/breakpoints.csv: is not there; run `dvc repro breakpoints`"
+    assert told in capsys.readouterr().err
 
 
 def test_networks_with_the_names_of_nothing(root, tmp_path, monkeypatch):
     """Architectures may be called nan, null or 18: they are words, not numbers or gaps."""
     monkeypatch.syspath_prepend(root)
-    from kdprune.study import tables
+    from kdprune.study import checked
 
     table = curve([60, 50], teacher="nan", student="18", distill="null")
     table.to_csv(tmp_path / "table.csv", index=False)
-    pd.testing.assert_frame_equal(tables.read(tmp_path / "table.csv"), table, check_dtype=False)
+    pd.testing.assert_frame_equal(checked.read(tmp_path / "table.csv"), table, check_dtype=False)
 
 
 def test_metrics_hold_numbers_only(root, monkeypatch):

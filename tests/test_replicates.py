@@ -25,6 +25,7 @@ from kdprune.reporting.sections.attribution import STEPS
 from kdprune.running.study import needs
 from kdprune.study import (
     attributions,
+    checked,
     codings,
     costs,
     epochs,
@@ -325,7 +326,7 @@ def test_the_tables_of_table_3_tell_replicates_apart(twice, tmp_path, monkeypatc
     keys = [key for key, _ in items]
     attributions.gather(keys)
     trajectories.gather(keys)
-    assert attributions.read().training_seed.tolist() == ["1", "2"]
+    assert tables.taken_apart().training_seed.tolist() == ["1", "2"]
     levels = tables.trained_on_the_way()
     assert levels.training_seed.tolist() == ["1", "2"]
     study = {**STUDY, "pairs": [f"{items[0][1]['teacher']}/none"], "prune": "aofp"}
@@ -339,7 +340,7 @@ def test_the_tables_of_table_3_tell_replicates_apart(twice, tmp_path, monkeypatc
     assert rows[rows.condition == "aofp"].training.tolist() == rows.training.tolist()[:2] == [0, 1]
     attributions.gather([])
     trajectories.gather([])
-    assert len(attributions.read()) == len(tables.trained_on_the_way()) == 0
+    assert len(tables.taken_apart()) == len(tables.trained_on_the_way()) == 0
     assert trajectories.reached(tables.trained_on_the_way(), next(iter(sweeps)), [0.5]) == {0.5}
 
 
@@ -351,14 +352,15 @@ def test_measured_rows_of_another_grid_go_with_their_column(twice, tmp_path, mon
         for item in params.grid["sweeps"].values()
         if item["method"] == "weight"
     ]
+    costing = dict.fromkeys(checked.KINDS["measure"].numbers.split(), 1) | {"runtime": "onnx"}
     for row in several:
-        made = costs.replaced(params, networks.key(row), pd.DataFrame([{**row, "runtime": "onnx"}]))
+        made = costs.replaced(params, networks.key(row), pd.DataFrame([{**row, **costing}]))
         write_csv(paths.MEASURE, made)
     assert len(pd.read_csv(paths.MEASURE)) == len(several) == 10
     row = {name: value for name, value in several[0].items() if name != "training_seed"}
     grid = {"networks": {networks.key(row): {}}}
     once = params.model_copy(update={"grid": grid})
-    made = costs.replaced(once, networks.key(row), pd.DataFrame([{**row, "runtime": "onnx"}]))
+    made = costs.replaced(once, networks.key(row), pd.DataFrame([{**row, **costing}]))
     assert "training_seed" not in made
     assert len(made) == 1
 

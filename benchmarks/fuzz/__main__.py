@@ -31,6 +31,7 @@ TARGETS = (
     "images",
     "archives",
     "parquet",
+    "records",
 )  # modules in this folder
 SLOW = 10.0  # seconds that one input may take
 SHOWN = 5  # cases of "other" whose traceback is printed

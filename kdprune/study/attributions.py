@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from kdprune.records import IDENTITY, REPLICATE, identity
+from kdprune.records import IDENTITY, identity
 from kdprune.study import gathering, paths
 
 COLUMNS = [*IDENTITY, "method", "level", "step", "epochs", "val_accuracy", "test_accuracy"]
@@ -22,12 +22,3 @@ def gather(keys: Iterable[str]) -> None:
     """Write the tables of the attributions `keys` as one; raises as `gathering.gather` does."""
     made = [(f"attribute@{key}", paths.attributed(key) / "attribution.csv") for key in keys]
     gathering.gather(paths.ATTRIBUTION, COLUMNS, made)
-
-
-def read() -> pd.DataFrame:
-    """Return the table; an empty one for a study from before there was such a table."""
-    if not paths.ATTRIBUTION.exists():
-        return pd.DataFrame(columns=COLUMNS)
-    words = dict.fromkeys([*IDENTITY, REPLICATE, "method", "step"], str)
-    how = {"dtype": words, "keep_default_na": False, "float_precision": "round_trip"}
-    return pd.read_csv(paths.ATTRIBUTION, **how)

@@ -13,7 +13,7 @@ from kdprune.config.schema import Breakpoints
 from kdprune.config.yaml_reading import Loader
 from kdprune.errors import KdpruneError
 from kdprune.records import identity
-from kdprune.study import checked, paths, tables
+from kdprune.study import checked, paths
 
 FILES = {
     "efficiency": paths.EFFICIENCY.with_suffix(".csv"),
@@ -35,7 +35,7 @@ def read(folder: Path) -> dict[str, pd.DataFrame]:
     if not folder.is_dir():
         raise KdpruneError(f"{folder}: is no folder of a study; see `ls studies`")
     held = {
-        name: checked.read(folder / file, name, "efficiency" if name == "efficiency" else "")
+        name: checked.read(folder / file, file.stem, "efficiency" if name == "efficiency" else "")
         for name, file in FILES.items()
         if name == "efficiency" or (folder / file).exists()
     }
@@ -66,7 +66,7 @@ def sweeps(folder: Path) -> pd.DataFrame:
     held = sorted((folder / paths.METRICS / "sweeps").glob("*.csv"))
     if not held:
         raise KdpruneError(f"{folder}: holds no {paths.METRICS}/sweeps/*.csv; see `ls studies`")
-    whole = pd.concat([tables.read(path) for path in held], ignore_index=True)
+    whole = pd.concat([checked.read(path) for path in held], ignore_index=True)
     check(whole, f"{folder}: sweeps", keys=[*identity(whole), *POINT], numbers=NUMBERS)
     return whole
 

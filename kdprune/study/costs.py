@@ -7,7 +7,7 @@ import pandas as pd
 
 from kdprune.config.params import Params
 from kdprune.records import REPLICATE, identity
-from kdprune.study import networks, paths, tables
+from kdprune.study import checked, networks, paths
 from kdprune.study.rows import breakpoint_level
 
 UNPRUNED = "none"
@@ -54,7 +54,7 @@ def still_true(name: str, levels: Mapping[str, float]) -> pd.DataFrame:
 
 def _table() -> pd.DataFrame:
     path = paths.MEASURE
-    frame = tables.read(path, "measure") if path.exists() else pd.DataFrame()
+    frame = checked.read(path, "measure") if path.exists() else pd.DataFrame()
     return frame if "runtime" in frame else frame.assign(**OLDER)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from kdprune.errors import KdpruneError
 from kdprune.records import network
-from kdprune.study.rows import numbers, read
+from kdprune.study.numbers import numbers
+from kdprune.study.rows import read
 
 NAMES = {"onnx": "ONNX Runtime", "openvino": "OpenVINO", "torch": "PyTorch"}
 FORMS = {"onnx": "onnx", "openvino": "onnx", "torch": "torch"}  # what `export` writes for each

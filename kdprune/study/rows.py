@@ -2,8 +2,7 @@
 
 import csv
 import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,46 +10,27 @@ from kdprune.config import params
 from kdprune.errors import KdpruneError, nearest
 from kdprune.records import network
 from kdprune.study import networks, paths
+from kdprune.study.numbers import number, numbers
 
 NUMBERS = "seed level params nonzero_params macs val_accuracy test_accuracy".split()
-WHOLE = ("seed", "params", "nonzero_params", "macs", "batch")
-HIGHEST = {"level": 1.0, "val_accuracy": 100.0, "test_accuracy": 100.0}
 
 
 def read(path: Path) -> list[dict[str, str]]:
     """Return the rows of a CSV as text. Raises KdpruneError where it cannot be read."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:  # a spreadsheet's mark or none
-            return list(csv.DictReader(file))
+            rows = list(csv.DictReader(file))
     except FileNotFoundError:
         raise KdpruneError(f"{path}: is not there; run `dvc repro`, which writes it") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise KdpruneError(f"{path}: cannot be read ({error})") from None
-
-
-def number(row: Mapping[str, Any], column: str, path: Path) -> float:
-    """Return a column of a row as a number that it can be.
-
-    Raises KdpruneError where it is none, is not finite, or lies outside of what such numbers are.
-    """
-    held = row.get(column)
-    try:
-        value = math.nan if isinstance(held, bool) else float(held or "")
-    except (TypeError, ValueError):
-        value = math.nan
-    if not math.isfinite(value):
-        raise KdpruneError(
-            f"{path}: column {column} is missing or holds no number; run `dvc repro`"
-        )
-    low, high = 0.0, HIGHEST.get(column, math.inf)
-    whole = column in WHOLE and not value.is_integer()
-    if not low <= value <= high or whole:
-        kind = "whole number" if column in WHOLE else "number"
-        within = f"from {low:g} to {high:g}" if math.isfinite(high) else f"of {low:g} or more"
-        raise KdpruneError(
-            f"{path}: {column} = {value:g}: must be a {kind} {within}; run `dvc repro`"
-        )
-    return value
+    for row in rows:
+        if None in row or None in row.values():  # as git leaves a conflict, or a kill a file
+            told = ", ".join(str(word) for word in row.values() if word)[:40]
+            raise KdpruneError(
+                f"{path}: a row has other columns than the head ({told}); run `dvc repro`"
+            )
+    return rows
 
 
 def breakpoint_level(project: Path, item: Mapping[str, str], method: str) -> float:
@@ -152,8 +132,3 @@ def _checkpoint(path: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise KdpruneError(f"{path}: is damaged ({error!r}); run `dvc repro`") from None
     return {**row, **identity, "network": name, "method": "trained", "level": 0.0, "seed": 0}
-
-
-def numbers(row: Mapping[str, Any], names: Sequence[str], path: Path) -> dict[str, float]:
-    """Return some columns of a row as numbers; raises as `number` does."""
-    return {name: number(row, name, path) for name in names}

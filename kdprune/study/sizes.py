@@ -5,7 +5,8 @@ from typing import Any
 
 from kdprune.errors import KdpruneError
 from kdprune.records import network
-from kdprune.study.rows import number, read
+from kdprune.study.numbers import number
+from kdprune.study.rows import read
 
 STORED = ("dense_bytes", "zstd_bytes", "sparse_bytes")  # of a network in float32
 NUMBERS = "level params nonzero_params macs bytes val_accuracy test_accuracy".split()

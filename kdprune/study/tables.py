@@ -10,35 +10,12 @@ import pandas as pd
 from kdprune.analysis import check
 from kdprune.config.params import Params
 from kdprune.errors import KdpruneError
-from kdprune.records import IDENTITY, REPLICATE, identity, read_json
-from kdprune.study import paths, trajectories
+from kdprune.records import identity, read_json
+from kdprune.study import checked, paths, trajectories
+from kdprune.study.numbers import numbers
 
-RIGHT = "val_right"  # a word, even where it looks like a number
-WORDS = [*IDENTITY, RIGHT, "method", "condition", "first", "second", "reason", "layer", "kind"]
-WORDS += ["coding", "note", REPLICATE]
 SWEEP = ["ratio", "sparsity", "params", "nonzero_params", "macs", "val_accuracy", "test_accuracy"]
-
-
-def read(path: Path, made_by: str = "") -> pd.DataFrame:
-    """Read one CSV, numbers to the last bit; an empty word is the empty string, not missing.
-
-    Raises KdpruneError, naming the stage `made_by`, where the file is missing or is no table.
-    """
-    remedy = f"run `dvc repro {made_by}".rstrip() + "`"
-    try:
-        frame = pd.read_csv(
-            path,
-            dtype=dict.fromkeys(WORDS, str),
-            keep_default_na=False,  # a network may be called nan
-            na_values=[""],
-            float_precision="round_trip",
-        )
-    except FileNotFoundError:
-        raise KdpruneError(f"{path}: is not there; {remedy}") from None
-    except (OSError, ValueError) as error:  # ValueError: empty, ragged, not UTF-8
-        reason = " ".join(str(error).split())
-        raise KdpruneError(f"{path}: is no table ({reason}); delete it and {remedy}") from None
-    return frame.fillna({name: "" for name in WORDS if name in frame})
+TRAINED = ["params", "encoder_params", "paper_params", "macs", "val_accuracy", "test_accuracy"]
 
 
 def sweeps(params: Params) -> pd.DataFrame:
@@ -46,7 +23,7 @@ def sweeps(params: Params) -> pd.DataFrame:
 
     Raises KdpruneError for a file that is missing, incomplete, foreign, or of other parameters.
     """
-    parts, columns = [], {"keys": ["seed", "level"], "numbers": SWEEP, "words": [RIGHT]}
+    parts, columns = [], {"keys": ["seed", "level"], "numbers": SWEEP, "words": [checked.RIGHT]}
     told = trained_on_the_way()
     for key, item in params.grid["sweeps"].items():
         levels = trajectories.reached(told, item, params.prune.levels)
@@ -72,9 +49,12 @@ def layers(params: Params) -> pd.DataFrame:
 
 def trained_on_the_way() -> pd.DataFrame:
     """Return the levels of all trajectories; none for a study from before there was a table."""
-    path = paths.TRAJECTORIES
-    columns = [*trajectories.WHO, *trajectories.LEVEL]
-    return read(path, "collect") if path.exists() else pd.DataFrame(columns=columns)
+    return _collected("trajectories")
+
+
+def taken_apart() -> pd.DataFrame:
+    """Return the steps of all attributions; none for a study from before there was a table."""
+    return _collected("attribution")
 
 
 def checkpoints(params: Params) -> pd.DataFrame:
@@ -82,29 +62,38 @@ def checkpoints(params: Params) -> pd.DataFrame:
 
     Raises KdpruneError where a training's result is missing or damaged.
     """
-    trained = [("teacher", key) for key in params.grid["teachers"]]
-    trained += [("student", key) for key in params.grid["students"]]
-    return pd.DataFrame([_trained(role, key) for role, key in trained])
+    return pd.DataFrame(
+        [
+            _trained(role, key, item)
+            for role in ("teacher", "student")
+            for key, item in params.grid[f"{role}s"].items()
+        ]
+    )
 
 
 def results(params: Params) -> dict[str, pd.DataFrame]:
     """Return the tables that the report is made of, by the names that kdprune.reporting takes."""
+    derive = {name: derived(name) for name in ("breakpoints", "efficiency", "significance")}
+    for name in ("breakpoints", "efficiency"):
+        _whole(name, derive[name], params)
     return {
         "sweeps": sweeps(params),
-        "breakpoints": read(paths.BREAKPOINTS.with_suffix(".csv"), "breakpoints"),
-        "efficiency": read(paths.EFFICIENCY.with_suffix(".csv"), "efficiency"),
-        "significance": read(paths.SIGNIFICANCE.with_suffix(".csv"), "significance"),
+        **derive,
         "trained": checkpoints(params),
         "layers": layers(params),
-        # a study from before there was such a table has none
-        "codings": read(paths.CODINGS, "collect") if paths.CODINGS.exists() else pd.DataFrame(),
+        "codings": _collected("codings"),
     }
 
 
 def learned(params: Params) -> dict[str, pd.DataFrame]:
     """Return the learning curve of every training."""
     keys = [*params.grid["teachers"], *params.grid["students"]]
-    return {key: read(paths.learning(key), "collect") for key in keys}
+    return {key: checked.read(paths.learning(key), "learning", "collect") for key in keys}
+
+
+def derived(name: str, made_by: str = "") -> pd.DataFrame:
+    """Return the table metrics/NAME.csv, checked as one of `checked.KINDS`."""
+    return checked.read(paths.METRICS / f"{name}.csv", name, made_by or name)
 
 
 def nested(frame: pd.DataFrame, keys: Iterable[str], values: Iterable[str]) -> dict[str, Any]:
@@ -135,6 +124,26 @@ def _figure(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
+def _collected(name: str) -> pd.DataFrame:
+    if (paths.METRICS / f"{name}.csv").exists():
+        return derived(name, "collect")
+    return pd.DataFrame(columns=checked.columns(name))
+
+
+def _whole(name: str, frame: pd.DataFrame, params: Params) -> None:
+    """Refuse a derived table that lacks the row of a sweep of the grid."""
+    column = "method" if name == "breakpoints" else "condition"
+    named = identity(frame)
+    held = set(frame[[*named, column]].itertuples(index=False, name=None))
+    sweeps = params.grid["sweeps"].items()
+    wanted = {
+        (*(item.get(part, "") for part in named), item["method"]): key for key, item in sweeps
+    }
+    if missing := [key for who, key in wanted.items() if who not in held]:
+        path = (paths.METRICS / name).with_suffix(".csv")
+        raise KdpruneError(f"{path}: has no row of {missing[0]}; run `dvc repro -f {name}`")
+
+
 def _part(
     path: Path,
     key: str,
@@ -145,7 +154,7 @@ def _part(
     words: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Read one sweep's table; refuse what the grid's sweep `item` can't have written."""
-    frame = read(path, "collect")
+    frame = checked.read(path, made_by="collect")
     named = [*identity(item), "method"]
     check(frame, path, keys=[*named, *keys], numbers=numbers)
     _agree(path, key, {*named, *keys, *numbers, *words}, set(frame), "column")
@@ -163,7 +172,7 @@ def _agree(path: Path, key: str, wanted: set, entries: set, what: str) -> None:
             )
 
 
-def _trained(role: str, key: str) -> dict[str, Any]:
+def _trained(role: str, key: str, item: Mapping[str, str]) -> dict[str, Any]:
     path = paths.training(role, key)
     remedy = "run `dvc repro collect`"
     try:
@@ -174,4 +183,11 @@ def _trained(role: str, key: str) -> dict[str, Any]:
         raise KdpruneError(f"{path}: is no JSON ({error}); delete it and {remedy}") from None
     if not isinstance(result, dict):
         raise KdpruneError(f"{path}: is no training's result; delete it and {remedy}")
+    wanted = {name: item.get(name, "") for name in identity(item)} | {"role": role}
+    for name, word in wanted.items():
+        if result.get(name) != word:
+            raise KdpruneError(f"{path}: {name} is not {word or 'empty'!r}; {remedy}")
+    if words := [name for name in TRAINED if isinstance(result.get(name), str)]:
+        raise KdpruneError(f"{path}: {words[0]} is a word, not a number; {remedy}")
+    numbers(result, TRAINED, path)
     return result

@@ -101,14 +101,14 @@ def _resident() -> int:
 def _trained(stage: str, key: str, run: dict[str, Any]) -> dict[str, Any]:
     """Return precision, and training images per second of the whole stage if it ran in one go."""
     from kdprune.config.params import load
-    from kdprune.study import paths, tables
+    from kdprune.study import checked, paths
 
     params = load()
     recipe = params.teach if stage == "teach" else params.distill.training
     told: dict[str, Any] = {"precision": recipe.precision}
     if not run["resumed"]:
         role = "teacher" if stage == "teach" else "student"
-        steps = int(tables.read(paths.fitted(role, key) / "learning.csv").step.max())
+        steps = int(checked.read(paths.fitted(role, key) / "learning.csv").step.max())
         told["images_per_second"] = round(steps * recipe.batch_size / run["seconds"], 1)
     return told
 
