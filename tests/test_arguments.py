@@ -1,7 +1,10 @@
 """Arguments that contradict each other or what is on the disk: one line, before any work."""
 
 import os
+import shutil
+import signal
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -83,8 +86,8 @@ def test_what_is_interrupted_leaves_nothing_and_can_be_asked_again(there, tmp_pa
         folder.mkdir()
 
     def interrupted():
-        with founding.whole(folder):
-            founding.found(folder, images=False)
+        with founding.whole(folder) as staged:
+            founding.found(staged, images=False)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -96,6 +99,52 @@ def test_what_is_interrupted_leaves_nothing_and_can_be_asked_again(there, tmp_pa
     with pytest.raises(KdpruneError, match="is not empty"), founding.whole(folder):
         pytest.fail("what is there is none of ours")
     assert (folder / "note").exists()
+
+
+def founded(folder):
+    if not founding.resumed(folder):
+        with founding.whole(folder) as staged:
+            founding.found(staged, images=False)
+
+
+def killed_at(moment, folder, monkeypatch):
+    """Found a study in a child, which is killed when it writes or moves for the so manieth time."""
+    if child := os.fork():
+        return os.waitpid(child, 0)[1] == signal.SIGKILL
+    left = iter([None] * (moment - 1))
+
+    def counted(work):
+        def done(*given, **named):
+            if founding.STAGED in given[-1].parts[-2:]:  # not each of the files in code/
+                next(left, "kill") and os.kill(os.getpid(), signal.SIGKILL)
+            return work(*given, **named)
+
+        return done
+
+    for name in ("touch", "unlink", "rmdir"):
+        monkeypatch.setattr(Path, name, counted(getattr(Path, name)))
+    move = Path.rename
+    monkeypatch.setattr(Path, "rename", lambda item, to: counted(lambda _: move(item, to))(item))
+    monkeypatch.setattr(founding, "_copy", counted(founding._copy))
+    founded(folder)
+    os._exit(0)
+
+
+def test_what_is_killed_at_any_moment_is_made_whole_by_the_same_command(tmp_path, monkeypatch):
+    founding.found(tmp_path / "whole", images=False)
+    wanted = {path.relative_to(tmp_path / "whole") for path in (tmp_path / "whole").rglob("*")}
+    for moment in range(1, 100):
+        folder = tmp_path / str(moment)
+        if moment % 2:  # else it is not there before
+            folder.mkdir()
+        killed = killed_at(moment, folder, monkeypatch)
+        if killed and {path.relative_to(folder) for path in folder.rglob("*")} != wanted:
+            founded(folder)
+        assert {path.relative_to(folder) for path in folder.rglob("*")} == wanted
+        if not killed:
+            break
+        shutil.rmtree(folder)
+    assert 15 < moment < 99
 
 
 def test_a_damaged_note_of_what_was_asked_is_one_line(tmp_path):

@@ -47,10 +47,11 @@ def run(given: argparse.Namespace) -> int:
             told = f"{len(changed)} parts of the code are others, such as {changed[0]}"
         print(f"{printable(folder)}: {told}; `dvc status` tells what is stale")
         return 0
-    with founding.whole(folder):
-        founding.found(folder)
-        founding.compose(folder)
-        founding.commit(folder, "A study, by kdprune init")
+    if not founding.resumed(folder):
+        with founding.whole(folder) as staged:
+            founding.found(staged)
+            founding.compose(staged)
+            founding.commit(staged, "A study, by kdprune init")
     go = printable(f"cd {shlex.quote(str(folder))} && dvc repro")
     print(f"{printable(folder)}: a study; `{go}` runs it, conf/ is what you edit")
     return 0

@@ -89,22 +89,24 @@ def write(folder: Path, order: Order) -> bool:
     asked = {"images": str(order.images), "size": order.size, "network": order.network.entry}
     asked |= {"role": order.role, "other": order.other.entry if order.other else None}
     asked |= {"prune": order.prune, "epochs": order.epochs}
+    founding.resumed(folder)
     held = folder / ASKED
-    there = held.is_file()
-    if not there:
-        with founding.whole(folder):
-            founding.found(folder, images=False)
-            write_json(held, asked)
-    elif _asked_before(held) != asked:
+    if not held.is_file():
+        with founding.whole(folder) as staged:
+            founding.found(staged, images=False)
+            write_json(staged / ASKED, asked)
+            _configure(staged, order)
+            founding.compose(staged)
+            founding.commit(staged, "A study, by kdprune compress")
+        return False
+    if _asked_before(held) != asked:
         raise KdpruneError(
             f"{folder}: holds the study of another question ({ASKED}); name another --out, or ask "
             "the same to go on"
         )
     _configure(folder, order)
     founding.compose(folder)
-    if not there:
-        founding.commit(folder, "A study, by kdprune compress")
-    return there
+    return True
 
 
 def _asked_before(held: Path) -> Any:

@@ -33,30 +33,53 @@ params:
 
 .PHONY: params
 """
+STAGED = ".founding"  # within the folder, until all is written
+WHOLE = ".whole"  # within that: all is written, and only to be moved
 HINT = "name a folder that is not there yet, or is empty"
 
 
 @contextmanager
-def whole(folder: Path) -> Iterator[None]:
-    """Take away what was written to `folder` where the block fails or is interrupted.
+def whole(folder: Path) -> Iterator[Path]:
+    """Yield a folder to write a study to; all of it comes to `folder` where the block ends well.
 
-    Else the same command would be refused, for a folder that is not empty. Raises KdpruneError for
-    a folder that holds anything, which is never touched.
+    What fails or is interrupted leaves nothing, and what is killed leaves what the next call takes
+    away: else the same command would be refused, for a folder that is not empty. Raises
+    KdpruneError for a folder that holds anything else, which is never touched.
     """
     _require_empty(folder)
-    there = folder.exists()
+    there, staged = folder.exists(), folder / STAGED
+    if staged.exists():
+        shutil.rmtree(staged)
     try:
-        yield
+        staged.mkdir(parents=True)
+        yield staged
+        (staged / WHOLE).touch()
     except BaseException:
-        for item in list(folder.iterdir()) if folder.is_dir() else []:
-            shutil.rmtree(item) if item.is_dir() and not item.is_symlink() else item.unlink()
+        shutil.rmtree(staged, ignore_errors=True)
         if folder.is_dir() and not there:
             folder.rmdir()
         raise
+    resumed(folder)
+
+
+def resumed(folder: Path) -> bool:
+    """Move what a killed call of `whole` has written already; return whether there was any."""
+    staged = folder / STAGED
+    moved = staged.is_dir() and not any(staged.iterdir()) and len(list(folder.iterdir())) > 1
+    if not moved and not (staged / WHOLE).is_file():
+        return False
+    for item in staged.iterdir():
+        if item.name != WHOLE:
+            item.rename(folder / item.name)
+    (staged / WHOLE).unlink(missing_ok=True)
+    staged.rmdir()
+    return True
 
 
 def _require_empty(folder: Path) -> None:
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (
+        not folder.is_dir() or any(item.name != STAGED for item in folder.iterdir())
+    ):
         raise KdpruneError(f"{folder}: is not empty; {HINT}")
 
 
