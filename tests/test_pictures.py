@@ -1,7 +1,9 @@
 """Image files, odd and damaged: scaled by what they state, or refused with the reason."""
 
+import contextlib
 import io
 import struct
+import sys
 import zlib
 
 import numpy as np
@@ -126,3 +128,17 @@ def test_transparency_lies_on_white(tmp_path):
     found = read(tmp_path, saved(palette, "PNG", transparency=0))
     assert (found[:, 0] == 255).all()
     assert (found[:, 5] == 5).all()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where libtiff lies is known on Linux alone")
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "jpeg"])
+def test_libtiff_prints_no_lines_of_its_own(compression, tmp_path, capfd):
+    whole = saved(
+        np.arange(40 * 50 * 3, dtype="uint8").reshape(40, 50, 3), "TIFF", compression=compression
+    )
+    for at in range(8, len(whole), max(1, len(whole) // 40)):
+        damaged = bytearray(whole)
+        damaged[at : at + 4] = b"\xff\xff\xff\xff"
+        with contextlib.suppress(KdpruneError):
+            read(tmp_path, bytes(damaged))
+    assert capfd.readouterr().err == ""

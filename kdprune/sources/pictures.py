@@ -17,6 +17,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
 from kdprune.errors import KdpruneError
+from kdprune.sources import silence
 
 SIZE = 32
 LOOKED = 100  # images whose size is asked for
@@ -75,6 +76,8 @@ def decode(content: bytes, where: str, side: int = SIZE) -> np.ndarray:
 
 def _opened(file: str | Path | IO[bytes], side: int) -> np.ndarray:
     with Image.open(file, formats=_formats()) as image:
+        if image.format == "TIFF":
+            silence.libtiff()
         if image.width * image.height <= MANY:
             return _small(image, side)
         if image.width * image.height > MOST:
