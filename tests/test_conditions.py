@@ -18,6 +18,7 @@ def scored():
     rows = []
     for number, ratio in enumerate(RATIOS):
         pair = {**WHO, "teacher": f"t{number}", "student": "s", "accuracy": 50.0, "params": 100}
+        pair |= {"accuracy_sd": 1.0, "n_seeds": 10, "normalised": 0.5}
         rows += [
             {**pair, "condition": "channel", "efficiency": 100.0 * ratio},
             {**pair, "condition": "weight", "efficiency": 100.0},
@@ -40,6 +41,7 @@ def measured():
             "level": 0,
         }
         | {"dense_bytes": 9e6, "zstd_bytes": size, "sparse_bytes": size + 1}
+        | {"params": 100, "nonzero_params": 50, "macs": 1000}
         for number in range(len(RATIOS))
         for method, size in sizes.items()
         for batch in (1, 256)
@@ -60,14 +62,28 @@ def test_the_ratio_is_the_geometric_mean_over_pairs(scored):
     assert row["tells"] == pytest.approx(power.told(3, logs.std(ddof=1)))
 
 
-def test_bytes_turn_the_order_round(scored, measured):
-    table = by_bytes(scored, measured)
+def test_bytes_turn_the_order_round(scored, measured, monkeypatch):
+    who = scored[["dataset", "role", "teacher", "student", "distill"]]
+    broken = who.assign(method=scored.condition, level=0.4)
+    broken.loc[(broken.teacher == "t2") & (broken.method == "weight"), "level"] = 0.0
+    table = by_bytes(scored, measured, broken)
     wide = table.pivot_table("efficiency", "teacher", "condition")
     assert wide.channel.tolist() == [25.0, 25.0, 25.0]  # 50 % on 2 MB
     assert wide.weight.tolist() == [50.0, 50.0, 12.5]  # the last has the unpruned network's 4 MB
-    rows = conditions({"a": {"efficiency": scored, "measured": measured}})
+    tables = {"efficiency": scored, "measured": measured, "breakpoints": broken}
+    monkeypatch.setattr("kdprune.analysis.conditions.by_number", lambda tables: {})
+    rows = conditions({"a": tables})
     assert rows["count"].tolist() == ["parameters", "bytes"]
     assert rows.ratio[1] == pytest.approx((0.5 * 0.5 * 2) ** (1 / 3))
+
+
+def test_what_was_pruned_and_not_measured_has_no_bytes(scored, measured):
+    """Where another clone pruned it: the bytes of the unpruned network are not its own."""
+    rows = by_bytes(scored, measured, None)
+    assert len(rows) == 5  # one weight curve was not measured
+    who = scored[["dataset", "role", "teacher", "student", "distill"]]
+    broken = who.assign(method=scored.condition, level=0.4)
+    pd.testing.assert_frame_equal(by_bytes(scored, measured, broken), rows)
 
 
 def test_the_command_prints_a_row_each(scored, measured, tmp_path, capsys):

@@ -139,3 +139,15 @@ def test_levels_out_of_reach_are_refused_before_any_training():
 
     with pytest.raises(KdpruneError, match="inside blocks"):
         list(METHODS["aofp"](tiny("basic"), [0.0, 0.99], train=train))
+
+
+def test_a_layer_of_one_channel_is_finished():
+    task = ablated(tiny("basic"), half=1, theta=0.01)
+    going = torch.ones_like(task.alive[0])
+    going[3] = False
+    task.remove(0, going)
+    for _ in range(12):
+        task(images(4), torch.arange(4), torch.arange(4))
+    assert task.thetas[0] == 0.01
+    assert task.alive[0].sum() == 1
+    assert 0 not in task._charged

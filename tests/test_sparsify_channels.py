@@ -112,14 +112,16 @@ def test_no_strength_is_plain_training_bit_for_bit(penalty):
     assert all(map(torch.equal, plain.state_dict().values(), shrunk.state_dict().values()))
 
 
-def test_slimming_adds_the_sign_of_each_scale():
+@pytest.mark.parametrize("family", ["basic", "dense"])  # dense: maps are joined
+def test_slimming_adds_the_sign_of_each_scale_once(family):
     gradients = []
     for strength in (0.0, 0.25):
-        model = tiny("basic").requires_grad_(True)
+        model = tiny(family).requires_grad_(True)
         penalised(model, penalty="bn", strength=strength)(*batch())["loss"].backward()
         gradients.append({name: value.grad for name, value in model.named_parameters()})
     for name, gradient in gradients[1].items():
-        added = 0.25 * model.get_parameter(name).sign() if "bn" in name else 0 * gradient
+        scale = "bn" in name or "norm" in name
+        added = 0.25 * model.get_parameter(name).sign() if scale else 0 * gradient
         if name.endswith("bias") or "downsample.1" in name:
             continue
         torch.testing.assert_close(gradient, gradients[0][name] + added)

@@ -108,3 +108,30 @@ def test_what_a_level_lacks_is_forced_and_told_of():
     pruned = list(METHODS["gal"](tiny("basic"), [0.0, 0.2], train=Idle()))
     assert pruned[1].sparsity >= 0.2
     assert "channels forced" in pruned[1].note
+
+
+def test_a_level_steps_by_its_own_gradients_and_has_its_own_patience():
+    """What passes between a level that is reached and the next one is none of the next one's."""
+    task = masked(tiny("bottleneck"), every=2, strength=0.0)
+    task.patience = 4
+    task.begin(0.0)
+    assert task.reached()
+    for _ in range(7):
+        task(*BATCH)["loss"].backward()
+    assert task.steps == 0
+    assert not any(slopes.any() for slopes in task.slopes)
+    task.begin(0.5)
+    started = [mask.clone() for mask in task.ahead]
+    for _ in range(2):
+        task(*BATCH)["loss"].backward()
+    sums = [slopes.clone() for slopes in task.slopes]
+    task(*BATCH)["loss"].backward()
+    for mask, begun, total in zip(task.masks, started, sums, strict=True):
+        torch.testing.assert_close(mask, begun - task.rate * total / 2)
+    task.strength = 1.0
+    task.begin(0.6)
+    for _ in range(4):
+        task(*BATCH)["loss"].backward()
+    assert task.strength == 1.0  # it grows at the fifth, not for steps of the level before
+    task(*BATCH)["loss"].backward()
+    assert task.strength == 1.5

@@ -19,9 +19,10 @@ from kdprune.data.ahead import NAME, ahead
 from kdprune.data.augment import centred
 from kdprune.data.mapped import opened
 from kdprune.data.stored import Stored, batches, parts
-from kdprune.data.tensors import load_tensors
+from kdprune.data.tensors import load_tensors, split_sizes
 from kdprune.deployment import certificate
 from kdprune.errors import KdpruneError
+from kdprune.pruning import application
 from kdprune.pruning.calibration import batches as looked_at
 from kdprune.sources import folder
 from kdprune.sweeps.finetune import FineTune
@@ -234,3 +235,27 @@ def test_batches_follow_the_order(stored):
             whole = torch.cat(list(read))
         assert sizes == [2, 2, 1]
         assert torch.equal(whole, dataset()["train_images"][order])
+
+
+@pytest.mark.parametrize("method", ["channel", "weight"])
+def test_methods_that_look_at_images_see_them_as_training_does(method):
+    seen = []
+
+    def views(images, generator):
+        seen.append(len(images))
+        return images
+
+    how = {"criterion": "taylor", "images": 64}
+    how |= {"scope": "global"} if method == "weight" else {}
+    next(application.prune(method, tiny(), [0.5], how, dataset, None, views))
+    assert sum(seen) == 64
+    next(application.prune(method, tiny(), [0.5], how, dataset))
+    assert sum(seen) == 64
+
+
+def test_sizes_of_the_split_are_those_of_what_is_loaded(tmp_path):
+    root = own_data.make(tmp_path / "mine", count=7)
+    folder.prepare("mine", root, tmp_path / "out", size=21, crop=0.875, show=False)
+    found = split_sizes(tmp_path / "out", 0.25, 0)
+    loaded = load_tensors(tmp_path / "out", validation=0.25, validation_seed=0)
+    assert found == {part: len(loaded[f"{part}_labels"]) for part in ("train", "val", "test")}

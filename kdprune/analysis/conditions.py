@@ -41,7 +41,7 @@ def conditions(
         scored = tables["efficiency"]
         counted = {"parameters": scored, **by_number(tables)}
         if "measured" in tables:
-            counted["bytes"] = by_bytes(scored, tables["measured"])
+            counted["bytes"] = by_bytes(scored, tables["measured"], tables.get("breakpoints"))
         for count, table in counted.items():
             for group, part in averaged(table).groupby(GROUP, sort=False):
                 wide = part.pivot_table(
@@ -79,10 +79,13 @@ def by_number(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     return {f"bytes, {count}": part for count, part in named.groupby("count", sort=False)}
 
 
-def by_bytes(scored: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
+def by_bytes(
+    scored: pd.DataFrame, measured: pd.DataFrame, broken: pd.DataFrame | None
+) -> pd.DataFrame:
     """Return efficiency as percent per megabyte of the smallest file that was measured.
 
-    A curve that breaks at once leaves its network unpruned, and has that network's bytes.
+    A curve that breaks at once, at level 0 in the table of breakpoints, `broken`, leaves its
+    network unpruned, and has that network's bytes. What was pruned and not measured is left out.
     """
     if measured.empty:
         return scored.iloc[:0]
@@ -92,6 +95,10 @@ def by_bytes(scored: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
     own = files.rename(columns={"method": "condition"})[[*who, "condition", "bytes"]]
     plain = files[files.method == UNPRUNED].rename(columns={"bytes": "plain"})[[*who, "plain"]]
     joined = pruned.merge(own, on=[*who, "condition"], how="left").merge(plain, on=who, how="left")
-    held = np.where(joined.bytes.isna(), joined.plain, joined.bytes)
+    unpruned = pd.Series(False, joined.index)
+    if broken is not None:
+        levels = broken.rename(columns={"method": "condition"})[[*who, "condition", "level"]]
+        unpruned = joined.merge(levels, on=[*who, "condition"], how="left").level == 0
+    held = np.where(joined.bytes.isna() & unpruned, joined.plain, joined.bytes)
     joined["efficiency"] = joined.accuracy / (held / MEGA)
     return joined.dropna(subset="efficiency")

@@ -24,10 +24,10 @@ EXPORT, TRIED = "export", "export.tried"  # folders: of the answer, and of what 
 def answer(given: argparse.Namespace, formats: list[str], seconds: float) -> int:
     """Print the answer in ten lines, and export the winner; return 1 where there is none."""
     from kdprune.config import params as parameters
+    from kdprune.data import tensors
     from kdprune.deployment import answer, recommendation
     from kdprune.deployment.forms import FILES
     from kdprune.progress import duration
-    from kdprune.records import read_json
     from kdprune.study import commission, latencies, rows
 
     folder, dataset = given.out, commission.DATASET
@@ -40,11 +40,12 @@ def answer(given: argparse.Namespace, formats: list[str], seconds: float) -> int
     every = recommendation.candidates(curves, latencies=timed.times)
     before, others = answer.split(every, commission.NETWORK)
     kept, others, written = _winner(given, others, _bytes(folder, every, others), limits, formats)
-    counts = read_json(folder / "data" / dataset / "manifest.json")["images"]
-    held = round(counts["train"] * settings.data.validation)
+    share = settings.data.validation, settings.data.validation_seed
+    counts = tensors.split_sizes(folder / "data" / dataset, *share)
     print(
-        f"images     {counts['train'] - held} to train on, {held} to validate on (one is "
-        f"{100 / held:.2f} points), {counts['test']} to test on, {settings.data.size} pixels"
+        f"images     {counts['train']} to train on, {counts['val']} to validate on (one is "
+        f"{100 / counts['val']:.2f} points), {counts['test']} to test on, "
+        f"{settings.data.size} pixels"
     )
     print(
         f"tried      {len(others)} networks: {given.prune} pruning at {len(settings.prune.levels)} "

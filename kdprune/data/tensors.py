@@ -45,6 +45,12 @@ def augmentation_of(folder: Path) -> Augment:
     return augmentation(views, size)
 
 
+def split_sizes(folder: Path, validation: float, seed: int) -> dict[str, int]:
+    """Return how many images a data set's folder has to train on, to validate on and to test on."""
+    parts = _split(load(folder), validation, seed)
+    return {part: len(rows) for part, (_, _, rows) in parts.items()}
+
+
 def _split(
     images: Images, validation: float, seed: int
 ) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:

@@ -41,7 +41,9 @@ class Ablated(Gated):
         self, images: torch.Tensor, labels: torch.Tensor, indices: torch.Tensor
     ) -> dict[str, torch.Tensor]:
         """[B, 3, H, W], [B], [B] -> {"loss": scalar}: cross-entropy of the network as it is."""
-        open_ones = [] if self.reached() else range(len(self.inner))
+        # a layer of one channel has nothing to try
+        open_ones = [n for n, alive in enumerate(self.alive) if alive.sum() > 1]
+        open_ones = [] if self.reached() else open_ones
         for number in open_ones:
             if self.steps[number] >= self.half and not self.reached():
                 self._decide(number)

@@ -10,10 +10,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from kdprune.data.augment import Augment
 from kdprune.errors import KdpruneError
 from kdprune.models.building import side_of
 from kdprune.pruning import METHODS, trajectories
-from kdprune.pruning.calibration import PARTS
+from kdprune.pruning.calibration import PARTS, VIEWS
 from kdprune.pruning.pruned import Pruned
 from kdprune.pruning.trained import Train
 
@@ -25,17 +26,20 @@ def prune(
     hyperparameters: Mapping[str, Any],
     data: Callable[[], Mapping[str, torch.Tensor]],
     trajectory: Path | None = None,
+    augment: Augment | None = None,
 ) -> Iterator[Pruned]:
     """Return what METHODS[method] yields for `levels`.
 
     A method that looks at images has a keyword `data`, and is given the training images and
-    labels, mean and std of what `data` returns, which is called once a method looks. Validation and
-    test images no method sees. Of a method that trains on its way, the levels are read that
-    `sparsify` yielded, from the folder `trajectory` (see `trajectories.read`).
+    labels, mean and std of what `data` returns, which is called once a method looks; it sees them
+    through `augment`, by default cropped and flipped. Validation and test images no method sees.
+    Of a method that trains on its way, the levels are read that `sparsify` yielded, from the folder
+    `trajectory` (see `trajectories.read`).
     """
     if trains(method):
         return trajectories.read(trajectory, model, levels, method=method)
-    return METHODS[method](model, levels, **_given(method, model, hyperparameters, data))
+    given = _given(method, model, hyperparameters, data, augment)
+    return METHODS[method](model, levels, **given)
 
 
 def sparsify(
@@ -93,20 +97,28 @@ def _given(
     model: nn.Module,
     hyperparameters: Mapping[str, Any],
     data: Callable[[], Mapping[str, torch.Tensor]],
+    augment: Augment | None = None,
 ) -> dict[str, Any]:
     given: dict[str, Any] = {"input_size": side_of(model), **hyperparameters}
     if "data" in inspect.signature(METHODS[method]).parameters:
-        given["data"] = Training(data)
+        given["data"] = Training(data, augment)
     return given
 
 
-class Training(Mapping[str, torch.Tensor]):
-    """The training part of a data set, of which nothing is read before it is asked for."""
+class Training(Mapping[str, Any]):
+    """The training part of a data set, of which nothing is read before it is asked for.
 
-    def __init__(self, read: Callable[[], Mapping[str, torch.Tensor]]) -> None:
-        self._read = cache(read)
+    VIEWS are how its images are seen, where that was said.
+    """
 
-    def __getitem__(self, name: str) -> torch.Tensor:
+    def __init__(
+        self, read: Callable[[], Mapping[str, torch.Tensor]], augment: Augment | None = None
+    ) -> None:
+        self._read, self._augment = cache(read), augment
+
+    def __getitem__(self, name: str) -> Any:
+        if name == VIEWS and self._augment is not None:
+            return self._augment
         if name not in PARTS:
             raise KeyError(name)
         return self._read()[name]

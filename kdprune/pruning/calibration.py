@@ -7,6 +7,8 @@ does not matter, and w dw sums to nothing.
 
 import copy
 from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,17 +19,18 @@ from kdprune.errors import KdpruneError
 from kdprune.models.building import side_of
 
 BATCH = 64  # fixed: squares of batch means depend on it
+VIEWS = "augment"  # as of kdprune.data.augment.augmentation
 PARTS = ("train_images", "train_labels", "mean", "std")  # of a data set; no method sees the others
 
 
 def batches(
-    data: Mapping[str, torch.Tensor] | None, *, images: int, size: int
+    data: Mapping[str, Any] | None, *, images: int, size: int
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Yield normalised views [B, 3, size, size] of `images` training images, and labels [B].
 
-    `data` has PARTS. Images and views are drawn with fixed seeds, alike on every device, and
-    cropped and flipped; all batches hold BATCH of them, or, where there are fewer,
-    there is one. Raises KdpruneError where there are no data.
+    `data` has PARTS, and where they are not crops, flipped, the data set's own views (VIEWS).
+    Images and views are drawn with fixed seeds, alike on every device; all batches hold BATCH of
+    them, or, where there are fewer, there is one. Raises KdpruneError where there are no data.
     """
     if data is None:
         raise KdpruneError(
@@ -39,13 +42,14 @@ def batches(
     chosen = order[: min(images, len(pictures))].to(pictures.device)
     whole = max(len(chosen) // BATCH * BATCH, min(BATCH, len(chosen)))
     views = torch.Generator().manual_seed(0)
+    augment = data.get(VIEWS) or partial(random_crop_flip, size=size)
     for part in chosen[:whole].split(BATCH):
-        drawn = random_crop_flip(pictures[part], views, size=size)
+        drawn = augment(pictures[part], views)
         yield normalise(drawn, data["mean"], data["std"]), labels[part]
 
 
 def differentiated(
-    model: nn.Module, data: Mapping[str, torch.Tensor] | None, *, images: int
+    model: nn.Module, data: Mapping[str, Any] | None, *, images: int
 ) -> Iterator[nn.Module]:
     """Yield a copy of `model` per batch, with the gradients of that batch's mean cross-entropy.
 

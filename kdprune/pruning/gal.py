@@ -58,7 +58,8 @@ def prune(
     task = Masked(model, inner, mu=mu, strength=strength, rate=rate, every=every)
     task.patience = patience * train.batches
     for level in levels:
-        forced, task.target = 0, level
+        forced = 0
+        task.begin(level)
         if not task.reached():
             train(task, epochs=epochs, lr=lr)
             forced = task.force(task.masks)
@@ -81,7 +82,7 @@ class Masked(Gated):
     """A network with a soft mask for each inner channel, that imitates itself without any.
 
     `masks` [channels] by group are FISTA's iterates; `ahead` are its extrapolations, which the
-    network is run with.
+    network is run with. `steps` counts those in which the present level has not been reached.
     """
 
     STORED = ("alive", "masks", "ahead", "slopes", "momentum", "steps", "strength")
@@ -106,6 +107,12 @@ class Masked(Gated):
         self.momentum, self.steps = 1.0, 0
         self._gates: list[torch.Tensor] = []
 
+    def begin(self, level: float) -> None:
+        """Turn to the next level: its gradients, and its patience, are its own."""
+        self.target, self.steps = level, 0
+        for slopes in self.slopes:
+            slopes.zero_()
+
     def forward(
         self, images: torch.Tensor, labels: torch.Tensor, indices: torch.Tensor
     ) -> dict[str, torch.Tensor]:
@@ -115,8 +122,9 @@ class Masked(Gated):
                 self._step()
             if self.steps % self.patience == 0 and not self.reached():
                 self.strength *= GROWTH
-        self.steps += 1
-        self._gates = [self._watched(number) for number in range(len(self.masks))]
+        if not self.reached():  # then no mask moves, and no gradient of one is asked for
+            self.steps += 1
+            self._gates = [self._watched(number) for number in range(len(self.masks))]
         with torch.no_grad():
             wanted = self._dense[0](images)
         loss = self.mu * (self.network(images) - wanted).square().mean()

@@ -123,7 +123,9 @@ class Penalised(OnLabels):
         total = torch.zeros((), device=self.stepped.device)
         for size, held in self._groups:
             if self.penalty == "bn":
-                total = total + sum(part[0].abs().sum() for part in held if part[0].dim() == 1)
+                # of joined maps, a batch norm's channels lie in several groups: each counts once
+                scales = (one[indices] for one, indices, *_ in held if one.dim() == 1)
+                total = total + sum(chosen.abs().sum() for chosen in scales)
             else:
                 with torch.no_grad():
                     faster = haste(norms(size, held))

@@ -50,5 +50,6 @@ def made(
         if method != UNPRUNED:
             given = params.prune.hyperparameters[(name := parts(method)[0])]
             folder = paths.sparse(key, name)
-            variants[method] = next(application.prune(name, model, [level], given, read, folder))
+            how = given, read, folder, images.augmentation(dataset)
+            variants[method] = next(application.prune(name, model, [level], *how))
     return variants

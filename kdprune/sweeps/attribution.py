@@ -67,7 +67,7 @@ def attribute(
         rows.append([step, epochs, *(_percent(right[split]) for split in ("val", "test"))])
 
     note("unpruned", Pruned(0.0, 0.0, 0.0, model), nothing)
-    how = hyperparameters, lambda: data, trajectory
+    how = hyperparameters, lambda: data, trajectory, finetune.augment
     pruned = next(application.prune(method, model, [level], *how))
     note("removed", pruned, nothing)
     images, stats = data["train_images"], (data["mean"], data["std"])

@@ -67,7 +67,7 @@ def prune_and_tune(
     Arguments as of `kdprune.sweeps.sweep.sweep`. Masked weights of the result's model are zero.
     Raises KdpruneError where the method cannot reach the level or follow the network.
     """
-    how = hyperparameters, lambda: data, trajectory
+    how = hyperparameters, lambda: data, trajectory, finetune.augment
     pruned = next(application.prune(method, model, [level], *how))
     stats = data["mean"], data["std"]
     if re_estimate_images:

@@ -52,7 +52,7 @@ def sweep(
     done = _finished(checkpoint)
     todo = [level for level in levels if str(level) not in done]
     learned_from = Tutor(tutor or model)
-    how = hyperparameters, lambda: data, trajectory
+    how = hyperparameters, lambda: data, trajectory, finetune.augment
     for pruned in application.prune(method, model, todo, *how):
         if re_estimate_images:
             re_estimate(
