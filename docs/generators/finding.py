@@ -38,7 +38,7 @@ def finding(root: Path) -> str:
             "",
             f"*The ten pairs on {STUDIES[first]}.* {links()}",
             "",
-            f"| weight ÷ channel pruning, accuracy | n | {heads()} | p, per parameter "
+            f"| weight ÷ channel pruning, accuracy | n | {heads()} | p, per parameter, uncorrected "
             "| p, by teacher |",
             f"|---|---|{'---|' * len(COUNTS)}---|---|",
             *(line for name in STUDIES for line in lines(studies / name)),
@@ -128,8 +128,8 @@ def limits(studies: Path) -> str:
         "meet zero padding: weight pruning drops them for nothing, channel pruning cannot. Second, "
         "only the last layer is tuned after pruning, which does not repair removed channels: in "
         f"{' and '.join(stuck)} the first step of 10 % already costs channel pruning more than a "
-        "point. The table below takes these away, one at a time, and then changes how is chosen "
-        "what goes."
+        "point. The next table removes these two conditions one at a time. Its last rows change the "
+        "rule that chooses which weights or channels go."
     )
 
 
