@@ -22,9 +22,10 @@ METHODS = "none kd fitnet at sp vid crd srrl fn semckd simkd".split()
 SEEDS = (1, 2, 3)
 TEXT = """# Eleven ways to train one student
 
-Ten distillation methods, and labels alone, train the same student, {student}, from the same teacher,
-{teacher} (born-again networks need equal ones, and are not among them). Both start from scratch on the
-embedded CIFAR-10 (3,600 training and 1,000 test images). The student's recipe is that of profile `mini`: {epochs} epochs, learning rate {lr}, weight decay {weight_decay}.
+Ten distillation methods, and labels alone, train the same student, {student}, from the same
+teacher, {teacher} (born-again networks need equal ones, and are not among them). Both start from
+scratch on the embedded CIFAR-10 (3,600 training and 1,000 test images). The student's recipe is
+that of profile `mini`: {epochs} epochs, learning rate {lr}, weight decay {weight_decay}.
 Hyperparameters are those of `conf/distill/METHOD.yaml`, but `mini` sets `simkd.feature` to 8. The
 teacher reaches {teacher_accuracy:.1f} % on the test images. n = {n} student seeds (initial weights,
 order, views). This command made the table:

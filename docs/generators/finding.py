@@ -128,8 +128,8 @@ def limits(studies: Path) -> str:
         "meet zero padding: weight pruning drops them for nothing, channel pruning cannot. Second, "
         "only the last layer is tuned after pruning, which does not repair removed channels: in "
         f"{' and '.join(stuck)} the first step of 10 % already costs channel pruning more than a "
-        "point. The next table removes these two conditions one at a time. Its last rows change the "
-        "rule that chooses which weights or channels go."
+        "point. The next table removes these two conditions one at a time. Its last rows change "
+        "the rule that chooses which weights or channels go."
     )
 
 

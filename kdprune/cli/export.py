@@ -22,7 +22,7 @@ methods   channel: filters are cut out; the network is smaller, and dense
 formats   safetensors: rebuilt by `kdprune predict` and kdprune.models.load, without pickle
           torch: a torch.export program (.pt2), run with torch alone
           onnx: for ONNX Runtime and others (pip install onnx onnxruntime onnxscript)
-          compressed: by Deep Compression, about a fifth of the bytes at 8 bits: weights share 2^BITS
+          compressed: by Deep Compression, a fifth of the bytes or so (8 bits): weights share 2^BITS
           values, gaps and codes are Huffman-coded; read by `kdprune predict`, or with numpy alone
           (docs/how-to/ship.md). It loses something: the certificate has its own accuracy
 

@@ -98,18 +98,22 @@ def _answer(row: Mapping[str, Any], confidence: float) -> Text:
     unit = UNITS[row["role"]]
     if is_missing(row["log_p"]):
         why = capital(row["reason"] or "all ratios are equal")
+        if row["n"] > 1:  # else it holds for all of them, and is said once
+            who += f", {condition(row['first'])} and {condition(row['second'])}"
         return Text(f"{why}.", lead=f"{who}: no test is possible.")
     first, second, ratio = row["first"], row["second"], row["ratio"]
     ends = [row["ratio_low"], row["ratio_high"]]
     if ratio < 1:
         first, second, ratio = second, first, 1 / ratio
         ends = [1 / end for end in reversed(ends)]
-    shown = row["log_p"] <= 1 - confidence
+    decides = row["log_holm_p"] if not is_missing(row["log_holm_p"]) else row["log_p"]
+    shown = decides <= 1 - confidence
     lead = f"{condition(first)} has {figure(ratio)} times the efficiency of {condition(second)}"
     lead = lead if shown else f"neither pruning is shown to be ahead; {lead}"
     text = (
         f"{100 * confidence:g} % CI {figure(ends[0])} to {figure(ends[1])}, p = "
-        f"{probability(row['log_p'])}, n = {counted(int(row['n']), unit)}. "
+        f"{probability(row['log_p'])}, after Holm's correction {probability(decides)}, n = "
+        f"{counted(int(row['n']), unit)}. "
     )
     if row["role"] == "student" and not is_missing(row["cluster_p"]):
         text += f"Flipping all pairs of a teacher together, p = {probability(row['cluster_p'])}. "
