@@ -103,7 +103,7 @@ class CutLock(Fault):
     def during(self, run: Run, stage: str, seconds: float, rng: random.Random) -> float | None:
         """Let the stage end, and empty the file."""
         begin = run.until("^Running stage")
-        if run.wait():
+        if run.wait() or begin is None:  # where nothing ran, DVC wrote nothing
             return None
         (run.folder / "dvc.lock").write_bytes(b"")
         return begin
