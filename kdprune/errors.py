@@ -22,6 +22,7 @@ REMEDIES = {
 }
 # What torch's CPU allocator, the system and C++ say where memory ends: torch has no class for it
 NO_MEMORY = ("DefaultCPUAllocator", "can't allocate memory", "cannot allocate memory", "bad_alloc")
+NO_TEMPORARY = "No usable temporary directory"  # tempfile's words, in an error without a file
 SMALLER = (
     "lower teach.batch_size, distill.training.batch_size or prune.finetune.batch_size, or end what "
     "else runs there, and run the command again"
@@ -49,6 +50,8 @@ def status_of(work: Callable[[], int | object]) -> int:
         if not out_of_memory(error):
             if isinstance(error, OSError) and (error.errno in REMEDIES or error.filename):
                 return _fault(_refused(error))
+            if isinstance(error, OSError) and NO_TEMPORARY in str(error):
+                return _fault(f"{error.strerror}; make room there, or set TMPDIR to another folder")
             raise
         held = "device" if type(error).__name__ == "OutOfMemoryError" else "machine"
         return _fault(f"the {held} has no memory left; {SMALLER}")

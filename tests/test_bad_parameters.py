@@ -57,6 +57,13 @@ FAULTS = [
     ("data.path", 3, r"data\.path = 3: .*string"),
     ("architectures", [], r"architectures = \[\]: .*dictionary"),
     ("architectures.resnet18", "resnet18", r"architectures\.resnet18 = .*dictionary"),
+    ("data.path", "a\0b", r"data\.path = .*: has a NUL character"),
+    ("folders", {"mine": {"path": "a\0b"}}, r"folders\.mine\.path = .*: has a NUL character"),
+    (
+        "architectures.resnet18.weights",
+        {"path": "a\0b.pth", "sha256": "0" * 64},
+        r"architectures\.resnet18\.weights\.path = .*: has a NUL character",
+    ),
     ("architectures.resnet18.timm", "", r"architectures\.resnet18\.timm = '': .*at least 1"),
     ("architectures.resnet18.kwargs", {"a": date(2024, 1, 1)}, r".*kwargs\.a = .*must be a number"),
     ("architectures.resnet18.kwargs", {"a": [1, NAN]}, r".*kwargs\.a = \[1, nan\]: .*finite"),

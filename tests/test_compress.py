@@ -20,6 +20,7 @@ from PIL import Image
 from kdprune import __main__ as entrance
 from kdprune import models
 from kdprune.cli import answering
+from kdprune.config import params
 from kdprune.config.grid import expand
 from kdprune.config.params import validate
 from kdprune.deployment.answer import chosen, split
@@ -218,6 +219,54 @@ def test_what_is_composed_are_valid_parameters(values, role, prune):
     assert "images-network" in grid["teachers"]  # what is compared with
 
 
+# Of others' files: OmegaConf would compute the second, YAML reads some as numbers or as truth
+NAMED = [
+    "a",
+    "${oc.env:HOME}",
+    "1e3",
+    "yes",
+    "0x10",
+    "\\${x}",
+    "\\\\${y}",
+    "???",
+    ".5",
+    "12:30",
+    "é",
+]
+
+
+def odd(names=NAMED, images="/photos/ph${x}"):
+    file = {**FILE, "path": "/w${x}.pth", "classes": names, "mean": [0.5] * 3, "std": [0.5] * 3}
+    network = Source({"timm": "cifar_resnet20", "weights": file})
+    return Order(Path(images), 32, 480, network, "channel", 2, 2.0)
+
+
+def test_what_others_named_is_data_and_never_computed(tmp_path):
+    """From the order through conf/, Hydra and OmegaConf to params.yaml, byte for byte."""
+    order = odd()
+    commission.write(tmp_path / "study", order)
+    held = params.load(tmp_path / "study/params.yaml")
+    assert held.architectures["network"].weights.classes == NAMED
+    assert held.architectures["network"].weights.path == "/w${x}.pth"
+    assert held.folders["images"].path == "/photos/ph${x}"
+    assert held.grid["datasets"]["images"]["images"] == "/photos/ph${x}"
+    assert commission.write(tmp_path / "study", order)  # and it goes on
+
+
+@pytest.mark.parametrize(
+    ("order", "said"),
+    [
+        (odd(["a", "${"]), r"NETWORK: '\$\{' cannot be written to params\.yaml"),
+        (odd(["a", "0o17"]), "NETWORK: '0o17' cannot be written"),
+        (odd(images="/p${"), r"IMAGES: '/p\$\{' cannot be written"),
+    ],
+)
+def test_a_name_that_omegaconf_or_yaml_cannot_hold_is_refused(tmp_path, order, said):
+    with pytest.raises(KdpruneError, match=said):
+        commission.write(tmp_path / "study", order)
+    assert not (tmp_path / "study").exists()
+
+
 def merged(base, more):
     base = copy.deepcopy(base)
     for name, value in more.items():
@@ -254,9 +303,12 @@ def test_what_cannot_be_is_one_line_before_any_work(tmp_path, capsys):
     torch.save(tiny("dense").state_dict(), tmp_path / "dense.pth")
     photos(tmp_path / "photos", 4)
     photos(tmp_path / "one", 4).joinpath("dark").rename(tmp_path / "dark")
+    (tmp_path / "loop").symlink_to("loop")
     rows = [
         (("dense.pth", "one"), "has one class only (light)"),
         (("dense.pth", "photos", "--architecture", name), "holds another network's weights than"),
+        (("dense.pth", "loop"), "loop: is a circle of links; name another folder"),
+        (("dense.pth", "photos", "--out", tmp_path / "loop"), "--out"),
         (("gone.pth", "photos"), "gone.pth: is neither a file nor the name of a network"),
         (("dense.pth", "photos", "--mean", "0,0,0"), "--mean and --std: go together"),
         (("dense.pth", "photos", "--size", "7"), "--size: from 8 to 512"),
@@ -266,7 +318,7 @@ def test_what_cannot_be_is_one_line_before_any_work(tmp_path, capsys):
         ),
     ]
     for (network, folder, *more), said in rows:
-        given = tmp_path / network, tmp_path / folder, *more, "--out", tmp_path / "out"
+        given = tmp_path / network, tmp_path / folder, "--out", tmp_path / "out", *more
         status, told = ask(*given, capsys=capsys)
         assert status == 2
         assert said in told

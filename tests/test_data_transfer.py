@@ -247,6 +247,52 @@ def test_an_unsafe_redirection_is_not_asked(server, tmp_path):
     assert [path for path, _ in server.requests] == ["/file"]
 
 
+def answering(*lines: bytes) -> tuple[str, socket.socket]:
+    """Answer one question with these header lines and two bytes; return where."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        with contextlib.suppress(OSError):
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(2**16)
+                connection.sendall(b"\r\n".join([*lines, b"Connection: close", b"", b"ab"]))
+
+    threading.Thread(target=serve, daemon=True).start()
+    return f"http://127.0.0.1:{listening.getsockname()[1]}/file", listening
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (
+            (b"HTTP/1.1 302 Found", b"Location: https://[bad/"),
+            "or redirects to none \\(Invalid IPv6",
+        ),
+        (
+            (b"HTTP/1.1 200 OK", b"Content-Length: " + b"1" * 5000),
+            "announces more than 419,430,400",
+        ),
+    ],
+    ids=["location", "length"],
+)
+def test_an_answer_of_nonsense_is_one_line(lines, said, tmp_path):
+    url, listening = answering(*lines)
+    with listening, pytest.raises(Unreachable, match=said):
+        download(url, tmp_path / "file", **QUICK)
+
+
+def test_a_length_that_is_no_number_counts_as_none(tmp_path):
+    url, listening = answering(b"HTTP/1.1 200 OK", b"Content-Length: \xb2")
+    with listening:
+        assert download(url, tmp_path / "file", **QUICK).read_bytes() == b"ab"
+
+
+def test_a_host_that_no_name_server_could_know_is_one_line(tmp_path):
+    with pytest.raises(Unreachable, match="is no address that can be asked"):
+        download(f"https://{'a' * 70}.com/file", tmp_path / "file", **QUICK)
+
+
 def test_redirections_without_end_are_one_line(server, tmp_path):
     server.troubles["/file"] = [("to", "/file")] * 99
     with pytest.raises(Unreachable, match="redirects more than 10 times"):

@@ -1,10 +1,15 @@
 """However a command's streams are, its status says how it went, and no traceback is printed."""
 
+import errno
+import os
 import subprocess
 import sys
+import tempfile
 
 import pytest
 from conftest import ROOT
+
+from kdprune.errors import status_of
 
 LINES = """
 import sys
@@ -38,6 +43,30 @@ def test_a_command_ends(last, streams, status):
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
     assert int(done.stdout.splitlines()[-1]) == status
+
+
+def test_a_folder_that_is_gone_is_one_line(tmp_path):
+    command = f"cd '{tmp_path}' && mkdir gone && cd gone && rmdir ../gone && exec \"$@\""
+    run = [sys.executable, "-m", "kdprune", "--version"]
+    path = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        ["bash", "-c", command, "bash", *run], env=path, capture_output=True, text=True
+    )
+    told = "kdprune: the current folder is no longer there; change to one that is\n"
+    assert (done.returncode, done.stderr.splitlines(True)[-1]) == (2, told)
+    assert "Traceback" not in done.stderr
+
+
+def test_no_room_for_temporary_files_is_one_line(monkeypatch, capsys):
+    def refused(*_):
+        raise OSError(errno.EFBIG, "File too large")
+
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile._os, "open", refused)
+    assert status_of(tempfile.mkdtemp) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("kdprune: No usable temporary directory found in [")
+    assert told.endswith("; make room there, or set TMPDIR to another folder\n")
 
 
 def test_the_projects_own_commands_end_so():

@@ -91,6 +91,14 @@ def test_nothing_is_founded_upon_what_is_there(tmp_path):
         founding.found(tmp_path)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are UTF-8")
+def test_a_repository_need_not_have_a_name_in_utf8(tmp_path):
+    folder = tmp_path / os.fsdecode(b"g\xff") / "s"
+    folder.mkdir(parents=True)
+    subprocess.run(["git", "init", "-q", folder.parent], check=True)
+    assert founding.commit(folder, "A study") is False  # it is in a repository of others
+
+
 def test_code_of_an_installed_package_is_found_beside_it(tmp_path, monkeypatch):
     """stages/ lies under kdprune/shipped there, and beside the package lie all others."""
     site = tmp_path / "site"

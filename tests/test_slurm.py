@@ -4,7 +4,10 @@ import os
 import subprocess
 from pathlib import Path
 
-from kdprune.running import slurm
+import pytest
+
+from kdprune.errors import KdpruneError
+from kdprune.running import here, slurm
 
 NAMES = [
     "download@cifar10",
@@ -71,3 +74,20 @@ def test_a_kind_that_is_up_to_date_has_no_array(tmp_path):
     assert len(jobs) == 2
     assert not [item for item in jobs[0][0] if item.startswith("--dependency")]
     assert "--dependency=afterok:100" in jobs[1][0]
+
+
+def test_only_a_script_of_its_own_is_replaced(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(here, "cache", lambda: tmp_path)
+    script, params = Path("study.sh"), Path("params.yaml")
+    script.touch()  # as mktemp leaves it
+    for names in (NAMES[:1], NAMES):
+        slurm.write(script, names, gpu=False)
+    assert NAMES[-1] in script.read_text()
+    params.write_text("teach: {}\n")
+    Path("folder").mkdir()
+    os.mkfifo("pipe")
+    for taken in (params, Path("folder"), Path("pipe")):
+        with pytest.raises(KdpruneError, match=rf"^--slurm {taken}: .* name another file$"):
+            slurm.write(taken, NAMES, gpu=False)
+    assert params.read_text() == "teach: {}\n"

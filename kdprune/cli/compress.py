@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kdprune.cli.quantities import milliseconds, params, points, size
+from kdprune.cli.quantities import milliseconds, params, points, resolved, size
 from kdprune.errors import KdpruneError
 from kdprune.study.latencies import AGAIN, FORMS, NAMES
 
@@ -110,7 +110,6 @@ def _formats(runtime: str | None) -> list[str]:
 
 def _order(given: argparse.Namespace) -> "Order":
     """Check all that was given, and return it. Raises KdpruneError before any work."""
-    from kdprune.files import expanded
     from kdprune.sources import folder, pictures
     from kdprune.study import commission
     from kdprune.study.given import source
@@ -124,8 +123,8 @@ def _order(given: argparse.Namespace) -> "Order":
             "--max-bytes: weight pruning leaves files as large, as zeros are stored like other "
             "weights; use --prune channel or both"
         )
-    images = expanded(given.images).resolve()
-    if expanded(given.out).resolve().is_relative_to(images):
+    images = resolved("IMAGES", given.images)
+    if resolved("--out", given.out).is_relative_to(images):
         raise KdpruneError(f"--out {given.out}: lies among the images; name a folder elsewhere")
     files = folder.files(images)
     folder.check(files, images)

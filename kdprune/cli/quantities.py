@@ -1,10 +1,12 @@
-"""What is given on the command line: numbers of parameters, points, times; KEY=VALUE."""
+"""What is given on the command line: numbers of parameters, points, times; folders; KEY=VALUE."""
 
 import argparse
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 from kdprune.errors import KdpruneError
+from kdprune.files import expanded
 
 
 def _scaled(text: str, units: dict[str, float], kind: str) -> float:
@@ -45,6 +47,14 @@ def count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
     return int(text)
+
+
+def resolved(where: str, path: Path) -> Path:
+    """Return a folder's whole path, with ~ as a home. Raises KdpruneError for links in a circle."""
+    try:
+        return expanded(path).resolve()
+    except (OSError, RuntimeError):  # RuntimeError: until Python 3.13
+        raise KdpruneError(f"{where} {path}: is a circle of links; name another folder") from None
 
 
 def overrides(given: Sequence[str]) -> None:

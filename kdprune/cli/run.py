@@ -77,11 +77,13 @@ def run(given: argparse.Namespace) -> int:
         return _tell_plan(given)
     if given.remote and not given.ray:
         raise KdpruneError("--remote: is for --ray")
-    if given.changed:
-        _compose(given.changed)
     from kdprune.config.params import load
     from kdprune.running import here, places, slurm, study
 
+    if given.slurm:
+        slurm.require_own(given.slurm)
+    if given.changed:
+        _compose(given.changed)
     needs = study.needs(load().grid)
     used, idle = places.used(mixed=given.mixed)
     if idle:

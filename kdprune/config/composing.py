@@ -1,9 +1,11 @@
-"""Says what is wrong with a value for `dvc exp run -S` in words that help; Hydra's do not.
+"""What is said to Hydra, and what Hydra says: values as data, and its faults in words that help.
 
 Of a misspelt key Hydra says how to add it, which makes of one fault two.
 """
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from kdprune.config.params import unknown
 from kdprune.errors import nearest
@@ -11,6 +13,7 @@ from kdprune.errors import nearest
 NOISE = ("full_key:", "object_type=", "See https:")  # lines that tell a user nothing
 KEY = re.compile(r"Could not override '([^']+)'")
 CHOICE = re.compile(r"Could not find '(\w+)/([^']+)'")
+OPENED = re.compile(r"(\\*)\$\{")  # an interpolation, with the backslashes before it
 LISTED = re.compile(r"Available options in '\w+':\n((?:\t\S+\n?)+)")
 
 
@@ -28,3 +31,16 @@ def told(error: Exception) -> str:
     reason = " ".join(" ".join(line for line in lines if not line.startswith(NOISE)).split())
     override = getattr(error, "override", None)
     return reason if override is None or override in reason else f"{override}: {reason}"
+
+
+def literal(value: Any) -> Any:
+    """Return a value whose strings OmegaConf resolves to what they are: data, and never code.
+
+    A name in a file of others could else be `${oc.env:TOKEN}`, and be written out as what it asks
+    for. OmegaConf halves the backslashes before an interpolation, and takes none away elsewhere.
+    """
+    if isinstance(value, str):
+        return OPENED.sub(lambda found: f"{found[1] * 2}\\${{", value)
+    if isinstance(value, Mapping):
+        return {key: literal(item) for key, item in value.items()}
+    return [literal(item) for item in value] if isinstance(value, list | tuple) else value

@@ -60,7 +60,7 @@ def check_path(path: str) -> str:
     """Check the path of a `schema.Folder`, which DVC reads as it stands. Raises ValueError."""
     if path.startswith("~"):
         raise ValueError("write the whole path: DVC knows no ~")
-    return path
+    return str(values.check_nul(path))
 
 
 def check_sha256(text: Any) -> Any:

@@ -21,8 +21,16 @@ def check_size(value: float) -> float:
     return value
 
 
+def check_nul(path: Any) -> Any:
+    """Check that a path can be one: no system knows of a NUL in it. Raises ValueError."""
+    if isinstance(path, str) and "\0" in path:
+        raise ValueError("has a NUL character, which no path can hold; write it without")
+    return path
+
+
 def check_home(path: Any) -> Any:
-    """Check that a path's ~ or ~user stands for a folder. Raises ValueError."""
+    """Check that a path's ~ or ~user stands for a folder, and `check_nul`. Raises ValueError."""
+    check_nul(path)
     if isinstance(path, str) and path.startswith("~") and os.path.expanduser(path) == path:
         raise ValueError(f"{path.split('/')[0]} is no user's home here; write the whole path")
     return path

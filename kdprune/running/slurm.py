@@ -9,11 +9,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from kdprune.errors import KdpruneError
 from kdprune.files import replacing
 from kdprune.running import here
 
 ORDER = ("download", "teach", "distill", "sparsify", "prune", "compress", "attribute")
 
+OURS = b"#!/bin/bash\n# Written by `kdprune run --slurm`."
 HEAD = """\
 #!/bin/bash
 # Written by `kdprune run --slurm`. Run it on a login node: bash {name}
@@ -88,8 +90,25 @@ def script(
     return text + LAST.format(after=after)
 
 
+def require_own(file: Path) -> None:
+    """Raise KdpruneError where the script would take away what no earlier one was."""
+    if not file.exists():
+        return
+    if file.is_file():  # a pipe would be waited for without end
+        with file.open("rb") as held:
+            if held.read(len(OURS)) in (OURS, b""):
+                return
+    raise KdpruneError(
+        f"--slurm {file}: is there and is no script that --slurm wrote; name another file"
+    )
+
+
 def write(file: Path, names: Sequence[str], *, gpu: bool) -> None:
-    """Write the script for the study in the folder at hand; `gpu`: each task asks for one."""
+    """Write the script for the study in the folder at hand; `gpu`: each task asks for one.
+
+    Raises KdpruneError where `file` is anything but such a script.
+    """
+    require_own(file)
     options = {"gpu": "--gpus=1" if gpu else "", "name": file.name}
     python, cache = Path(sys.executable), here.cache()
     with replacing(file) as temporary:

@@ -2,9 +2,11 @@
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from kdprune.errors import KdpruneError
 
@@ -46,7 +48,7 @@ def asking(
     """
     asked = {"headers": headers, "timeout": timeout, "stream": True, "allow_redirects": False}
     for _ in range(MOST_HOPS + 1):
-        with requests.get(url, **asked) as response:  # type: ignore[arg-type]
+        with _asked(url, **asked) as response:
             if not response.is_redirect:
                 yield response
                 return
@@ -54,6 +56,21 @@ def asking(
             require_safe(onward, url)
         url = onward
     raise Unreachable(f"{shown(url)}: redirects more than {MOST_HOPS} times")
+
+
+def _asked(url: str, **how: Any) -> requests.Response:
+    try:
+        return requests.get(url, **how)
+    except requests.RequestException:
+        raise
+    except (HTTPError, ValueError) as error:
+        # What requests lets through: a host's name that is none, and a redirection to no address,
+        # which it looks at even where it does not follow
+        reason = ascii(str(error))[1:-1][:200]
+        raise Unreachable(
+            f"{shown(url)}: is no address that can be asked, or redirects to none ({reason}); try "
+            "another data.source"
+        ) from None
 
 
 def _parts(url: str) -> SplitResult:

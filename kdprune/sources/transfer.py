@@ -19,6 +19,7 @@ LONGEST = 30.0
 PASSING = {408, 425, 429, 500, 502, 503, 504}  # worth another attempt
 CHUNK = 2**14  # bytes; what a cut connection loses at most, for a chunk arrives whole or not at all
 LIMIT = 400 * 2**20  # bytes; the largest file of any source has 170 MB
+DIGITS = 18  # of a length that is read; Python refuses to read thousands
 TOTAL = 3 * 3600.0  # seconds in all; the authors' server takes an hour for its largest file
 SLOWEST = 1000.0  # bytes a second, over each WINDOW; the slowest server is fifty times as fast
 WINDOW = 60.0  # seconds
@@ -118,8 +119,11 @@ def _attempt(
             raise requests.ConnectionError("the server answered with another range")
         if response.status_code != 206:
             have = 0  # the server starts from the beginning
-        length = response.headers.get("Content-Length")
-        total = have + int(length) if length and length.isdigit() else None
+        length = response.headers.get("Content-Length", "")
+        known = length.isascii() and length.isdigit()  # ² is a digit, and no number
+        if known and len(length) > DIGITS:
+            raise Unreachable(f"{shown(url)}: announces more than {limit:,} bytes; not fetched")
+        total = have + int(length) if known else None
         if total is not None and total > limit:
             raise Unreachable(f"{shown(url)}: is {total:,} bytes; at most {limit:,} are accepted")
         bar = tqdm(

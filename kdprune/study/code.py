@@ -18,7 +18,10 @@ def check_tree() -> None:
 
     An environment that another clone made imports that clone's package, not this folder's.
     """
-    here = Path.cwd().resolve()
+    try:
+        here = Path.cwd().resolve()
+    except OSError:  # it names no file
+        raise KdpruneError("the current folder is no longer there; change to one that is") from None
     if (here / "kdprune/__init__.py").is_file() and here != ROOT.resolve():
         raise KdpruneError(
             f"kdprune is imported from {ROOT}, not from this clone, {here}; run `make setup` here, "

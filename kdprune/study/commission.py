@@ -9,7 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
+from kdprune.config.composing import literal
+from kdprune.config.yaml_reading import Loader
 from kdprune.errors import KdpruneError
 from kdprune.files import replacing
 from kdprune.home import home
@@ -89,6 +93,7 @@ def write(folder: Path, order: Order) -> bool:
     asked = {"images": str(order.images), "size": order.size, "network": order.network.entry}
     asked |= {"role": order.role, "other": order.other.entry if order.other else None}
     asked |= {"prune": order.prune, "epochs": order.epochs}
+    _require_writable(order)
     founding.resumed(folder)
     held = folder / ASKED
     if not held.is_file():
@@ -109,6 +114,40 @@ def write(folder: Path, order: Order) -> bool:
     return True
 
 
+def _require_writable(order: Order) -> None:
+    """Raise KdpruneError for a name or path that params.yaml would not give back as it is."""
+    given = {"IMAGES": str(order.images), "NETWORK": order.network.entry}
+    if order.other:
+        given[f"--{order.role}"] = order.other.entry
+    for where, value in given.items():
+        for text in _strings(value):
+            if not _comes_back(text):
+                raise KdpruneError(
+                    f"{where}: {text!r} cannot be written to params.yaml as it stands; rename it"
+                )
+
+
+def _strings(value: Any) -> set[str]:
+    if isinstance(value, str):
+        return {value}
+    inner = value.values() if isinstance(value, dict) else value
+    return set().union(*map(_strings, inner)) if isinstance(value, dict | list | tuple) else set()
+
+
+def _comes_back(text: str) -> bool:
+    """Write `text` as composing does, and read it as a study does; return whether it is the same.
+
+    OmegaConf refuses `${` without an end, even escaped, and leaves 0o17 plain.
+    """
+    try:
+        held = OmegaConf.create({"text": literal(text)})
+        OmegaConf.resolve(held)
+        read = yaml.load(OmegaConf.to_yaml(held).encode(), Loader=Loader)
+    except (OmegaConfBaseException, yaml.YAMLError, UnicodeError, KdpruneError):
+        return False
+    return bool(read == {"text": text})
+
+
 def _asked_before(held: Path) -> Any:
     try:
         return read_json(held)
@@ -121,17 +160,34 @@ def _configure(folder: Path, order: Order) -> None:
     named = {NETWORK: order.network.entry} | (
         {order.role: order.other.entry} if order.other else {}
     )
-    added = "".join(f"  {line}\n" for line in yaml.safe_dump(named, sort_keys=False).splitlines())
+    added = "".join(f"  {line}\n" for line in _dumped(named).splitlines())
     networks = (home() / "conf/architectures.yaml").read_text(encoding="utf-8")
     config = (home() / "conf/config.yaml").read_text(encoding="utf-8")
     folders = {"folders": {DATASET: {"path": str(order.images)}}}
     texts = {
         "architectures.yaml": f"{networks}\n{added}",
         "config.yaml": config.replace("profile: mini", "profile: compress"),
-        "datasets.yaml": yaml.safe_dump(folders),
+        "datasets.yaml": _dumped(folders),
         "profile/compress.yaml": "# @package _global_\n# Written by `kdprune compress`.\n"
-        + yaml.safe_dump(profile(order), sort_keys=False),
+        + _dumped(profile(order)),
     }
     for name, text in texts.items():
         with replacing(conf / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
+
+
+class _Dumper(yaml.SafeDumper):
+    """PyYAML leaves plain what it reads as text, and OmegaConf and YAML 1.2 as a number: 1e3."""
+
+
+def _quoted(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "'" if text[:1] in tuple("0123456789+-.") else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _quoted)
+
+
+def _dumped(values: Any) -> str:
+    """Return YAML of which Hydra makes `values` again, whatever the strings in them hold."""
+    return str(yaml.dump(literal(values), Dumper=_Dumper, sort_keys=False))

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from kdprune import __version__
 from kdprune.errors import KdpruneError
@@ -116,7 +117,7 @@ def update(folder: Path) -> list[str]:
 def compose(folder: Path, *changed: str) -> None:
     """Write the params.yaml of a study from its conf/. Raises KdpruneError where it is refused."""
     command = [sys.executable, "conf/compose.py", *changed]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace")
     if done.returncode:
         raise KdpruneError(done.stderr.strip().removeprefix("kdprune: "))
 
@@ -145,7 +146,9 @@ def commit(folder: Path, message: str) -> bool:
 
 
 def _git(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True)
+    # As Python holds paths: git tells those as they are, and names need not be UTF-8
+    how: dict[str, Any] = {"text": True, "errors": "surrogateescape"}
+    return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, **how)
 
 
 def _described() -> str:

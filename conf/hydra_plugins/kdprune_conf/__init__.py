@@ -21,7 +21,7 @@ DERIVED = ("grid", "trainings")
 sys.path.insert(0, str(CONF.parent))
 try:
     from kdprune.config import coding, replicates
-    from kdprune.config.composing import told
+    from kdprune.config.composing import literal, told
     from kdprune.config.grid import expand
     from kdprune.config.params import validate
     from kdprune.errors import KdpruneError
@@ -46,18 +46,30 @@ class Miscomposed(HydraException, DvcException):
 
 
 def in_our_words(load):
-    """Return Hydra's own way to load a configuration, its faults told by `told`."""
+    """Return Hydra's own way to load a configuration, its faults told by `told`; and derive."""
 
     @functools.wraps(load)
     def loaded(*given, **named):
         try:
-            return load(*given, **named)
+            return derived(load(*given, **named))
         except Miscomposed:
             raise
         except HydraException as error:
             raise Miscomposed(f"conf: {told(error)}") from None
 
     return loaded
+
+
+def derived(composed: DictConfig) -> DictConfig:
+    """Derive what follows from the rest while that is as it was written.
+
+    OmegaConf resolves in the order of the keys and in place: what follows later would resolve a
+    string for the second time, and so what was escaped in it.
+    """
+    for key in DERIVED:
+        if key in composed.keys():  # noqa: SIM118 - `in` alone resolves, and hides what is refused
+            composed[key] = composed[key]
+    return composed
 
 
 def present(folders: dict, datasets: list[str]) -> None:
@@ -81,7 +93,7 @@ def grid(
         raise Refused(f"run this from the root of the project, {os.path.relpath(CONF.parent)}")
     given = (datasets, pairs, distill, prune, roles, folders, objective, source, only)
     keys = "datasets pairs distill prune roles folders objective source only".split()
-    rest = OmegaConf.masked_copy(_root_, [key for key in _root_ if key not in DERIVED])
+    rest = OmegaConf.masked_copy(_root_, [key for key in _root_ if key not in (*DERIVED, "hydra")])
     values = OmegaConf.to_container(rest, resolve=True)
     try:
         called = replicates.names(_plain(seed))
@@ -96,14 +108,14 @@ def grid(
     except KdpruneError as error:
         raise Refused(str(error)) from None
     present(values["folders"] or {}, values["datasets"])
-    return OmegaConf.create(expanded)
+    return OmegaConf.create(literal(expanded))
 
 
 def trainings(grid, teach, distill) -> DictConfig:
     """Return what dvc.yaml goes through to train, for the grid that was written before."""
     teachers, students = grid.teachers, grid.students
     given = {"teach": _plain(teach), "distill": _plain(distill)}
-    return OmegaConf.create(replicates.trainings(teachers, students, **given))
+    return OmegaConf.create(literal(replicates.trainings(teachers, students, **given)))
 
 
 def _plain(value: Any) -> Any:
