@@ -37,5 +37,9 @@ def facts(manifest: Mapping[str, Any]) -> tuple[tuple[Any, ...], ...]:
         given = manifest[key]
         numbers = [one for one in given if type(one) in (int, float) and least <= one <= 1]
         if not isinstance(given, list) or len(given) != 3 or len(numbers) < 3:
-            raise ValueError(f"{key} is {given!r:.60}, and must be three from {least} to 1")
+            flat = ": a channel of one value throughout cannot be normalised"
+            raise ValueError(
+                f"{key} is {given!r:.60}, and must be three from {least} to 1"
+                f"{flat if key == 'std' else ''}"
+            )
     return tuple(tuple(manifest[key]) for key in ("classes", "mean", "std"))

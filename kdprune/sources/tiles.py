@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterator
 from typing import IO
 
-from PIL import Image
+from PIL.ImageFile import ImageFile
 
 WIDE, HIGH = 322, 323  # the tags of a tile's size
 # Types of one number that stands in the entry itself, as struct has them; of a BigTIFF also 16
@@ -12,7 +12,7 @@ PLAIN = {3: "H", 4: "I"}
 MANY = 4096  # entries; libtiff takes no more of a BigTIFF
 
 
-def fault(image: Image.Image, most: int) -> str:
+def fault(image: ImageFile, most: int) -> str:
     """Say what is wrong with the tiles of an open TIFF, "" where nothing is.
 
     One may have `most` pixels, or twice those of the image: tiles are padded. The file's entries
