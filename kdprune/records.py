@@ -3,7 +3,10 @@
 Every stage that writes an output depends on this file: a change here is a change of the bytes.
 """
 
+import errno
 import json
+import os
+import stat
 from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,10 +53,21 @@ def write_json(path: str | Path, value: Any) -> None:
 
 def read_json(path: str | Path) -> Any:
     """Read one JSON file. Raises OSError, and ValueError for what is none or nests too deep."""
+    require_regular(path)
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except RecursionError:
         raise ValueError("it nests too deep") from None
+
+
+def require_regular(path: str | Path) -> None:
+    """Raise OSError for a pipe, which would be waited for without end, a device or a socket.
+
+    What a folder is told of, whoever opens it tells.
+    """
+    mode = os.stat(path).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
 
 
 def write_csv(path: str | Path, frame: "pandas.DataFrame") -> None:

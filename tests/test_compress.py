@@ -289,6 +289,8 @@ def test_images_are_seen_at_about_their_own_size(tmp_path):
     files = [*photos(tmp_path / "p", 5, (97, 130)).rglob("*.jpg")]
     assert usual_size(files) == 96
     assert usual_size([]) == 32
+    os.mkfifo(tmp_path / "pipe.png")
+    assert usual_size([tmp_path / "pipe.png"]) == 32  # and does not wait for it
     Image.new("RGB", (900, 700)).save(tmp_path / "large.png")
     assert usual_size([tmp_path / "large.png"]) == 224
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -200,9 +201,30 @@ def test_a_pruning_is_not_compared_with_itself(capsys):
     assert "--second weight" in capsys.readouterr().err
 
 
-def test_parameters_without_end_are_not_read(tmp_path):
-    with pytest.raises(KdpruneError, match=r"^/dev/zero: has more than"):
+def test_parameters_without_end_are_not_read(tmp_path, monkeypatch):
+    with pytest.raises(KdpruneError, match=r"^/dev/zero: .*is no regular file"):
         params.load("/dev/zero")
+    monkeypatch.setattr(params, "LARGEST", 1 << 20)
+    path = tmp_path / "params.yaml"
+    path.write_bytes(bytes((1 << 20) + 1))
+    with pytest.raises(KdpruneError, match=r"params\.yaml: has more than 1 MiB"):
+        params.load(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+@pytest.mark.parametrize("read", [params.load, checked.read, rows.read, canonical.seen, read_json])
+def test_a_pipe_is_one_line_and_is_not_waited_for(read, tmp_path):
+    path = tmp_path / "manifest.json"
+    os.mkfifo(path)
+    place = tmp_path if read is canonical.seen else path
+    with pytest.raises((KdpruneError, OSError), match=r"is no regular file") as caught:
+        read(place)
+    assert str(path) in str(caught.value)
+
+
+def test_a_folder_in_place_of_parameters_is_told_of_as_such(tmp_path):
+    with pytest.raises(KdpruneError, match="Is a directory"):
+        params.load(tmp_path)
 
 
 HEADERS = ["{'shape': (", "-" * 5000 + "1", "(" * 3000, "  {'a':\n 1", "(-1, 3)", "(1 << 40,)"]
@@ -230,7 +252,9 @@ def test_arrays_that_say_nothing_of_themselves_are_one_line(header, name, tmp_pa
 
 CUT = "says that networks see "
 TOLD = [{"size": 0}, {"size": -8}, {"size": 64}, {"size": 10**30}, {"side": "8"}]
+TOLD += [{"size": 12_000, "side": 12_000}, {"side": 2**40}]
 TOLD = [(changed, CUT) for changed in TOLD]
+TOLD += [({"size": 64, "side": 64}, "of images of 64 pixels, and the network is for 8")]
 TOLD += [({"classes": "ab"}, "has no list of classes"), ({"classes": ["a", "a"]}, "a class twice")]
 TOLD += [
     ({"classes": ["a", name]}, "cannot be printed") for name in ("b\x1b[2J", "b\nc", "\u202eb")
@@ -242,11 +266,37 @@ def test_a_manifest_by_which_images_cannot_be_cut_or_named_is_one_line(changed, 
     manifest = {"size": 8, "side": 8, "crop": 1.0, "classes": ["a", "b"]}
     manifest |= {"mean": [0.5] * 3, "std": [0.2] * 3}
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    network = {"network": {"classes": 2}}
+    network = {"network": {"classes": 2, "size": 8}}
     assert inputs.preprocessing(tmp_path, network)["shape"] == [3, 8, 8]
     (tmp_path / "manifest.json").write_text(json.dumps(manifest | changed))
     with pytest.raises(KdpruneError, match=said):
         inputs.preprocessing(tmp_path, network)
+
+
+UNSEEN = [{"size": 64}, {"size": "8"}, {"size": -4}, {"size": 0}, {"size": 8.0}, {"views": 5}]
+UNSEEN += [{"side": "8"}, {"views": "all"}]
+UNNAMED = [{"mean": list("abc")}, {"mean": [float("nan")] * 3}, {"mean": [0.5]}, {"std": [0, 0, 0]}]
+UNNAMED += [{"std": [float("inf")] * 3}, {"mean": 0.5}, {"mean": [True] * 3}, {"classes": "ab"}]
+UNNAMED += [{"classes": ["a", "a"]}, {"classes": ["a", "b\x1b[2J"]}, {"classes": ["a", 5]}]
+UNNAMED += [{"classes": ["a", ""]}, {"classes": [[], []]}]
+
+
+@pytest.mark.parametrize("changed", UNSEEN + UNNAMED, ids=str)
+def test_a_data_set_is_not_loaded_by_what_its_manifest_cannot_mean(changed, tmp_path):
+    for split in ("train", "test"):
+        np.save(tmp_path / f"{split}_images.npy", np.zeros((2, 3, 8, 8), np.uint8))
+        np.save(tmp_path / f"{split}_labels.npy", np.arange(2))
+    manifest = {"images": {"train": 2, "test": 2}, "side": 8, "size": 8, "views": "auto"}
+    manifest |= {"classes": ["a", "b"], "mean": [0, 0.5, 1], "std": [0.2, 1, 1e-6]}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    assert canonical.load(tmp_path).mean == (0, 0.5, 1)
+    assert canonical.seen(tmp_path) == (8, "auto")
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest | changed))
+    with pytest.raises(KdpruneError, match=r"no complete data set .*run `dvc repro -f download`$"):
+        canonical.load(tmp_path)
+    if changed in UNSEEN:
+        with pytest.raises(KdpruneError, match=r"how images are seen .*run `dvc repro -f downl"):
+            canonical.seen(tmp_path)
 
 
 def test_json_that_nests_without_end_is_no_json(tmp_path, values):

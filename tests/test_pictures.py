@@ -142,3 +142,45 @@ def test_libtiff_prints_no_lines_of_its_own(compression, tmp_path, capfd):
         with contextlib.suppress(KdpruneError):
             read(tmp_path, bytes(damaged))
     assert capfd.readouterr().err == ""
+
+
+def tiled(side, *, stated=None, big=False, kind=4):
+    """A grey TIFF of 16 x 16 pixels in one deflated tile, which is said to have `side` a side."""
+    content = zlib.compress(np.arange(64 * 64, dtype=np.uint8).tobytes())
+    head, long, one = (16, "Q", 16) if big else (8, "I", 4)
+    sizes = stated or [(322, kind, side), (323, kind, side)]
+    entries = [(256, 4, 16), (257, 4, 16), (258, 3, 8), (259, 3, 8), (262, 3, 1), (277, 3, 1)]
+    entries += [*sizes, (324, one, head), (325, 4, len(content))]
+    form = f"<HH{long}{long}"
+    described = b"".join(struct.pack(form, tag, of, 1, held) for tag, of, held in entries)
+    counted = struct.pack("<Q" if big else "<H", len(entries))
+    begin = struct.pack(f"<{long}", head + len(content))
+    first = b"II\x2b\0\x08\0\0\0" if big else b"II\x2a\0"
+    return first + begin + content + counted + described + struct.pack(f"<{long}", 0)
+
+
+@pytest.mark.parametrize(
+    "how", [{}, {"kind": 3}, {"big": True}, {"big": True, "kind": 16}], ids=str
+)
+def test_tiles_are_read_unless_they_dwarf_their_image(how, tmp_path):
+    found = pictures.decode(tiled(64, **how), "x", side=16)
+    assert np.array_equal(found[::15, ::15, 0], [[0, 15], [192, 207]])
+    if how.get("kind") != 3:
+        with pytest.raises(KdpruneError, match=r"its tiles are huge, 45,056 x 45,056 pixels"):
+            read(tmp_path, tiled(45_056, **how))
+
+
+ODD = [(322, 17, 8), (323, 17, 8)]  # a type that libtiff reads and Pillow skips
+
+
+@pytest.mark.parametrize("stated", [ODD, [*ODD, (322, 4, 64), (323, 4, 64)]])
+def test_a_size_of_tiles_of_which_readers_think_differently_is_refused(stated, tmp_path):
+    with pytest.raises(KdpruneError, match="states the size of its tiles in an odd way"):
+        read(tmp_path, tiled(64, stated=stated))
+
+
+def test_a_tiff_that_is_all_one_strip_is_read(tmp_path):
+    content = bytearray(saved(RAMP.astype(np.uint8), "TIFF", compression="tiff_adobe_deflate"))
+    at = content.index(struct.pack("<H", 278), struct.unpack_from("<I", content, 4)[0])
+    content[at : at + 12] = struct.pack("<HHII", 278, 4, 1, 2**32 - 1)
+    assert np.array_equal(read(tmp_path, bytes(content))[..., 0], RAMP)

@@ -48,6 +48,7 @@ def wide(tmp_path_factory):
             pixels[:, :20, 2] = pixels[:, 100:, 2] = 255
             pixels[:, 20:100, 0] = 250 - number
             pixels[0, 20, 1] = 1 if label == "cat" else 2
+            pixels[40, 60, 1] = 200  # a channel that never varies could not be normalised
             Image.fromarray(pixels).save(root / label / f"{number}.png")
     return root
 

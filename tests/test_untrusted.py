@@ -20,7 +20,7 @@ from kdprune import models
 from kdprune.__main__ import main
 from kdprune.config.params import validate
 from kdprune.errors import KdpruneError
-from kdprune.models import checkpoints
+from kdprune.models import checkpoints, counts
 from kdprune.terminal import printable
 from kdprune.untrusted import refusal
 
@@ -193,3 +193,47 @@ def test_no_name_moves_the_cursor(tmp_path, capsys):
     assert "\x7f" not in told
     assert main(["predict", str(path), f"{tmp_path}/\x1b[1mgone.png"]) == 2
     assert "\x1b" not in capsys.readouterr().err
+
+
+def test_a_small_file_that_makes_gigabytes_of_maps_is_refused_before_it_runs(
+    tmp_path, picture, capsys
+):
+    wide = {"timm_name": "cifar_resnet8x4", "classes": 10, "stem": "imagenet", "size": 512}
+    wide["kwargs"] = {"depth": 8, "widths": [1000, 1, 1, 1]}
+    shape = {**GOOD["input"], "shape": [3, 512, 512]}
+    held = models.build(**wide).state_dict()
+    path = write(tmp_path / "network.safetensors", {**GOOD, "network": wide, "input": shape}, held)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    told = refused(capsys, "predict", path, picture)
+    assert "network.safetensors: makes maps of 262,144,000 numbers of one image of 512 x" in told
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # KiB
+
+
+@pytest.mark.parametrize("family", ["basic", "squeeze"])
+def test_maps_are_counted_as_they_are_made_and_the_network_stays_as_it_is(family, monkeypatch):
+    model, sizes = tiny(family), []
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    hooks = [
+        layer.register_forward_hook(lambda _, given, made: sizes.append(made.numel()))
+        for layer in model.modules()
+    ]
+    counts.macs(model)
+    for hook in hooks:
+        hook.remove()
+    monkeypatch.setattr(counts, "SLACK", 0)
+    monkeypatch.setattr(counts, "ROOM", max(sizes))
+    counts.require_modest(model, "x")
+    monkeypatch.setattr(counts, "ROOM", max(sizes) - 1)
+    with pytest.raises(KdpruneError, match=f"^x: makes maps of {max(sizes):,} numbers"):
+        counts.require_modest(model, "x")
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+    assert not any(layer._forward_hooks for layer in model.modules())
+    assert all(not value.is_meta for value in model.parameters())
+
+
+def test_a_network_that_runs_by_its_values_is_left_to_those_who_run_it():
+    class Choosing(torch.nn.Conv2d):
+        def forward(self, given):
+            return super().forward(given if given.sum() > 0 else -given)
+
+    counts.require_modest(Choosing(3, 3, 1), "x")

@@ -70,6 +70,7 @@ def run(given: argparse.Namespace) -> int:
     path, _ = networks.checkpoint(given.project, given.network)
     read = coded.load if path.suffix == coded.SUFFIX else checkpoints.load
     model, metadata = read(path)
+    counts.require_modest(model, path)
     counts.macs(model)  # refuses a network that does not take such images
     prepared = metadata.get("input")
     if prepared is None or given.data:

@@ -16,6 +16,7 @@ from kdprune.config.schema import Params
 from kdprune.config.signatures import PACKAGES, registered, takes
 from kdprune.config.yaml_reading import Loader, check_merged
 from kdprune.errors import KdpruneError, nearest
+from kdprune.records import require_regular
 
 LARGEST = 64 << 20  # bytes; the paper's study with its grid takes a tenth of a megabyte
 _HELD: dict[str, bytes] = {}
@@ -54,6 +55,7 @@ def load(path: str | Path = "params.yaml") -> Params:
 
 
 def _content(path: Path) -> bytes:
+    require_regular(path)
     with path.open("rb") as file:
         content = file.read(LARGEST + 1)
     if len(content) > LARGEST:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from kdprune.data import manifests
 from kdprune.data.mapped import opened
 from kdprune.errors import KdpruneError
 from kdprune.records import read_json
@@ -124,7 +125,7 @@ def load(folder: str | Path) -> Images:
         for split in splits(manifest):
             path = folder / f"{split}_labels.npy"
             arrays[f"{split}_labels"] = np.array(opened(path))  # sizes are held to the file's
-        size, side, views = (manifest[key] for key in ("size", "side", "views"))
+        side, (size, views) = manifest["side"], manifests.views(manifest)
         for split in splits(manifest):
             count = manifest["images"][split]
             images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
@@ -134,7 +135,7 @@ def load(folder: str | Path) -> Images:
                 raise ValueError(f"{split}_labels.npy is {labels.dtype} {labels.shape}")
             if set(labels.tolist()) != set(range(len(manifest["classes"]))):
                 raise ValueError(f"{split}_labels.npy lacks a class or has a label too many")
-        classes, mean, std = (tuple(manifest[key]) for key in ("classes", "mean", "std"))
+        classes, mean, std = manifests.facts(manifest)
     except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError) as error:
         raise KdpruneError(
             f"{folder}: is no complete data set ({error}); run `dvc repro -f download`"
@@ -147,7 +148,7 @@ def seen(folder: str | Path) -> tuple[int, str]:
     path = Path(folder) / "manifest.json"
     try:
         manifest = read_json(path)
-        return int(manifest["size"]), str(manifest["views"])
+        return manifests.views(manifest)
     except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise KdpruneError(
             f"{path}: does not say how images are seen ({error}); run `dvc repro -f download`"

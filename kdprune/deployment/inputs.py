@@ -4,27 +4,38 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from kdprune.data.manifests import LARGEST, SMALLEST, WHOLE
 from kdprune.errors import KdpruneError
+from kdprune.models.building import SIZE
 from kdprune.records import read_json
 from kdprune.study import networks
 
-SMALLEST = 8  # pixels that networks see, as in the parameters
 AGAIN = "run `dvc repro download`, or name the folder with --data"
 
 
 def preprocessing(folder: Path, described: Mapping[str, Any]) -> dict[str, Any]:
     """Return what `networks.preprocessing` does.
 
-    Raises KdpruneError as that does, and for a manifest by which images could not be cut, or by
-    which classes could not be told apart: answers and certificates name them.
+    Raises KdpruneError as that does, and for a manifest by which images could not be cut, of
+    images that are not the network's, or by which classes could not be told apart: answers and
+    certificates name them.
     """
     told = networks.preprocessing(folder, described)
     path = folder / "manifest.json"
     manifest = read_json(path)
     size, side = manifest["size"], manifest.get("side")
-    if not type(size) is type(side) is int or not SMALLEST <= size <= side:
+    fits = type(size) is type(side) is int and SMALLEST <= size <= min(side, LARGEST)
+    if not fits or side > WHOLE:
         said = f"{size!r:.20} of {side!r:.20} pixels"
-        raise KdpruneError(f"{path}: says that networks see {said}; {AGAIN}")
+        raise KdpruneError(
+            f"{path}: says that networks see {said}; allowed are {SMALLEST} to {LARGEST}, of at "
+            f"most {WHOLE}; {AGAIN}"
+        )
+    if size != (own := described["network"].get("size", SIZE)):
+        raise KdpruneError(
+            f"{path}: is of images of {size} pixels, and the network is for {own}; name the folder "
+            "of the right data set with --data"
+        )
     if not isinstance(manifest["classes"], list):
         raise KdpruneError(f"{path}: has no list of classes; {AGAIN}")
     if len(set(told["classes"])) < len(told["classes"]):

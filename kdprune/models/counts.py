@@ -1,7 +1,9 @@
 """Counts that are exact: parameters, multiply-adds, and weights that no pixel ever reaches."""
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
@@ -9,6 +11,9 @@ from torch import nn
 from kdprune.errors import KdpruneError
 from kdprune.models.building import side_of
 
+# Elements of the largest map that one image may leave behind: always (half a gigabyte: the widest
+# networks make half of that of 512 pixels), and for each parameter
+ROOM, SLACK = 1 << 27, 4
 Layers = dict[str, nn.Conv2d | nn.Linear]
 
 
@@ -51,6 +56,44 @@ def macs(model: nn.Module, side: int | None = None) -> int:
     with _watched(model, count):
         _run_once(model, side)
     return total
+
+
+def require_modest(model: nn.Module, where: Any) -> None:
+    """Raise KdpruneError, naming `where`, for a network whose maps are far larger than its file.
+
+    A small file may describe few wide maps of large images, which no machine holds. They are
+    counted on the meta device, where they take no memory. A network that cannot run there is left
+    to those who run it.
+    """
+    most = max(ROOM, SLACK * parameters(model))
+
+    def check(layer: nn.Module, inputs: Any, output: Any) -> None:
+        if isinstance(output, torch.Tensor) and output.numel() > most:
+            side = side_of(model)
+            raise KdpruneError(
+                f"{where}: makes maps of {output.numel():,} numbers of one image of {side} x {side}"
+                f" pixels, and at most {most:,} are allowed for a network of its size; it is "
+                "damaged, or made to exhaust this machine"
+            )
+
+    hollow = _hollow(model)
+    for layer in hollow.modules():
+        layer.register_forward_hook(check)
+    try:
+        with torch.inference_mode():
+            hollow(torch.zeros(1, 3, side_of(model), side_of(model), device="meta"))
+    except KdpruneError:
+        raise
+    except Exception:  # whatever a network raises that takes other images, or needs their values
+        return
+
+
+def _hollow(model: nn.Module) -> nn.Module:
+    """Return a copy of a network on the meta device, made without a copy of its weights."""
+    others = (value for layer in model.modules() for value in vars(layer).values())
+    tensors = [value for value in others if isinstance(value, torch.Tensor)]
+    tensors += [*model.parameters(), *model.buffers()]
+    return copy.deepcopy(model, {id(value): value.detach().to("meta") for value in tensors})
 
 
 def dead_share(model: nn.Module, side: int | None = None) -> float:

@@ -5,7 +5,6 @@ import functools
 import io
 import os
 import re
-import stat
 import statistics
 import threading
 import warnings
@@ -17,7 +16,8 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
 from kdprune.errors import KdpruneError
-from kdprune.sources import silence
+from kdprune.records import require_regular
+from kdprune.sources import silence, tiles
 
 SIZE = 32
 LOOKED = 100  # images whose size is asked for
@@ -59,8 +59,7 @@ def read(path: str | Path, side: int = SIZE) -> np.ndarray:
     has that size keeps its pixels. Of an animation, the first frame.
     """
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for without end
-            raise Unusable("it is no regular file")
+        require_regular(path)
         return _opened(path, side)
     except Exception as error:  # damage makes Pillow's readers raise anything, even AttributeError
         raise KdpruneError(f"{shown(path)}: cannot be read ({_reason(error)})") from None
@@ -78,6 +77,8 @@ def _opened(file: str | Path | IO[bytes], side: int) -> np.ndarray:
     with Image.open(file, formats=_formats()) as image:
         if image.format == "TIFF":
             silence.libtiff()
+            if fault := tiles.fault(image, MOST):
+                raise Unusable(fault)
         if image.width * image.height <= MANY:
             return _small(image, side)
         if image.width * image.height > MOST:
@@ -95,8 +96,10 @@ def usual_size(paths: Iterable[str | Path]) -> int:
     some = sorted(paths, key=str)
     sides = []
     for path in some[:: max(1, len(some) // LOOKED)]:
-        with contextlib.suppress(Exception), Image.open(path, formats=_formats()) as image:
-            sides.append(min(image.size))
+        with contextlib.suppress(Exception):  # `read` tells of them
+            require_regular(path)
+            with Image.open(path, formats=_formats()) as image:
+                sides.append(min(image.size))
     middle = int(statistics.median(sides)) if sides else SIZE
     return min(224, max(32, middle // 32 * 32))
 

@@ -8,7 +8,7 @@ from pandas.api.types import is_numeric_dtype
 
 from kdprune.analysis import check
 from kdprune.errors import KdpruneError
-from kdprune.records import IDENTITY, REPLICATE, identity
+from kdprune.records import IDENTITY, REPLICATE, identity, require_regular
 
 RIGHT = "val_right"  # a word, even where it looks like a number
 WORDS = [*IDENTITY, RIGHT, "method", "condition", "first", "second", "reason", "layer", "kind"]
@@ -66,6 +66,7 @@ def read(path: Path, kind: str = "", made_by: str = "") -> pd.DataFrame:
     form = KINDS.get(kind, Kind("", ""))
     words = [*WORDS, *form.words.split()]
     try:
+        require_regular(path)
         frame = pd.read_csv(
             path,
             dtype=dict.fromkeys(words, str),

@@ -8,7 +8,7 @@ from typing import Any
 
 from kdprune.config import params
 from kdprune.errors import KdpruneError, nearest
-from kdprune.records import network
+from kdprune.records import network, require_regular
 from kdprune.study import networks, paths
 from kdprune.study.numbers import number, numbers
 
@@ -18,6 +18,7 @@ NUMBERS = "seed level params nonzero_params macs val_accuracy test_accuracy".spl
 def read(path: Path) -> list[dict[str, str]]:
     """Return the rows of a CSV as text. Raises KdpruneError where it cannot be read."""
     try:
+        require_regular(path)
         with path.open(newline="", encoding="utf-8-sig") as file:  # a spreadsheet's mark or none
             rows = list(csv.DictReader(file))
     except FileNotFoundError:
