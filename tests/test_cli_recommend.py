@@ -459,7 +459,7 @@ def test_damaged_tables_are_refused(how, folder, capsys):
     assert (said.out, said.err.count("\n")) == ("", 1)
 
 
-@pytest.mark.parametrize("text", ["NaN", "-1", "true", '"80"x', "[]", "1e400"])
+@pytest.mark.parametrize("text", ["NaN", "-1", "true", '"80"x', "[]", "1e400", "9" * 400])
 def test_damaged_results_are_refused(text, folder, capsys):
     path = folder / "metrics" / "teach" / f"cifar10-{BIG}.json"
     result = {"dataset": "cifar10", "role": "teacher", "teacher": BIG, "student": "", "distill": ""}
@@ -468,3 +468,39 @@ def test_damaged_results_are_refused(text, folder, capsys):
     path.write_text(json.dumps(result).replace("7777", text))
     assert main(["recommend", "--project", str(folder), "--max-params", "1M"]) == 2
     assert path.name in capsys.readouterr().err
+
+
+CODED = {(BIG, "channel", 0.5, "shared5"): (400, 79.0)}
+
+
+def codings(folder, column, value):
+    sized(folder, {(BIG, "none", 0.0): 4000}, CODED)
+    path = folder / "metrics" / "codings.csv"
+    pd.read_csv(path, dtype=str).assign(**{column: value}).to_csv(path, index=False)
+
+
+@pytest.mark.parametrize("limit", ["500", "100"])
+def test_names_in_a_table_reach_the_terminal_as_escapes(limit, folder, capsys):
+    codings(folder, "method", "chan\x1b[31mRED\x1b]0;title\x07")
+    assert main(["recommend", "--project", str(folder), "--max-bytes", limit]) == (limit == "100")
+    told = capsys.readouterr().out
+    assert r"chan\x1b[31mRED\x1b]0;title\x07 pruning at level 0.5" in told
+    assert "\x1b" not in told
+    assert "\x07" not in told
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("teacher", "resnet99", "network resnet99 has no sweep in the study"),
+        ("coding", "sharedx", "coding sharedx is none; allowed: float32, int8"),
+        ("coding", "shared9", "coding shared9 is none"),
+        ("coding", "", "coding of no name is none"),
+    ],
+)
+def test_codings_of_no_network_or_no_coding_are_refused(column, value, said, folder, capsys):
+    codings(folder, column, value)
+    assert main(["recommend", "--project", str(folder), "--max-bytes", "1M"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+    assert "codings.csv" in line

@@ -47,6 +47,9 @@ def efficiency(path: Path, **changed: object) -> Path:
         ({"params": "inf"}, "params holds no number"),
         ({"accuracy": 101}, "not within 0 to 100"),
         ({"condition": "a"}, "a row is there twice"),
+        ({"efficiency": -3}, "efficiency is below 0 .*condition b"),
+        ({"n_seeds": -1}, "n_seeds is below 0"),
+        ({"params": -5}, "params is below 0"),
     ],
 )
 def test_a_table_of_which_figures_would_be_wrong_is_refused(changed, said, tmp_path):
@@ -65,6 +68,53 @@ def test_a_table_that_is_whole_is_read_and_one_without_a_column_is_not(tmp_path)
     table.drop(columns="efficiency").to_csv(path, index=False)
     with pytest.raises(KdpruneError, match="no column efficiency"):
         checked.read(path, "efficiency")
+
+
+def breakpoint_(path: Path, **changed: object) -> Path:
+    row = {**WHO, "method": "weight"} | dict.fromkeys(checked.KINDS["breakpoints"].numbers.split())
+    row |= dict.fromkeys(checked.KINDS["breakpoints"].figures.split())
+    row = {column: 0.5 if value is None else value for column, value in row.items()}
+    pd.DataFrame([{**row, **changed}]).to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("level", 7, "level is not within 0 to 1 .*method weight"),
+        ("ratio", -0.1, "ratio is not within 0 to 1"),
+        ("sparsity", 1.5, "sparsity is not within 0 to 1"),
+        ("level_low", 7, "level_low is not within 0 to 1"),
+        ("nonzero_params", -5, "nonzero_params is below 0"),
+        ("dense_params", -5, "dense_params is below 0"),
+        ("macs", -5, "macs is below 0"),
+    ],
+)
+def test_shares_and_counts_are_held(column, value, said, tmp_path):
+    path = tmp_path / "breakpoints.csv"
+    assert len(checked.read(breakpoint_(path, level_low=""), "breakpoints")) == 1
+    with pytest.raises(KdpruneError, match=said):
+        checked.read(breakpoint_(path, **{column: value}), "breakpoints")
+
+
+def test_a_share_is_held_where_it_tells_rows_apart(tmp_path):
+    path = tmp_path / "layers.csv"
+    row = {**WHO, "method": "weight", "level": 7, "layer": "a", "params": 1, "nonzero_params": 1}
+    pd.DataFrame([row]).to_csv(path, index=False)
+    with pytest.raises(KdpruneError, match="level is not within 0 to 1"):
+        checked.read(path, "layers")
+
+
+def test_losses_differences_and_ratios_of_networks_are_any_number(tmp_path):
+    path = tmp_path / "table.csv"
+    pd.DataFrame([{"epoch": 1, "step": 5, "lr": 0.1, "train_loss": -2, "val_accuracy": 5}]).to_csv(
+        path, index=False
+    )
+    assert checked.read(path, "learning").train_loss[0] == -2
+    row = {**WHO, "first": "channel", "second": "weight", "n": 2, "ratio": 3.5}
+    row |= {name: -0.5 for name in checked.PAIRED.split() if name != "ratio"}
+    pd.DataFrame([row]).to_csv(path, index=False)
+    assert checked.read(path, "significance").ratio[0] == 3.5
 
 
 @pytest.mark.parametrize("ratio", ["much", None])

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import pytest
 import workspace
+from conftest import ROOT
 
-from stages.runner import inputs
+from stages.runner import inputs, run
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +99,21 @@ def test_code_that_was_another_in_between_is_a_change(tmp_path, monkeypatch):
     code.write_text("1")
     os.utime(code, ns=(0, 0))
     assert inputs._files(Path("code.py")) != before
+
+
+DEEP = "a: " + "[" * 70 + "]" * 70 + "\n"
+
+
+@pytest.mark.parametrize("text", [DEEP, "grid: {datasets: 5}\n", "grid: 5\n", "5\n"])
+@pytest.mark.parametrize("stage", [["breakpoints"], ["download", "cifar10"]])
+def test_parameters_that_are_none_are_one_line(text, stage, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_STAGE", "x")
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    (tmp_path / "params.yaml").write_text(text)
+    assert run.run(stage) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "params.yaml" in line
+    (tmp_path / "dvc.yaml").write_text("- 1\n")
+    assert run.run(stage) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1

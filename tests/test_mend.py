@@ -1,13 +1,16 @@
 """What DVC leaves half-written when it is killed is put right, and nothing else is touched."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 import workspace
 import yaml
 
 from kdprune.errors import KdpruneError
-from stages.runner import mend
+from stages.runner import lockfile, mend, outlook, strangers, studies
+from stages.runner import stale as stale_by
 
 HEAD = "schema: '2.0'\nstages:\n"
 STAGES = {name: f"  {name}:\n    cmd: x\n    outs:\n    - path: {name}\n" for name in "abcd"}
@@ -147,3 +150,63 @@ def test_a_key_that_a_shell_would_run_is_refused_before_dvc_sees_it(
     (line,) = capsys.readouterr().err.splitlines()
     assert "params.yaml: grid" in line
     assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
+
+
+def in_a_project(folder, values):
+    """A folder of DVC's with one stage, whose grid is that of `values`."""
+    (folder / ".dvc").mkdir()
+    (folder / ".dvc/config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
+    (folder / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    (folder / "dvc.yaml").write_text("stages:\n  made:\n    cmd: x\n    outs: [made]\n")
+
+
+def stale(folder):
+    command = [sys.executable, "-m", "dvc", "status", "--json"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    return done.returncode, done.stdout
+
+
+def test_a_lock_of_another_grid_alone_is_removed_and_dvc_goes_on(lock, values, capsys):
+    in_a_project(lock.parent, values)
+    assert mend.main() == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "4 results of another grid" in line
+    assert not lock.exists()
+    assert not mend.COPY.exists()  # what it holds is no loss: nothing would be told of it
+    status, told = stale(lock.parent)
+    assert status == 0
+    assert "made" in told
+    assert mend.main() == 0
+
+
+@pytest.mark.parametrize("text", [HEAD, HEAD.replace("stages:", "stages: {}"), ""])
+def test_a_lock_without_stages_and_without_a_copy_is_removed(text, lock, values, capsys):
+    in_a_project(lock.parent, values)
+    mend.COPY.unlink()
+    lock.write_text(text)
+    assert mend.main() == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "dvc.lock: named no stage" in line
+    assert not lock.exists()
+
+
+@pytest.mark.parametrize("text", [HEAD, HEAD + "  a:\n", HEAD + "- a\n"])
+def test_what_a_lock_names_is_read_whole_or_refused(text, tmp_path):
+    path = tmp_path / "dvc.lock"
+    path.write_text(text)
+    if text == HEAD:
+        assert lockfile.entries(str(path)) == {}
+        return
+    with pytest.raises(KdpruneError, match=r"dvc.lock: holds no record of each stage"):
+        lockfile.entries(str(path))
+
+
+def test_the_readers_of_a_lock_take_one_without_stages(tmp_path, monkeypatch):
+    in_a_project(tmp_path, {"grid": {}})
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dvc.lock").write_text(HEAD)
+    assert lockfile.differences()[0] == ["made: is not in dvc.lock"]
+    assert outlook.left({}) == ([], 0)
+    assert not stale_by.only("teach", "a", {"x"})
+    assert list(studies.torn(tmp_path)) == []
+    assert strangers.drop() == strangers.drop_other_grids() == []

@@ -200,3 +200,34 @@ def test_a_log_file_gets_a_line_now_and_then(monkeypatch, capsys):
     assert [line.split(",")[0] for line in told] == [
         f"a: epoch {epoch}/10" for epoch in (1, 4, 7, 10)
     ]
+
+
+DAMAGED = ("NaN", "Infinity", "-5", "1e999", "1e300", "9" * 400, "null", "[]")
+
+
+@pytest.mark.parametrize("seconds", DAMAGED)
+def test_damaged_seconds_are_known_of_none(seconds, tmp_path):
+    (tmp_path / "teach-a.json").write_text(
+        f'[{{"ended": "ok", "resumed": false, "seconds": {seconds}}}]'
+    )
+    assert outlook.timed("teach@a", tmp_path) is None
+
+
+def test_no_fault_of_telling_stops_a_stage(study, monkeypatch, capsys):
+    change(study / "params.yaml", "teach", "epochs", value=2)
+    monkeypatch.setattr(outlook, "seconds", lambda *_: float("nan"))
+    with place.shown(*TEACHERS[1].split("@")):
+        pass
+    assert capsys.readouterr().err == "teach 2 of 2: cifar10-densenet21_16 done in 0 s\n"
+    for grid in (5, {"teachers": None}, {"teachers": 5}, []):
+        (study / "params.yaml").write_text(yaml.safe_dump({"grid": grid}))
+        assert place.where("teach", "a") == ""
+    change(study / "params.yaml", "grid", value={"teachers": {"a": {}}})
+    monkeypatch.setattr(sys, "stderr", Closed())
+    with place.shown("teach", "a"):
+        pass
+
+
+class Closed(io.StringIO):
+    def write(self, _):
+        raise BrokenPipeError

@@ -8,7 +8,7 @@ import pytest
 
 from kdprune.errors import KdpruneError
 from kdprune.planning.cost import Work
-from kdprune.running import forecast, places, study
+from kdprune.running import forecast, here, places, study
 from kdprune.running.scheduler import Done, schedule
 
 GB = 2**30
@@ -153,3 +153,28 @@ def test_a_forecast_is_bounded_by_the_longest_chain():
     assert "  2 at once: about 2 min (1.5 times faster)" in told[5].replace(" 0 s", "")
     assert told[-1].startswith("longest chain: about 2 min")
     assert list(forecast.lines({}, {})) == ["0 of the study's instances are stale"]
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-5", "1e999", "1e300", "9" * 400, "true"])
+def test_damaged_records_are_passed_over(value, tmp_path):
+    runs = f'[{{"ended": "ok", "seconds": 7}}, {{"ended": "ok", "seconds": {value}, "memory": 1}}]'
+    (tmp_path / "teach-x.json").write_text(runs)
+    assert study.timed("teach@x", tmp_path) == 7
+    (tmp_path / "teach-x.json").write_text(f'[{{"ended": "ok", "memory": {value}}}]')
+    assert study.peaks(["teach@x"], tmp_path, gpu=False) == {}
+    assert study.seconds({"teach@x": []}, tmp_path) == {"teach@x": 60}
+
+
+def test_records_that_nest_too_deep_are_none(tmp_path):
+    (tmp_path / "teach-x.json").write_text("[" * 100_000)
+    assert study.timed("teach@x", tmp_path) is None
+    assert study.peaks(["teach@x"], tmp_path, gpu=False) == {}
+
+
+@pytest.mark.parametrize("text", ["5", "null", '"ab"', '{"b": 1}', "[" * 100_000, "[", ""])
+def test_a_damaged_order_is_none(text, tmp_path):
+    kept = tmp_path / "order.json"
+    kept.write_text(text)
+    assert here.order_before(["a", "b"], kept) == ["a", "b"]
+    kept.write_text('["b", "a"]')
+    assert here.order_before(["a", "b"], kept) == ["b", "a"]

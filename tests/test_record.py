@@ -104,3 +104,12 @@ def test_a_real_stage_leaves_its_record(tmp_path):
         ["git", "status", "--porcelain"], cwd=folder, capture_output=True, text=True, check=True
     )
     assert not shown.stdout
+
+
+@pytest.mark.parametrize("damaged", ['{"seconds": NaN}', '{"seconds": 1e999}', r'"\ud800"'])
+def test_a_run_that_cannot_be_written_again_stops_nothing(damaged, log, tmp_path):
+    (tmp_path / ".run/log").mkdir(parents=True)
+    (tmp_path / ".run/log/download-cifar10.json").write_text(f'[{damaged}, {{"ended": "ok"}}]')
+    with record.recorded("download", "cifar10"):
+        pass
+    assert [run["ended"] for run in log("download-cifar10")] == ["ok", "ok"]

@@ -95,7 +95,9 @@ def run(given: argparse.Namespace) -> int:
     )
     curves, stored = [*sweeps, *rows.checkpoints(given.project, dataset)], {}
     if "max_bytes" in limits:
-        coded, stored = sizes.coded(given.project, dataset), sizes.stored(given.project, dataset)
+        swept = {curve[0]["network"] for curve in sweeps}
+        coded = sizes.coded(given.project, dataset, swept)
+        stored = sizes.stored(given.project, dataset)
         sizes.demand(coded, stored)
         curves += coded
     candidates = recommendation.candidates(
@@ -115,11 +117,11 @@ def run(given: argparse.Namespace) -> int:
     if not kept:
         print(f"None of {len(candidates)} candidates on {dataset} is within the limits.")
         for item in short:
-            print(missed(item))
+            print(printable(missed(item)))
     else:
         print(f"{len(kept)} of {len(candidates)} candidates on {dataset} are within the limits.")
     for title, one in zip(("winner", "runner-up"), kept, strict=False):
-        print(f"\n{title:10} {name(one)}")
+        print(f"\n{title:10} {printable(name(one))}")
         for line in numbers(one, given.drop_from, given.batch, images, measured):
             print(f"           {printable(line)}")
     if kept:

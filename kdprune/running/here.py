@@ -17,6 +17,7 @@ from pathlib import Path
 
 from kdprune.errors import KdpruneError
 from kdprune.files import replacing
+from kdprune.records import read_json
 from kdprune.running.scheduler import Done
 
 LOGS = Path(".run/log")
@@ -84,7 +85,8 @@ def order_before(now: Sequence[str], kept: Path) -> list[str]:
     A driver that was killed has left its instances in the order in which they ended.
     """
     with contextlib.suppress(OSError, ValueError):
-        return [str(name) for name in json.loads(kept.read_text(encoding="utf-8"))]
+        if isinstance(held := read_json(kept), list):
+            return [str(name) for name in held]
     kept.parent.mkdir(parents=True, exist_ok=True)
     with replacing(kept) as temporary:
         temporary.write_text(json.dumps(list(now)), encoding="utf-8")

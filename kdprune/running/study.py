@@ -1,13 +1,13 @@
 """Which instances a study has, what each needs, and how long each is known to take."""
 
-import json
 import statistics
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from kdprune.records import teacher
+from kdprune.records import read_json, teacher
 
+MOST = 1e18  # seconds or bytes: what is noted above is damage, as NaN and what is below 0 are
 Grid = Mapping[str, Mapping[str, Mapping[str, str]]]
 
 
@@ -76,15 +76,16 @@ def timed(name: str, folder: Path) -> float | None:
 
 
 def _whole(run: object, field: str) -> bool:
-    """Say whether a record is of a run that went well, with a number in `field`."""
+    """Say whether a record is of a run that went well, with a number in `field` that it can be."""
     if not isinstance(run, dict) or run.get("ended") != "ok":
         return False
-    return isinstance(run.get(field), int | float)
+    value = run.get(field)
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < MOST
 
 
 def _runs(path: Path) -> list[Any]:
     try:
-        runs = json.loads(path.read_text(encoding="utf-8"))
+        runs = read_json(path)
     except (OSError, ValueError):  # none, or damaged
         return []
     return runs if isinstance(runs, list) else []

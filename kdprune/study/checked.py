@@ -94,7 +94,9 @@ def columns(kind: str) -> list[str]:
 
 def _check(frame: pd.DataFrame, path: Path, form: Kind, remedy: str) -> None:
     keys = [*(identity(frame) if form.named else []), *form.keys.split()]
-    check(frame, path, keys=keys, numbers=form.numbers.split(), unique=form.once)
-    for column in form.figures.split():
+    numbers, figures = form.numbers.split(), form.figures.split()
+    held = [] if form.figures == PAIRED else figures  # the ratio of two networks is no share
+    check(frame, path, keys=keys, numbers=numbers, figures=held, unique=form.once)
+    for column in figures:
         if column not in frame or not is_numeric_dtype(frame[column]):
             raise KdpruneError(f"{path}: column {column} is missing or holds a word; {remedy}")

@@ -19,7 +19,7 @@ def number(row: Mapping[str, Any], column: str, path: Path) -> float:
     held = row.get(column)
     try:
         value = math.nan if isinstance(held, bool) else float(held or "")
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         value = math.nan
     if not math.isfinite(value):
         raise KdpruneError(

@@ -1,15 +1,19 @@
 """Reads for `recommend` what networks take as files: as they are, and coded."""
 
+import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from kdprune.errors import KdpruneError
+from kdprune.errors import KdpruneError, nearest
 from kdprune.records import network
 from kdprune.study.numbers import number
 from kdprune.study.rows import read
 
 STORED = ("dense_bytes", "zstd_bytes", "sparse_bytes")  # of a network in float32
 NUMBERS = "level params nonzero_params macs bytes val_accuracy test_accuracy".split()
+
+CODING = re.compile("float32|int8|shared[2-8]")  # the bits that compress.bits allows
 
 
 def stored(folder: Path, dataset: str) -> dict[tuple[str, str, float], float]:
@@ -26,18 +30,33 @@ def stored(folder: Path, dataset: str) -> dict[tuple[str, str, float], float]:
     return sizes
 
 
-def coded(folder: Path, dataset: str) -> list[list[dict[str, Any]]]:
+def coded(folder: Path, dataset: str, known: Collection[str]) -> list[list[dict[str, Any]]]:
     """Return each coding of each network as a curve of one row, from metrics/codings.csv.
 
-    A row has what a sweep's has, and `coding` and `bytes` of the file.
+    A row has what a sweep's has, and `coding` and `bytes` of the file. Raises KdpruneError for a
+    network that is not among the `known` ones of the sweeps, and a coding that is none.
     """
     path, curves = folder / "metrics" / "codings.csv", []
     for row in read(path) if path.is_file() else []:
         if row.get("dataset") == dataset:
             named = {name: row.get(name, "") for name in ("dataset", "role", "method", "coding")}
             numbers = {name: number(row, name, path) for name in NUMBERS}
+            _check(network(row), named["coding"], known, path)
             curves.append([{**named, **numbers, "network": network(row), "seed": 0}])
     return curves
+
+
+def _check(name: str, coding: str, known: Collection[str], path: Path) -> None:
+    if name not in known:
+        raise KdpruneError(
+            f"{path}: network {name} has no sweep in the study; {nearest(name, known)}; run "
+            "`dvc repro`"
+        )
+    if not CODING.fullmatch(coding):
+        raise KdpruneError(
+            f"{path}: coding {coding or 'of no name'} is none; allowed: float32, int8, and shared2 "
+            "to shared8; run `dvc repro`"
+        )
 
 
 def demand(*known: object) -> None:

@@ -26,14 +26,15 @@ def seen(stage: str, key: str, content: bytes | None) -> dict[str, Any]:
     """Return what the instance's deps and parameters are, {name: anything that tells of a change}.
 
     `content` is that of params.yaml. Empty where DVC does not run the stage, so that nothing will
-    be recorded, and where the files are no YAML, which others tell of.
+    be recorded, and where the files are not what they must be, which others tell of. Raises
+    KdpruneError where dvc.yaml holds no mapping.
     """
     if "DVC_STAGE" not in os.environ or content is None:
         return {}
     try:
         values = lockfile.parse(content)
         described = lockfile.instance(stage, key, values)
-    except (OSError, LookupError, AttributeError, yaml.YAMLError):
+    except (OSError, LookupError, AttributeError, TypeError, ValueError, yaml.YAMLError):
         return {}
     states = {name: ("parameter", lockfile.at(values, name)) for name in described["params"]}
     for dep in described["deps"]:

@@ -26,7 +26,7 @@ def differences() -> tuple[list[str], int, list[str]]:
     that only DVC's cache holds.
     """
     values = read("params.yaml")
-    described, locked = stages(values), read("dvc.lock").get("stages", {})
+    described, locked = stages(values), entries("dvc.lock")
     told = [f"{name}: is not in dvc.lock" for name in described if name not in locked]
     compared, missing = set(), set()
     for name in (name for name in described if name in locked):
@@ -169,6 +169,20 @@ def read(path: str) -> dict[str, Any]:
         raise KdpruneError(f"{path}: is no YAML of ours: {' '.join(str(error).split())}") from None
     if not isinstance(held, dict):
         raise KdpruneError(f"{path}: holds no mapping; put back what git has")
+    return held
+
+
+def entries(path: str) -> dict[str, Any]:
+    """Return the records of a lock file by instance: none where a kill has left it without any.
+
+    Raises KdpruneError where it holds something else.
+    """
+    held = read(path).get("stages") or {}
+    if not isinstance(held, dict) or not all(isinstance(one, dict) for one in held.values()):
+        raise KdpruneError(
+            f"{path}: holds no record of each stage, as after a kill of DVC; put back what git has "
+            "(git restore), or remove it"
+        )
     return held
 
 

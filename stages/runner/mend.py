@@ -17,7 +17,7 @@ from kdprune.config.yaml_reading import check_merged
 from kdprune.errors import KdpruneError, status_of
 from kdprune.files import replacing
 from kdprune.study.paths import LOCK
-from stages.runner import pictures, strangers
+from stages.runner import lockfile, pictures, strangers
 
 COPY = Path(".run/dvc.lock")  # as the stage that ran last found it
 RWLOCK = Path(".dvc/tmp/rwlock")
@@ -101,6 +101,14 @@ def _is_cut() -> bool:
     return not _is_committed()
 
 
+def _is_bare() -> bool:
+    """Say whether dvc.lock names no stage, which DVC refuses; asked where no copy could mend it."""
+    if not LOCK.exists() or lockfile.entries(str(LOCK)):
+        return False
+    time.sleep(PATIENCE)
+    return not lockfile.entries(str(LOCK))
+
+
 def _is_committed() -> bool:
     """Say whether dvc.lock is what git has, as after `git restore .` or a change of branch."""
     for command in (["ls-files", "--error-unmatch"], ["diff", "--quiet", "HEAD"]):
@@ -151,6 +159,9 @@ def _mend() -> None:
         print(f"kdprune: {LOCK}: was cut off; it was put back from {COPY}", file=sys.stderr)
     elif LOCK.exists() and (lost := _lost()):
         _tell(lost, COPY)
+    if _is_bare():
+        LOCK.unlink()
+        print(f"kdprune: {LOCK}: named no stage, as after a kill; it was removed", file=sys.stderr)
     if free():
         print(f"kdprune: {RWLOCK}: was cut off; it was removed", file=sys.stderr)
     if Path("params.yaml").exists():
@@ -158,7 +169,10 @@ def _mend() -> None:
     if LOCK.exists() and Path("params.yaml").exists() and (others := strangers.drop_other_grids()):
         told = f"{len(others)} results of another grid are no longer named; DVC's cache has them"
         print(f"kdprune: {LOCK}: {told}", file=sys.stderr)
-        _copy(LOCK, COPY)
+        if LOCK.exists():
+            _copy(LOCK, COPY)
+        else:
+            COPY.unlink(missing_ok=True)
     if LOCK.exists() and (foreign := strangers.drop()):
         told = f"{len(foreign)} results that it names are another machine's, and were made here too"
         print(f"kdprune: {LOCK}: {told}; DVC will take this machine's", file=sys.stderr)

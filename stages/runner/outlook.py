@@ -15,6 +15,7 @@ from stages.runner.stages import GRID
 
 CODE = ("kdprune", "stages")
 LOCK = Path("dvc.lock")
+MOST = 1e18  # seconds: what is noted above is damage, as NaN and what is below 0 are
 DOWNLOAD = 10.0  # seconds, where none was timed: nobody knows a line's speed
 
 
@@ -25,7 +26,7 @@ def left(values: Mapping[str, Any], finished: str = "") -> tuple[list[str], int]
     """
     described = lockfile.stages(values)
     names = [name for name in described if name.partition("@")[0] in GRID and "@" in name]
-    locked = lockfile.read(str(LOCK)).get("stages", {}) if LOCK.is_file() else {}
+    locked = lockfile.entries(str(LOCK)) if LOCK.is_file() else {}
     makers = {path: name for name in names for path in described[name]["outs"]}
     hashes: dict[str, str | None] = {}
     changed: dict[str, bool] = {}  # in the order of dvc.yaml, where makers stand first
@@ -68,13 +69,17 @@ def seconds(names: Sequence[str], folder: Path, every: Sequence[str] = ()) -> fl
 
 
 def timed(name: str, folder: Path) -> float | None:
-    """Return how long an instance's last run took that went from its beginning to its end."""
+    """Return how long an instance's last run took that went from its beginning to its end.
+
+    None where no such run is noted, and for damaged records.
+    """
     try:
         runs = read_json(folder / f"{name.replace('@', '-')}.json")
         whole = [run for run in runs if run["ended"] == "ok" and not run["resumed"]]
-        return float(whole[-1]["seconds"])
-    except (OSError, ValueError, LookupError, TypeError):  # none, or damaged
+        taken = float(whole[-1]["seconds"])
+    except (OSError, ValueError, LookupError, TypeError, OverflowError):
         return None
+    return taken if 0 <= taken < MOST else None
 
 
 def _kind(name: str) -> str:

@@ -5,8 +5,8 @@ On a terminal a line as it begins and one as it ends; in a log file the second a
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ def shown(stage: str, key: str) -> Iterator[None]:
 
 def where(stage: str, key: str) -> str:
     """Return "teach 3 of 14: cifar10-resnet101"; "" for a stage without such an instance."""
-    names = list(_grid().get(GRID.get(stage, ""), {}))
+    names = list(_grid().get(GRID.get(stage, "")) or {})
     if key not in names:
         return ""
     return f"{stage} {names.index(key) + 1} of {len(names)}: {key}"
@@ -51,22 +51,21 @@ def far(stage: str, key: str, *, finished: bool = False, folder: Path = FOLDER) 
             names = [f"{stage}@{key}", *names]
         told = f"study: {count - len(names)} of {count} instances done"
         every = [f"{name}@{one}" for name, held in GRID.items() for one in _grid().get(held, {})]
-        rest = outlook.seconds(names, folder, every)
+        rest = outlook.seconds(names, folder, every) if names else None
+        return f"{told}, about {duration(rest)} to go" if rest is not None else told
     except Exception:  # damaged records, other people's parameters: the stage itself tells
         return ""
-    if not names:
-        return told
-    return f"{told}, about {duration(rest)} to go" if rest is not None else told
 
 
 def _grid() -> Mapping[str, Any]:
-    try:
-        return lockfile.read("params.yaml").get("grid") or {}
-    except Exception:  # the stage itself says what is wrong
-        return {}
+    with suppress(Exception):  # the stage itself says what is wrong
+        held = lockfile.read("params.yaml")["grid"]
+        return {name: part for name, part in held.items() if isinstance(part, Iterable)}
+    return {}
 
 
 def _say(line: str, done: str, rest: str) -> None:
     parts = styled(line, "bold", sys.stderr), styled(done, "done", sys.stderr)
     ending = styled(f"  {rest}", "dim", sys.stderr) if rest else ""
-    print(*parts, ending, sep="", file=sys.stderr, flush=True)
+    with suppress(OSError, ValueError):  # nobody reads it
+        print(*parts, ending, sep="", file=sys.stderr, flush=True)

@@ -4,6 +4,7 @@
 """
 
 import datetime
+import json
 import os
 import platform
 import sys
@@ -118,7 +119,16 @@ def _earlier(path: Path) -> list[Any]:
         runs = read_json(path)
     except (OSError, ValueError):  # none, or damaged: a record is no reason to stop
         return []
-    return runs if isinstance(runs, list) else []
+    return [run for run in runs if _is_writable(run)] if isinstance(runs, list) else []
+
+
+def _is_writable(run: Any) -> bool:
+    """Say whether a run can be written again: not with a NaN, or half a character, in it."""
+    try:
+        json.dumps(run, indent=1, allow_nan=False, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _write(path: Path, runs: list[Any]) -> None:

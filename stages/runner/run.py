@@ -4,6 +4,7 @@ import importlib
 import os
 import threading
 import time
+from typing import Any
 
 from kdprune.errors import status_of
 
@@ -17,7 +18,10 @@ def run(arguments: list[str]) -> int:
 
     name, *instance = arguments
     key, content = "".join(instance), inputs.content()
-    before = inputs.seen(name, key, content)  # before any code that it names is imported
+    before: dict[str, Any] = {}
+
+    def look() -> None:  # before any code that it names is imported
+        before.update(inputs.seen(name, key, content))
 
     def work() -> None:
         from stages.runner.live import drawn
@@ -38,6 +42,8 @@ def run(arguments: list[str]) -> int:
         ):
             importlib.import_module(f"stages.{name}").main(*instance)
 
+    if status := status_of(look):
+        return status
     from kdprune.config.params import held
 
     with held(content):

@@ -13,7 +13,7 @@ def only(stage: str, key: str, inputs: set[str]) -> bool:
     """
     lock = Path("dvc.lock")
     values, name = lockfile.read("params.yaml"), f"{stage}@{key}"
-    entry = lockfile.read(str(lock)).get("stages", {}).get(name) if lock.is_file() else None
+    entry = lockfile.entries(str(lock)).get(name) if lock.is_file() else None
     if not entry:
         return False
     described = lockfile.stages(values)[name]

@@ -25,7 +25,7 @@ ENTRY = re.compile(r"^  (\S.*):$", flags=re.MULTILINE)
 
 def drop() -> list[str]:
     """Drop from dvc.lock what is another machine's and was made here too; return the names."""
-    locked = lockfile.read(str(LOCK)).get("stages", {})
+    locked = lockfile.entries(str(LOCK))
     cache = _cache()
     absent = [name for name, entry in locked.items() if not _cached(cache, entry)]
     ours = {_inputs(lockfile.read(str(path))) for path in cache.glob("runs/*/*/*") if absent}
@@ -39,7 +39,7 @@ def drop_other_grids() -> list[str]:
 
     DVC keeps such entries for ever. Its run-cache has what they stand for.
     """
-    locked = lockfile.read(str(LOCK)).get("stages", {})
+    locked = lockfile.entries(str(LOCK))
     named = lockfile.stages(lockfile.read("params.yaml"))
     others = [name for name in locked if name not in named]
     _without(others)
@@ -47,12 +47,18 @@ def drop_other_grids() -> list[str]:
 
 
 def _without(names: list[str]) -> None:
-    """Write dvc.lock without the entries of `names`, the others as they are."""
+    """Write dvc.lock without the entries of `names`, the others as they are.
+
+    Without any entry it is removed: DVC refuses a lock file that names none.
+    """
     if not names:
         return
     head, *parts = ENTRY.split(LOCK.read_text(encoding="utf-8"))
     entries = zip(parts[::2], parts[1::2], strict=True)
     kept = "".join(f"  {name}:{text}" for name, text in entries if name not in names)
+    if not kept:
+        LOCK.unlink()
+        return
     with replacing(LOCK) as temporary:
         temporary.write_text(head + kept, encoding="utf-8")
 

@@ -80,7 +80,7 @@ def completed(folder: Path) -> bytes:
 
 def torn(folder: Path) -> Iterator[str]:
     """Yield a line for each table of a study that is not the one that its dvc.lock recorded."""
-    for name, entry in lockfile.read(str(folder / "dvc.lock")).get("stages", {}).items():
+    for name, entry in lockfile.entries(str(folder / "dvc.lock")).items():
         for item in entry.get("outs", []):
             path = Path(item["path"])
             if path.parts[0] not in KEPT:
@@ -99,7 +99,8 @@ def _over(base: Any, given: Any) -> Any:
 def _leave_strangers(lock: Path) -> None:
     """Take from a copy of dvc.lock what DVC keeps of other grids: this study did not run it."""
     own, held = lockfile.stages(lockfile.read("params.yaml")), lockfile.read(str(lock))
-    held["stages"] = {name: entry for name, entry in held["stages"].items() if name in own}
+    entries = lockfile.entries(str(lock)).items()
+    held["stages"] = {name: entry for name, entry in entries if name in own}
     lock.write_text(yaml.safe_dump(held, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
