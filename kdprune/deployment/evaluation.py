@@ -21,11 +21,6 @@ from kdprune.study.latencies import FORMS
 
 # The first that was written is what is shipped; the compressed one loses something
 ORDER = ("onnx", "torch", "safetensors", forms.COMPRESSED)
-    "onnx",
-    "torch",
-    "safetensors",
-    forms.COMPRESSED,
-)  # the first that was written is what is shipped
 
 
 @dataclass(frozen=True)
