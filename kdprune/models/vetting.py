@@ -108,7 +108,7 @@ def _check_pickle(file: IO[bytes]) -> None:
     for step, (code, argument, _) in enumerate(pickletools.genops(file)):
         if step == STEPS:
             raise ValueError(f"more than {STEPS:,} instructions name its tensors")
-        if code.name == "GLOBAL" and argument.split()[-1:] == [GREEDY]:
+        if code.name == "GLOBAL" and str(argument).split()[-1:] == [GREEDY]:
             raise ValueError(f"a {GREEDY} in it may take any memory; save its state dict alone")
         if "PUT" in code.name or code.name == "MEMOIZE":
             memo[len(memo) if argument is None else argument] = stack[-1]
