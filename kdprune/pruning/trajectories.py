@@ -101,13 +101,9 @@ def _declared(folder: Path) -> dict[str, Any]:
     path = folder / DECLARED
     try:
         told = read_json(path)
-        most, parts = _share(told, "most"), {part: told[part] for part in ("beyond", "reached")}
-        for name, levels in parts.items():
-            if not isinstance(levels, list):
-                raise TypeError(f"{name} is no list")
-            for level in levels:
-                _share({name: level}, name)
-        return {**parts, "most": most}
+        parts = {name: list(told[name]) for name in ("beyond", "reached")}
+        parts = {name: [_share({name: x}, name) for x in held] for name, held in parts.items()}
+        return {**parts, "most": _share(told, "most")}
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise KdpruneError(
             f"{path}: does not say which levels there are ({_said(error)}); run "
@@ -156,7 +152,8 @@ def _read(path: Path, model: nn.Module, began: str) -> Pruned:
         if file(path.parent, level) != path:
             raise ValueError(f"it says that its level is {level}")
         layers = _rows(told["layers"])
-        _demand_finite(state)
+        if bad := [name for name, value in state.items() if not value.isfinite().all()]:
+            raise ValueError(f"a NaN or an infinity in {bad[0]}")
     except DAMAGED as error:
         raise KdpruneError(
             f"{path}: holds no level of a trajectory ({_said(error)}); run `dvc repro sparsify`"
@@ -180,12 +177,6 @@ def _rows(layers: Any) -> list[dict[str, Any]]:
     if not isinstance(layers, list) or not all(isinstance(row, dict) for row in layers):
         raise ValueError("layers is no list of rows")
     return layers
-
-
-def _demand_finite(state: dict[str, torch.Tensor]) -> None:
-    for name, value in state.items():
-        if not value.isfinite().all():
-            raise ValueError(f"a NaN or an infinity in {name}")
 
 
 def _said(error: Exception) -> str:
