@@ -149,7 +149,7 @@ def _read(path: Path, model: nn.Module, began: str) -> Pruned:
             for name, bits in _of(tensors, KEPT).items()
         }
         level, ratio, sparsity = (_share(told, part) for part in ("level", "ratio", "sparsity"))
-        if file(path.parent, level) != path:
+        if file(path.parent, told["level"]) != path:  # as store named it
             raise ValueError(f"it says that its level is {level}")
         layers = _rows(told["layers"])
         if bad := [name for name, value in state.items() if not value.isfinite().all()]:
