@@ -1,6 +1,9 @@
 """An exported network beside its original: what is told and drawn is what both answer."""
 
+import io
 import json
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +13,8 @@ from PIL import Image
 
 from kdprune.__main__ import main
 from kdprune.data.augment import normalise
-from kdprune.deployment import converting, sheet
+from kdprune.deployment import converting, forms, sheet
+from kdprune.errors import KdpruneError
 from kdprune.models import checkpoints
 from kdprune.reporting.sections.evaluation import said, sections
 
@@ -184,3 +188,62 @@ def test_a_file_that_the_certificate_names_and_is_gone_is_one_line(exported, tmp
     said = capfd.readouterr().err
     assert "network.pt2: is not there; export again" in said
     assert said.count("\n") == 1
+
+
+class Called:
+    def __reduce__(self):
+        return Path.touch, (Path("ran"),)
+
+
+def altered(source, path, change):
+    """Copy a program; `change` takes a part's name within and its bytes, and returns others."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(path, "w") as new:
+        for one in old.infolist():
+            new.writestr(one.filename, change(one.filename.partition("/")[2], old.read(one)))
+    return path
+
+
+def unpickles(name, held):
+    if name != "data/sample_inputs/model.pt":
+        return held
+    buffer = io.BytesIO()
+    torch.save(Called(), buffer)
+    return buffer.getvalue()
+
+
+def calls(name, held):
+    return held.replace(b"torch.ops.aten.linear.default", b"torch.os.system")
+
+
+def calculates(name, held):
+    return held.replace(b"positive=True", b"positive=eval(chr(49))")
+
+
+@pytest.mark.parametrize("change", [unpickles, calls, calculates])
+def test_a_program_that_is_more_than_data_is_not_opened(exported, tmp_path, monkeypatch, change):
+    monkeypatch.chdir(tmp_path)
+    path = altered(exported[1] / "network.pt2", tmp_path / "a.pt2", change)
+    with pytest.raises(KdpruneError, match="holds more than data"):
+        forms.read_torch(path)
+    assert not Path("ran").exists()
+
+
+@pytest.mark.parametrize("sums", [True, False])
+def test_a_damaged_program_is_one_line(exported, tmp_path, capsys, sums):
+    folder, out, _ = exported
+    told = json.loads((out / "certificate.json").read_text())
+    if not sums:
+        del told["forms"]["torch"]["sha256"]
+    (tmp_path / "certificate.json").write_text(json.dumps(told))
+    (tmp_path / "network.pt2").write_bytes((out / "network.pt2").read_bytes()[:700])
+    assert main(["evaluate", str(tmp_path), "--project", str(folder)]) == 2
+    said = capsys.readouterr().err
+    assert ("SHA-256 differs" if sums else "cut short") in said
+    assert said.count("\n") == 1
+
+
+def test_an_export_that_is_compressed_alone_is_evaluated(exported, tmp_path, capsys):
+    folder, _, command = exported
+    out = tmp_path / "coded"
+    assert main([*command, "--out", str(out), "--format", "compressed"]) == 0
+    assert main(["evaluate", str(out), "--project", str(folder)]) == 0

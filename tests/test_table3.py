@@ -1,14 +1,18 @@
 """Table 3 in full: which networks stand in it, what they cost, and levels that are out of reach."""
 
+import json
 import subprocess
 import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from conftest import ROOT
 from networks import dataset, tiny
 from report_tables import layers, study
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from kdprune.analysis import sizes
 from kdprune.analysis.significance import significance
@@ -87,6 +91,41 @@ def test_a_trajectory_ends_where_its_method_does(ended):
     assert len([*trajectories.read(folder, model, levels[:2], method="aofp")]) == 2
     with pytest.raises(KdpruneError, match=f"at most, not {levels[2]:.1%}; name one of 0.0, 0.2"):
         next(trajectories.read(folder, model, levels[2:], method="aofp"))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"layers": None}, "layers"),
+        ({"level": float("nan")}, "level is no finite number"),
+        ({"sparsity": 9e9}, "sparsity is 9e"),
+        ({"level": 0.3}, "its level is 0.3"),
+        ("nan", "a NaN or an infinity in"),
+        ("stranger", "has no attribute"),
+        ("most", "'most' is missing"),
+    ],
+)
+def test_a_level_that_tells_nonsense_is_one_line(ended, change, said, tmp_path):
+    model, folder, *_ = ended
+    declared = json.loads((folder / trajectories.DECLARED).read_text())
+    path = trajectories.file(folder, 0.2)
+    with safe_open(path, framework="pt") as opened:
+        told = json.loads(opened.metadata()[trajectories.KEY])
+        tensors = {name: opened.get_tensor(name) for name in list(opened.keys())}
+    if change == "most":
+        del declared["most"]
+    elif change == "nan":
+        tensors["state fc.bias"].fill_(float("nan"))
+    elif change == "stranger":
+        tensors["state nope.weight"] = torch.zeros(2)
+    else:
+        told |= change
+    (tmp_path / trajectories.DECLARED).write_text(json.dumps(declared))
+    metadata = {trajectories.KEY: json.dumps(told)}
+    save_file(tensors, trajectories.file(tmp_path, 0.2), metadata=metadata)
+    with pytest.raises(KdpruneError, match=said) as caught:
+        next(trajectories.read(tmp_path, model, [0.2], method="aofp"))
+    assert "dvc repro sparsify" in str(caught.value)
 
 
 def test_a_method_that_reaches_no_level_is_refused():

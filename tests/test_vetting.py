@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from networks import TINY, tiny
+from safetensors.torch import save_file
 
 from kdprune.errors import KdpruneError
 from kdprune.models import vetting
@@ -78,7 +79,48 @@ def many_tensors(path: Path) -> Path:
     return path
 
 
+def zip_behind(path: Path) -> Path:
+    """A pickle that torch reads as one, and zipfile, which looks at the end, does not."""
+    path.write_bytes(KEY + b"q\x02h\x02\x86" * 60 + b"K\x01s.")
+    with zipfile.ZipFile(path, "a") as held:
+        held.writestr("archive/version", "3")
+    return path
+
+
+def capitals(path: Path) -> Path:
+    with zipfile.ZipFile(path, "w") as held:
+        held.writestr("archive/DATA.PKL", KEY + b"q\x02h\x02\x86" * 60 + b"K\x01s.")
+    return path
+
+
+def greedy(path: Path) -> Path:
+    return with_names(path, b"\x80\x02cbuiltins\nbytearray\n\x8a\x05" + b"\0\0\0\xc0\0" + b"\x85R.")
+
+
+def escaped_tensors(path: Path) -> Path:
+    path = many_tensors(path)
+    header = path.read_bytes()[8:].replace(b"data_offsets", b"data\\u005foffsets")
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    return path
+
+
+def long_name(path: Path) -> Path:
+    return saved(path, {"module." * 200 + "w": torch.zeros(1)})
+
+
+def long_name_in_a_header(path: Path) -> Path:
+    path = path.with_suffix(".safetensors")
+    save_file({"module." * 200 + "w": torch.zeros(1)}, path)
+    return path
+
+
 BAD = {
+    zip_behind: "tuples within tuples",
+    capitals: "tuples within tuples",
+    greedy: "bytearray",
+    escaped_tensors: "more than 2000 tensors",
+    long_name: "name of 1,401 characters",
+    long_name_in_a_header: "name of 1,401 characters",
     unfolds: "unfolds to many times",
     long_to_hash: "tuples within tuples",
     deep: "tuples within tuples",

@@ -19,7 +19,8 @@ from kdprune.models.metadata import check_statistics
 from kdprune.records import read_json
 from kdprune.study.latencies import FORMS
 
-ORDER = ("onnx", "torch", "safetensors")  # the first that was written is what is shipped
+# The first that was written is what is shipped; the compressed one loses something
+ORDER = ("onnx", "torch", "safetensors", forms.COMPRESSED)
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ def evaluate(
     """
     told = _certificate(export)
     form, read = _reader(export, told["forms"], form, runtime)
+    _check_sum(export / forms.FILES[form], told["sums"].get(form))
     original = against or folder / told["source"]
     if not original.is_file():
         raise KdpruneError(f"{original}: is not there; run `dvc pull`, or name it with --against")
@@ -99,13 +101,23 @@ def _reader(
     return form, forms.read_openvino if runtime == "openvino" else forms.READERS[form]
 
 
+def _check_sum(file: Path, told: str | None) -> None:
+    """Raise KdpruneError for a file that is not the one that its certificate tells of."""
+    if told is not None and certificate.file_facts(file)["sha256"] != told:
+        raise KdpruneError(
+            f"{file}: is not the file that its {CERTIFICATE} tells of (its SHA-256 differs); "
+            "export again"
+        )
+
+
 def _certificate(export: Path) -> dict[str, Any]:
     path = export / CERTIFICATE
     try:
         told = read_json(path)
         written = [name for name in told["forms"] if name in forms.FILES]
         source = {"source": str(told["source"]["file"]), "sha256": told["source"]["sha256"]}
-        facts = {"forms": written, **source, "input": told["input"]}
+        sums = {name: told["forms"][name].get("sha256") for name in written}
+        facts = {"forms": written, "sums": sums, **source, "input": told["input"]}
         seen = {name: told["input"][name] for name in ("classes", "mean", "std")}
         if not written:
             raise ValueError("no form")

@@ -6,7 +6,8 @@ from float images [B, 3, H, W] to logits [B, classes], as whoever uses the file 
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ import torch
 from torch import nn
 
 from kdprune import models
-from kdprune.deployment import coded
+from kdprune.deployment import coded, programs
 from kdprune.deployment.converting import INPUT, OUTPUT, missing, onnx_runtime, openvino, quiet
 from kdprune.errors import KdpruneError, nearest
 from kdprune.models import checkpoints
+from kdprune.terminal import printable
 
 Run = Callable[[torch.Tensor], torch.Tensor]
 COMPRESSED = "compressed"
@@ -104,20 +106,39 @@ def read_safetensors(path: Path) -> Run:
 
 
 def read_torch(path: Path) -> Run:
-    """Load the program with torch.export."""
-    return torch.export.load(path).module()
+    """Load the program with torch.export, once it is known to be data alone."""
+    with _readable(path):
+        programs.check(path)
+        return torch.export.load(path).module()
 
 
 def read_onnx(path: Path) -> Run:
     """Open a session of ONNX Runtime on the CPU."""
-    run = onnx_runtime(path)
+    with _readable(path):
+        run = onnx_runtime(path)
     return lambda images: torch.from_numpy(run(images.numpy()))
 
 
 def read_openvino(path: Path) -> Run:
     """Open an ONNX file in OpenVINO on the CPU."""
-    run = openvino(path)
+    with _readable(path):
+        run = openvino(path)
     return lambda images: torch.from_numpy(run(images.numpy()))
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn what libraries raise of a damaged file, of many classes, into one line."""
+    try:
+        yield
+    except (KdpruneError, MemoryError):
+        raise
+    except Exception as error:
+        reason = printable((str(error).strip().splitlines() or [""])[0])[:200]
+        raise KdpruneError(
+            f"{path}: is no network that can be run ({reason or type(error).__name__}); name one "
+            "that `kdprune export` wrote, or export again"
+        ) from None
 
 
 def read_compressed(path: Path) -> Run:

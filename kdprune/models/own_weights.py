@@ -164,6 +164,10 @@ def read(path: Path, where: str) -> dict[str, torch.Tensor]:
             held = held[name]
     if not isinstance(held, Mapping) or not all(isinstance(x, torch.Tensor) for x in held.values()):
         raise KdpruneError(f"{where}.path: {path} is no state dict: names and tensors alone")
+    try:
+        vetting.check_names(held)
+    except ValueError as error:
+        raise KdpruneError(f"{where}.path: {path} holds {error}") from None
     return {str(name): value for name, value in held.items()}
 
 

@@ -5,18 +5,25 @@ sizes: a megabyte of zip unfolds to gigabytes, and a key of tuples within tuples
 be hashed.
 """
 
+import json
 import pickletools
 import stat
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
+from kdprune.untrusted import parsed
+
 HEADER = 32 << 20  # bytes of a safetensors file that name its tensors
 TENSORS = 20_000
+LONGEST = 1000  # characters of a tensor's name: what wrappers put before one is taken off in turn
 PICKLE = 32 << 20  # bytes of a zip's part that names its tensors
 STEPS = 1 << 19  # instructions of a pickle; a ResNet-50 and its optimiser take 11,000
 NESTED, VALUES = 100, 1_000_000  # of tuples: a hash walks through every value in them
 SMALL, RATIO = 256 << 20, 4  # bytes that a zip may always unfold to; how much of it else
+ZIP = b"PK\x03\x04"  # by which torch tells a zip; zipfile looks at a file's end as well
+GREEDY = "bytearray"  # which weights_only calls with any number, as many bytes as it says
 LEGACY = 5  # pickles before the values in torch's files of before 1.6: the last names the storages
 
 Weight = tuple[int, int]  # values in a tuple, and how deep they lie; (1, 0) for what is none
@@ -33,15 +40,16 @@ def check(path: Path) -> None:
         raise ValueError("it is no regular file")
     if path.suffix == ".safetensors":
         check_header(path)
-    elif zipfile.is_zipfile(path):
-        _check_zip(path)
-    else:
-        with path.open("rb") as file:
-            begun = file.read(2)
-            if begun == b"PK":  # a zip, whose end is not there
+        return
+    with path.open("rb") as file:
+        begun = file.read(len(ZIP))
+        if begun == ZIP:
+            if not zipfile.is_zipfile(path):  # its end is not there
                 raise ValueError("it is cut short")
-            if begun[:1] != b"\x80":  # of pickles since protocol 2
-                raise ValueError("it is neither a zip nor a pickle of torch's")
+            _check_zip(path)
+        elif begun[:1] != b"\x80":  # of pickles since protocol 2
+            raise ValueError("it is neither a zip nor a pickle of torch's")
+        else:
             file.seek(0)
             for _ in range(LEGACY):
                 if file.peek(1):  # one pickle alone is told of by the reader
@@ -51,18 +59,30 @@ def check(path: Path) -> None:
 def check_header(path: Path) -> None:
     """Raise ValueError for a safetensors file whose header is too long, or names too many tensors.
 
-    Its length is in the first 8 bytes.
+    Its length is in the first 8 bytes. The names are those that JSON gives, whatever escapes they
+    are written with. What is no JSON, its reader tells.
     """
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        if length <= HEADER:
-            count = file.read(length).count(b'"data_offsets"')
-        elif path.stat().st_size > HEADER:
-            raise ValueError(f"a header of more than {HEADER >> 20} MiB")
-        else:
+        if length > HEADER:
+            if path.stat().st_size > HEADER:
+                raise ValueError(f"a header of more than {HEADER >> 20} MiB")
             return
-    if count > TENSORS:
-        raise ValueError(f"more than {TENSORS} tensors")
+        text = file.read(length)
+    try:
+        named = parsed(text.decode())
+    except (UnicodeDecodeError, json.JSONDecodeError):
+        return
+    if isinstance(named, dict):
+        if len(named) - ("__metadata__" in named) > TENSORS:
+            raise ValueError(f"more than {TENSORS} tensors")
+        check_names(named)
+
+
+def check_names(names: Iterable[Any]) -> None:
+    """Raise ValueError for a tensor's name that is too long to be taken apart."""
+    if (longest := max((len(str(name)) for name in names), default=0)) > LONGEST:
+        raise ValueError(f"a tensor's name of {longest:,} characters; at most {LONGEST:,}")
 
 
 def _check_zip(path: Path) -> None:
@@ -71,7 +91,7 @@ def _check_zip(path: Path) -> None:
         if sum(one.file_size for one in parts) > max(SMALL, RATIO * path.stat().st_size):
             raise ValueError("it unfolds to many times its size")
         for one in parts:
-            if one.filename.endswith(".pkl"):
+            if one.filename.casefold().endswith(".pkl"):  # torch looks it up in any case
                 if one.file_size > PICKLE:
                     raise ValueError(f"{one.file_size:,} bytes name its tensors")
                 with held.open(one) as file:
@@ -88,6 +108,8 @@ def _check_pickle(file: IO[bytes]) -> None:
     for step, (code, argument, _) in enumerate(pickletools.genops(file)):
         if step == STEPS:
             raise ValueError(f"more than {STEPS:,} instructions name its tensors")
+        if code.name == "GLOBAL" and str(argument).split()[-1:] == [GREEDY]:
+            raise ValueError(f"a {GREEDY} in it may take any memory; save its state dict alone")
         if "PUT" in code.name or code.name == "MEMOIZE":
             memo[len(memo) if argument is None else argument] = stack[-1]
         elif "GET" in code.name:

@@ -9,6 +9,7 @@ which levels there are, and which the method cannot reach.
 import copy
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from torch import nn
 from kdprune.device import arrange
 from kdprune.errors import KdpruneError
 from kdprune.files import replacing
+from kdprune.models import vetting
 from kdprune.models.checkpoints import cut_to
 from kdprune.pruning.pruned import Pruned, apply
 from kdprune.records import read_json, write_json
@@ -29,6 +31,9 @@ from kdprune.records import read_json, write_json
 KEY = "kdprune"
 DECLARED = "levels.json"
 STATE, MASK, KEPT = "state ", "mask ", "kept "
+# What readers raise of damaged bytes, and of a network that lacks a tensor
+DAMAGED: tuple[type[Exception], ...] = (OSError, SafetensorError, RuntimeError, LookupError)
+DAMAGED += (ValueError, TypeError, AttributeError)
 
 
 def store(folder: Path, pruned: Pruned, dense: nn.Module) -> None:
@@ -96,10 +101,12 @@ def _declared(folder: Path) -> dict[str, Any]:
     path = folder / DECLARED
     try:
         told = read_json(path)
-        return {"beyond": list(told["beyond"]), "reached": list(told["reached"]), **told}
+        parts = {name: list(told[name]) for name in ("beyond", "reached")}
+        parts = {name: [_share({name: x}, name) for x in held] for name, held in parts.items()}
+        return {**parts, "most": _share(told, "most")}
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise KdpruneError(
-            f"{path}: does not say which levels there are ({type(error).__name__}); run "
+            f"{path}: does not say which levels there are ({_said(error)}); run "
             "`dvc repro sparsify`"
         ) from None
 
@@ -121,6 +128,7 @@ def digest(model: nn.Module) -> str:
 def _read(path: Path, model: nn.Module, began: str) -> Pruned:
     device = str(next(model.parameters()).device)
     try:
+        vetting.check_header(path)
         with safe_open(path, framework="pt", device=device) as opened:
             told = json.loads((opened.metadata() or {})[KEY])
             tensors = {name: opened.get_tensor(name).clone() for name in list(opened.keys())}
@@ -140,15 +148,41 @@ def _read(path: Path, model: nn.Module, began: str) -> Pruned:
             (name.partition(" ")[2], name.partition(" ")[0]): _unpacked(bits, told["widths"][name])
             for name, bits in _of(tensors, KEPT).items()
         }
-        level, ratio, sparsity = (float(told[part]) for part in ("level", "ratio", "sparsity"))
-    except (OSError, SafetensorError, RuntimeError, LookupError, ValueError, TypeError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        level, ratio, sparsity = (_share(told, part) for part in ("level", "ratio", "sparsity"))
+        if file(path.parent, told["level"]) != path:  # as store named it
+            raise ValueError(f"it says that its level is {level}")
+        layers = _rows(told["layers"])
+        if bad := [name for name, value in state.items() if not value.isfinite().all()]:
+            raise ValueError(f"a NaN or an infinity in {bad[0]}")
+    except DAMAGED as error:
         raise KdpruneError(
-            f"{path}: holds no level of a trajectory ({reason}); run `dvc repro sparsify`"
+            f"{path}: holds no level of a trajectory ({_said(error)}); run `dvc repro sparsify`"
         ) from None
     masks = {name: mask.to(device) for name, mask in masks.items()}
     apply(arrange(network).eval(), masks)
-    return Pruned(level, ratio, sparsity, network, masks, told["layers"], kept)
+    return Pruned(level, ratio, sparsity, network, masks, layers, kept)
+
+
+def _share(told: dict[str, Any], name: str) -> float:
+    """Return a share that a file tells; JSON reads NaN, and numbers beyond 1, as any other."""
+    value = told[name]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{name} is no finite number")
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} is {value:g}, not from 0 to 1")
+    return float(value)
+
+
+def _rows(layers: Any) -> list[dict[str, Any]]:
+    if not isinstance(layers, list) or not all(isinstance(row, dict) for row in layers):
+        raise ValueError("layers is no list of rows")
+    return layers
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"{error} is missing"[:200]
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
 def _of(tensors: dict[str, torch.Tensor], kind: str) -> dict[str, torch.Tensor]:
