@@ -21,6 +21,8 @@ from kdprune.study.latencies import FORMS
 
 # The first that was written is what is shipped; the compressed one loses something
 ORDER = ("onnx", "torch", "safetensors", forms.COMPRESSED)
+# A folder may come from anybody, and a certificate says what its writer wants
+READERS = forms.READERS | {"torch": forms.read_foreign, "openvino": forms.read_openvino}
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def _reader(
     if not file.is_file():  # else the reader of it would tell, at length
         raise KdpruneError(f"{file}: is not there; export again, or name another --format")
     forms.check([form])
-    return form, forms.read_openvino if runtime == "openvino" else forms.READERS[form]
+    return form, READERS[runtime if runtime == "openvino" else form]
 
 
 def _check_sum(file: Path, told: str | None) -> None:

@@ -106,9 +106,8 @@ def read_safetensors(path: Path) -> Run:
 
 
 def read_torch(path: Path) -> Run:
-    """Load the program with torch.export, once it is known to be data alone."""
+    """Load with torch.export a program that this process wrote."""
     with _readable(path):
-        programs.check(path)
         return torch.export.load(path).module()
 
 
@@ -148,6 +147,15 @@ def read_compressed(path: Path) -> Run:
 
 
 WRITERS = {"safetensors": write_safetensors, "torch": write_torch, "onnx": write_onnx}
+
+
+def read_foreign(path: Path) -> Run:
+    """Load with torch.export a program of anybody's, once it is known to be data alone."""
+    with _readable(path):
+        programs.check(path)
+    return read_torch(path)
+
+
 READERS = {"safetensors": read_safetensors, "torch": read_torch, "onnx": read_onnx}
 READERS |= {COMPRESSED: read_compressed}
 
