@@ -224,7 +224,7 @@ def test_a_program_that_is_more_than_data_is_not_opened(exported, tmp_path, monk
     monkeypatch.chdir(tmp_path)
     path = altered(exported[1] / "network.pt2", tmp_path / "a.pt2", change)
     with pytest.raises(KdpruneError, match="holds more than data"):
-        forms.read_torch(path)
+        forms.read_foreign(path)
     assert not Path("ran").exists()
 
 

@@ -9,6 +9,7 @@ from torch import nn
 
 from kdprune.config.params import Params
 from kdprune.config.signatures import trains
+from kdprune.data.augment import Augment
 from kdprune.methods import parts
 from kdprune.pruning import application
 from kdprune.pruning.pruned import Pruned
@@ -50,6 +51,11 @@ def made(
         if method != UNPRUNED:
             given = params.prune.hyperparameters[(name := parts(method)[0])]
             folder = paths.sparse(key, name)
-            how = given, read, folder, images.augmentation(dataset)
+            how = given, read, folder, _views(dataset)
             variants[method] = next(application.prune(name, model, [level], *how))
     return variants
+
+
+def _views(dataset: str) -> Augment:
+    """Return the data set's views; its manifest is read once a method looks at images."""
+    return lambda seen, drawn: images.augmentation(dataset)(seen, drawn)
