@@ -25,6 +25,7 @@ from kdprune.records import write_csv
 from kdprune.reporting.document.markdown import render
 from kdprune.reporting.sections import tradeoff
 from kdprune.reporting.sections.deployment import related, sections
+from kdprune.study import checked
 from kdprune.study import variants as forms
 from kdprune.study.code import closure
 
@@ -329,8 +330,11 @@ def test_the_stage(root, tmp_path, monkeypatch, values):
         rows.append({**{k: v for k, v in item.items() if k != "checkpoint"}, "level": level})
     values["prune"]["channel"]["mode"] = "mask"
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
-    accuracies = {"test_accuracy": 50.0, "dense_test_accuracy": 51.0}
-    write_csv("metrics/breakpoints.csv", pd.DataFrame(rows).assign(**accuracies))
+    form = checked.KINDS["breakpoints"]
+    figures = dict.fromkeys([*form.numbers.split(), *form.figures.split()], 0.5)
+    del figures["level"]
+    figures |= {"test_accuracy": 50.0, "dense_test_accuracy": 51.0}
+    write_csv("metrics/breakpoints.csv", pd.DataFrame(rows).assign(**figures))
     quick = measure.compare
     monkeypatch.setattr(measure, "compare", lambda made: quick(made, (1, 2), ["torch"], **FAST))
     threads = torch.get_num_threads()
