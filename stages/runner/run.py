@@ -61,8 +61,12 @@ def check() -> int:
 def end_with_parent(parent: int | None = None) -> None:
     """End this process when its parent does: dvc, killed, leaves its stage running otherwise.
 
-    `parent` is the process id to expect, for a parent that may be gone already.
+    `parent` is the process id to expect, for a parent that may be gone already. Of DVC's, nobody
+    knows it: one that was killed while this process began has left it to a process of another
+    session, which would be waited for without end.
     """
+    if parent is None and "DVC_STAGE" in os.environ and _adopted():
+        os._exit(143)
     parent = parent or os.getppid()
 
     def watch() -> None:
@@ -71,3 +75,13 @@ def end_with_parent(parent: int | None = None) -> None:
         os._exit(143)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _adopted() -> bool:
+    """Whether the parent cannot have started this process: it is gone, or of another session."""
+    try:
+        return os.getsid(os.getppid()) != os.getsid(0)
+    except AttributeError:  # on Windows, whose processes keep their dead parents
+        return False
+    except OSError:
+        return True
