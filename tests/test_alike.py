@@ -63,7 +63,7 @@ def folders(tmp_path):
         held = tmp_path / name / "metrics" / "sweeps"
         held.mkdir(parents=True)
         table.to_csv(held / "all.csv", index=False)
-        scored = alike.located(table, RULE)["efficiency"]
+        scored = alike.located(table, RULE)["efficiency"].assign(accuracy_sd=1.0, normalised=0.5)
         scored.to_csv(tmp_path / name / "metrics" / "efficiency.csv", index=False)
         (tmp_path / name / "params.yaml").write_text(yaml.safe_dump({"breakpoints": RULE}))
     return tmp_path

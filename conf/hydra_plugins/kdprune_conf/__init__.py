@@ -68,7 +68,10 @@ def derived(composed: DictConfig) -> DictConfig:
     """
     for key in DERIVED:
         if key in composed.keys():  # noqa: SIM118 - `in` alone resolves, and hides what is refused
-            composed[key] = composed[key]
+            try:
+                composed[key] = composed[key]
+            except Refused as error:  # OmegaConf adds where it was, which tells a user nothing
+                raise Refused(error.msg.partition("\n    full_key:")[0]) from None
     return composed
 
 
