@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kdprune.data.manifests import LARGEST, SMALLEST, WHOLE
+from kdprune.data import manifests
 from kdprune.errors import KdpruneError
 from kdprune.models.building import SIZE
 from kdprune.records import read_json
@@ -23,14 +23,10 @@ def preprocessing(folder: Path, described: Mapping[str, Any]) -> dict[str, Any]:
     told = networks.preprocessing(folder, described)
     path = folder / "manifest.json"
     manifest = read_json(path)
-    size, side = manifest["size"], manifest.get("side")
-    fits = type(size) is type(side) is int and SMALLEST <= size <= min(side, LARGEST)
-    if not fits or side > WHOLE:
-        said = f"{size!r:.20} of {side!r:.20} pixels"
-        raise KdpruneError(
-            f"{path}: says that networks see {said}; allowed are {SMALLEST} to {LARGEST}, of at "
-            f"most {WHOLE}; {AGAIN}"
-        )
+    try:
+        size, _ = manifests.views({"views": "auto", **manifest})
+    except ValueError as error:
+        raise KdpruneError(f"{path}: says that {error}; {AGAIN}") from None
     if size != (own := described["network"].get("size", SIZE)):
         raise KdpruneError(
             f"{path}: is of images of {size} pixels, and the network is for {own}; name the folder "
