@@ -15,7 +15,7 @@ from kdprune.__main__ import main
 from kdprune.data.augment import normalise
 from kdprune.deployment import converting, forms, sheet
 from kdprune.errors import KdpruneError
-from kdprune.models import checkpoints
+from kdprune.models import checkpoints, counts
 from kdprune.reporting.sections.evaluation import said, sections
 
 CHECKPOINT = f"models/teachers/{KEY}.safetensors"
@@ -167,6 +167,27 @@ def test_a_class_that_fell_is_named_and_chance_is_not():
     assert [[cell.text for cell in one] for one in rows] == [["dog", "cat", "10", "40"]]
     told["classes"][1] = {**ruined, "p_holm": 0.2}
     assert said(told)[-1].endswith("no class fell by more than chance explains.")
+
+
+@pytest.mark.parametrize("spared", [False, True])
+def test_maps_beyond_proportion_are_refused_of_both_files(exported, spared, capsys, monkeypatch):
+    folder, out, _ = exported
+    check = counts.require_modest
+
+    def strict(model, where):
+        room = counts.ROOM if spared and str(where).endswith(CHECKPOINT) else 1
+        monkeypatch.setattr(counts, "SLACK", 0)
+        monkeypatch.setattr(counts, "ROOM", room)
+        check(model, where)
+
+    monkeypatch.setattr(counts, "require_modest", strict)
+    capsys.readouterr()
+    command = ["evaluate", str(out), "--project", str(folder), "--format", "safetensors"]
+    assert main(command) == 2
+    told = capsys.readouterr().err
+    named = out / "network.safetensors" if spared else CHECKPOINT
+    assert f"{named}: makes maps of" in told
+    assert told.count("\n") == 1
 
 
 @pytest.mark.parametrize("told", [None, [1], "abc", {"classes": ["a"]}])

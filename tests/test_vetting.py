@@ -1,6 +1,7 @@
 """Files of weights that cost far more than they hold are refused before a reader is let at them."""
 
 import os
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -67,6 +68,64 @@ def pipe(path: Path) -> Path:
     return path
 
 
+def lists(path: Path) -> tuple[bytes, bytes]:
+    """Return the parts of a zip of torch's, and the list of them."""
+    content = path.read_bytes()
+    size, place = struct.unpack_from("<QQ", content, len(content) - 98 + 40)
+    return content[:place], content[place : place + size]
+
+
+def behind(listed: bytes, by: int) -> bytes:
+    """Return a list of parts that lie `by` bytes further on."""
+    moved, at = bytearray(listed), 0
+    while at < len(moved):
+        (place,) = struct.unpack_from("<I", moved, at + 42)
+        struct.pack_into("<I", moved, at + 42, place + by)
+        at += 46 + sum(struct.unpack_from("<3H", moved, at + 28))
+    return bytes(moved)
+
+
+def two_networks(path: Path) -> tuple[bytes, bytes, bytes]:
+    """Return the parts of two networks, of ones and of zeros, and the list of each."""
+    ones, zeros = (lists(saved(path, {"w": torch.full((2,), at)})) for at in (1.0, 0.0))
+    return ones[0] + zeros[0], ones[1], behind(zeros[1], len(ones[0]))
+
+
+def end(listed: bytes, place: int) -> bytes:
+    count = listed.count(b"PK\1\2")
+    return b"PK\5\6" + struct.pack("<4H2IH", 0, 0, count, count, len(listed), place, 0)
+
+
+def wide_end(listed: bytes, place: int) -> bytes:
+    count = listed.count(b"PK\1\2")
+    return b"PK\6\6" + struct.pack("<Q2H2I4Q", 44, 45, 45, 0, 0, count, count, len(listed), place)
+
+
+def two_lists(path: Path) -> Path:
+    parts, ones, zeros = two_networks(path)
+    zeros = behind(zeros, -len(ones))  # zipfile takes what lies before it for another file's
+    path.write_bytes(parts + ones + zeros + end(zeros, len(parts)))
+    return path
+
+
+def two_lists_in_64_bits(path: Path) -> Path:
+    parts, ones, zeros = two_networks(path)
+    content = parts + ones + wide_end(ones, len(parts))
+    locator = b"PK\6\7" + struct.pack("<IQI", 0, len(parts) + len(ones), 1)
+    whole = content + zeros + wide_end(zeros, len(content)) + locator
+    path.write_bytes(whole + end(zeros, len(content)))
+    return path
+
+
+@pytest.mark.parametrize("make", [two_lists, two_lists_in_64_bits])
+def test_readers_of_zips_would_see_other_networks(make, tmp_path):
+    path = make(tmp_path / "mine.pth")
+    with zipfile.ZipFile(path) as held:
+        (values,) = (held.read(one) for one in held.namelist() if one.endswith("data/0"))
+    assert values == torch.zeros(2).numpy().tobytes()
+    assert torch.load(path, weights_only=True)["w"].tolist() == [1, 1]
+
+
 def no_pickle(path: Path) -> Path:
     return with_names(path, b"\x80\x020.")
 
@@ -115,6 +174,8 @@ def long_name_in_a_header(path: Path) -> Path:
 
 
 BAD = {
+    two_lists: "lists its parts twice",
+    two_lists_in_64_bits: "lists its parts twice",
     zip_behind: "tuples within tuples",
     capitals: "tuples within tuples",
     greedy: "bytearray",

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from kdprune.analysis.agreement import evaluation
 from kdprune.config.schema import Params
@@ -14,7 +15,7 @@ from kdprune.data.tensors import load_tensors
 from kdprune.deployment import certificate, forms, inputs, runtimes
 from kdprune.deployment.bundle import CERTIFICATE
 from kdprune.errors import KdpruneError, tell
-from kdprune.models import checkpoints
+from kdprune.models import checkpoints, counts
 from kdprune.models.metadata import check_statistics
 from kdprune.records import read_json
 from kdprune.study.latencies import FORMS
@@ -68,13 +69,12 @@ def evaluate(
     if about["network"]["classes"] != len(prepared["classes"]):
         raise KdpruneError(f"{original}: answers other classes than {export}; name its original")
     seen = inputs.preprocessing(place, about)  # refuses another data set
+    counts.require_modest(model, original)
+    shipped = _opened(export / forms.FILES[form], form, read)
     images, given = _images(place, settings), about.get("input") or seen
     before, after = (
         certificate.logits(run, images["test_images"], *_statistics(how))
-        for run, how in (
-            (model.requires_grad_(False).eval(), given),
-            (read(export / forms.FILES[form]), prepared),
-        )
+        for run, how in ((model.requires_grad_(False).eval(), given), (shipped, prepared))
     )
     labels = images["test_labels"].numpy()
     numbers = evaluation(before.numpy(), after.numpy(), labels, prepared["classes"])
@@ -101,6 +101,14 @@ def _reader(
         raise KdpruneError(f"{file}: is not there; export again, or name another --format")
     forms.check([form])
     return form, READERS[runtime if runtime == "openvino" else form]
+
+
+def _opened(file: Path, form: str, read: Callable[[Path], forms.Run]) -> forms.Run:
+    """Open a file; a network that is rebuilt from one has maps in proportion to it."""
+    run = read(file)
+    if form in ("safetensors", forms.COMPRESSED) and isinstance(run, nn.Module):
+        counts.require_modest(run, file)
+    return run
 
 
 def _check_sum(file: Path, told: str | None) -> None:

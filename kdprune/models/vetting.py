@@ -8,6 +8,7 @@ be hashed.
 import json
 import pickletools
 import stat
+import struct
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,6 +24,8 @@ STEPS = 1 << 19  # instructions of a pickle; a ResNet-50 and its optimiser take 
 NESTED, VALUES = 100, 1_000_000  # of tuples: a hash walks through every value in them
 SMALL, RATIO = 256 << 20, 4  # bytes that a zip may always unfold to; how much of it else
 ZIP = b"PK\x03\x04"  # by which torch tells a zip; zipfile looks at a file's end as well
+END = struct.Struct("<4s4H2IH")  # of a zip: sizes and place of the list of its parts
+LOCATOR, END64 = struct.Struct("<4sIQI"), struct.Struct("<4sQ2H2I4Q")  # the same in 64 bits
 GREEDY = "bytearray"  # which weights_only calls with any number, as many bytes as it says
 LEGACY = 5  # pickles before the values in torch's files of before 1.6: the last names the storages
 
@@ -86,6 +89,8 @@ def check_names(names: Iterable[Any]) -> None:
 
 
 def _check_zip(path: Path) -> None:
+    if not _is_one(path):
+        raise ValueError("it lists its parts twice, or elsewhere than it says")
     with zipfile.ZipFile(path) as held:
         parts = held.infolist()
         if sum(one.file_size for one in parts) > max(SMALL, RATIO * path.stat().st_size):
@@ -96,6 +101,31 @@ def _check_zip(path: Path) -> None:
                     raise ValueError(f"{one.file_size:,} bytes name its tensors")
                 with held.open(one) as file:
                     _check_pickle(file)
+
+
+def _is_one(path: Path) -> bool:
+    """Say whether every reader finds the same list of parts, at the end and named from there.
+
+    Some look where the end says and some just before it, so two lists may lie in one file.
+    """
+    with path.open("rb") as file:
+        length = file.seek(0, 2)
+        file.seek(max(0, length - END.size - LOCATOR.size - END64.size))
+        tail = file.read()
+    before, end = tail[: -END.size], END.unpack(tail[-END.size :])
+    told, stop = end[5:7], length - END.size  # bytes of the list, and where it begins
+    if before[-LOCATOR.size :][:4] == b"PK\6\7":
+        stop -= LOCATOR.size + END64.size
+        if len(before) < length - END.size - stop:
+            return False
+        wide = END64.unpack(before[: END64.size])
+        place = LOCATOR.unpack(before[-LOCATOR.size :])[2]
+        if wide[0] != b"PK\6\6" or place != stop:
+            return False
+        if any(short not in (full, 0xFFFFFFFF) for short, full in zip(told, wide[8:], strict=True)):
+            return False
+        told = wide[8:]
+    return end[0] == b"PK\5\6" and end[-1] == 0 and sum(told) == stop
 
 
 def _check_pickle(file: IO[bytes]) -> None:

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from kdprune.planning.rehearsal import operations
-from kdprune.records import read_json
+from kdprune.running.study import timed
 from stages.runner import lockfile
 from stages.runner.stages import GRID
 
 CODE = ("kdprune", "stages")
 LOCK = Path("dvc.lock")
-MOST = 1e18  # seconds: what is noted above is damage, as NaN and what is below 0 are
 DOWNLOAD = 10.0  # seconds, where none was timed: nobody knows a line's speed
 
 
@@ -66,20 +65,6 @@ def seconds(names: Sequence[str], folder: Path, every: Sequence[str] = ()) -> fl
         elif kind != "compress":  # it takes a moment beside the others
             return None
     return total
-
-
-def timed(name: str, folder: Path) -> float | None:
-    """Return how long an instance's last run took that went from its beginning to its end.
-
-    None where no such run is noted, and for damaged records.
-    """
-    try:
-        runs = read_json(folder / f"{name.replace('@', '-')}.json")
-        whole = [run for run in runs if run["ended"] == "ok" and not run["resumed"]]
-        taken = float(whole[-1]["seconds"])
-    except (OSError, ValueError, LookupError, TypeError, OverflowError):
-        return None
-    return taken if 0 <= taken < MOST else None
 
 
 def _kind(name: str) -> str:
