@@ -32,18 +32,29 @@ def finding(root: Path) -> str:
     first = next(iter(STUDIES))
     return "\n".join(
         [
-            textwrap.fill(f"{answer(studies)} The paper, too, finds weight pruning ahead.", WIDTH),
+            paragraph(answer(studies)),
             "",
             f"![{ALT}](studies/{first}/plots/pairs.svg)",
             "",
             f"*The ten pairs on {STUDIES[first]}.* {links()}",
+            "",
+            *items([*beside(studies), "The paper, too, finds weight pruning ahead."]),
             "",
             f"| weight ÷ channel pruning, accuracy | n | {heads()} | p, per parameter, uncorrected "
             "| p, by teacher |",
             f"|---|---|{'---|' * len(COUNTS)}---|---|",
             *(line for name in STUDIES for line in lines(studies / name)),
             "",
-            textwrap.fill(limits(studies), WIDTH, break_on_hyphens=False),
+            paragraph(basis(studies)),
+            "",
+            "Two of the paper's conditions may favour weight pruning:",
+            "",
+            *items(doubts(studies)),
+            "",
+            paragraph(
+                "The next table removes these two conditions one at a time. Its last rows change "
+                "the rule that chooses which weights or channels go."
+            ),
             "",
             *soundness.rows(root),
         ]
@@ -51,8 +62,20 @@ def finding(root: Path) -> str:
 
 
 def quoted(root: Path) -> str:
-    """Return the answer as a quotation."""
-    return f"\n> {answer(root / 'studies')}\n\n"
+    """Return the answer, and what becomes of it, as a quotation."""
+    studies = root / "studies"
+    points = (f"> - {text}" for text in beside(studies))
+    return "\n".join(["", f"> {answer(studies)}", ">", *points, "", ""])
+
+
+def paragraph(text: str, **indents: str) -> str:
+    """Return a text in lines."""
+    return textwrap.fill(text, WIDTH, break_on_hyphens=False, **indents)
+
+
+def items(texts: list[str]) -> list[str]:
+    """Return the lines of a list."""
+    return [paragraph(text, initial_indent="- ", subsequent_indent="  ") for text in texts]
 
 
 def links() -> str:
@@ -68,33 +91,45 @@ def heads() -> str:
 
 def answer(studies: Path) -> str:
     """Say in how many pairs which pruning is ahead, and by how much, per data set."""
-    of_each = {name: compared(studies / name) for name in STUDIES}
-    students = {
-        name: rows[rows.role == "student"].set_index("count") for name, rows in of_each.items()
-    }
     won = [
         "{} of {} pairs on {}: {}".format(
-            *counted(studies / name), data, ratio(students[name].loc[PARAMETERS])
+            *counted(studies / name), data, ratio(students(studies / name).loc[PARAMETERS])
         )
         for name, data in STUDIES.items()
     ]
+    return (
+        "**Weight pruning kept more accuracy per parameter than channel pruning in "
+        f"{'; in '.join(won)}.**"
+    )
+
+
+def beside(studies: Path) -> list[str]:
+    """Say what becomes of the answer by other counts and other rankings."""
+    of_each = {name: students(studies / name) for name in STUDIES}
     plain, files = (
         " and ".join(
             f"{rows.loc[count].ratio:.2f} times on {STUDIES[name]}"
-            for name, rows in students.items()
+            for name, rows in of_each.items()
         )
         for count in ("bytes, float32", "bytes")
     )
-    return (
-        "**Weight pruning kept more accuracy per parameter than channel pruning in "
-        f"{'; in '.join(won)}.** Counted in bytes, the lead is smaller: {plain} for plain numbers, "
-        f"{files} for compressed files. {coded(students)} {soundness.ranked(studies)}"
-    )
+    return [
+        f"Counted in bytes, the lead is smaller: {plain} for plain numbers, {files} for "
+        f"compressed files. {coded(of_each)}",
+        soundness.ranked(studies),
+    ]
 
 
-def coded(students: dict[str, pd.DataFrame]) -> str:
+@cache
+def students(folder: Path) -> pd.DataFrame:
+    """Return the rows of a study's students, by what is counted."""
+    rows = compared(folder)
+    return rows[rows.role == "student"].set_index("count")
+
+
+def coded(of_each: dict[str, pd.DataFrame]) -> str:
     """Say who is ahead in files of 8-bit integers, where a zero is no smaller."""
-    held = {name: rows.loc[INTEGERS] for name, rows in students.items() if INTEGERS in rows.index}
+    held = {name: rows.loc[INTEGERS] for name, rows in of_each.items() if INTEGERS in rows.index}
     if not held:
         return "Files of 8-bit integers were not written."
     data = " and ".join(STUDIES[name] for name in held)
@@ -110,8 +145,18 @@ def coded(students: dict[str, pd.DataFrame]) -> str:
     return f"{where} neither pruning is ahead on every data set."
 
 
-def limits(studies: Path) -> str:
-    """Say what the finding rests on, and what it leaves open."""
+def basis(studies: Path) -> str:
+    """Say what the finding rests on."""
+    return (
+        "Ten pairs mirror the paper's, on all images of both data sets. Each network was trained "
+        "for 16 epochs: on two cores for CIFAR-10, on a GPU for CIFAR-100. Each mean is over ten "
+        "seeds, which repeat the tuning of the last layer, not the training. "
+        f"{trainings.sentence(studies)}"
+    )
+
+
+def doubts(studies: Path) -> list[str]:
+    """Say what may favour weight pruning."""
     dead, stuck = [], []
     for name, data in STUDIES.items():
         broken = pd.read_csv(studies / name / "metrics/breakpoints.csv")
@@ -119,18 +164,13 @@ def limits(studies: Path) -> str:
         stuck.append(f"{(first.level == 0).sum()} of {len(first)} pairs on {data}")
         for file in (studies / name / "metrics/distill").glob("*.json"):
             dead.append(100 * json.loads(file.read_text(encoding="utf-8"))["dead_share"])
-    return (
-        "Ten pairs mirror the paper's, on all images of both data sets. Each network was trained "
-        "for 16 epochs: on two cores for CIFAR-10, on a GPU for CIFAR-100. Each mean is over ten "
-        "seeds, which repeat the tuning of the last layer, not the training. "
-        f"{trainings.sentence(studies)} Two of the paper's conditions may favour weight pruning. "
-        f"First, {min(dead):.0f} to {max(dead):.0f} % of a student's convolution weights only ever "
-        "meet zero padding: weight pruning drops them for nothing, channel pruning cannot. Second, "
-        "only the last layer is tuned after pruning, which does not repair removed channels: in "
+    return [
+        f"{min(dead):.0f} to {max(dead):.0f} % of a student's convolution weights only ever meet "
+        "zero padding. Weight pruning drops them for nothing; channel pruning cannot.",
+        "Only the last layer is tuned after pruning, which does not repair removed channels: in "
         f"{' and '.join(stuck)} the first step of 10 % already costs channel pruning more than a "
-        "point. The next table removes these two conditions one at a time. Its last rows change "
-        "the rule that chooses which weights or channels go."
-    )
+        "point.",
+    ]
 
 
 @cache
