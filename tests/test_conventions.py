@@ -49,7 +49,7 @@ ROOMS = {
         "study",
         "reporting",
         "deployment",
-        "planning",
+        *LAST,
     ),
 }
 GROUND = (
