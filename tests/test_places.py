@@ -1,6 +1,7 @@
 """Which GPUs are used, how many instances they hold, and what a dry run says of it."""
 
 import json
+import os
 import shlex
 from concurrent.futures import Future
 
@@ -8,7 +9,7 @@ import pytest
 
 from kdprune.errors import KdpruneError
 from kdprune.planning.cost import Work
-from kdprune.running import forecast, here, places, study
+from kdprune.running import forecast, places, study
 from kdprune.running.scheduler import Done, schedule
 
 GB = 2**30
@@ -171,10 +172,28 @@ def test_records_that_nest_too_deep_are_none(tmp_path):
     assert study.peaks(["teach@x"], tmp_path, gpu=False) == {}
 
 
-@pytest.mark.parametrize("text", ["5", "null", '"ab"', '{"b": 1}', "[" * 100_000, "[", ""])
-def test_a_damaged_order_is_none(text, tmp_path):
-    kept = tmp_path / "order.json"
-    kept.write_text(text)
-    assert here.order_before(["a", "b"], kept) == ["a", "b"]
-    kept.write_text('["b", "a"]')
-    assert here.order_before(["a", "b"], kept) == ["b", "a"]
+@pytest.mark.parametrize("device", ["cuda:1", "mps"])
+def test_a_chosen_device_is_one_place(device, machine, monkeypatch):
+    monkeypatch.setenv("KDPRUNE_DEVICE", device)
+    used, idle = places.used(mixed=False)
+    assert (used, idle) == ([], "")
+    assert places.slots(None, 1, used, 64) == [{"KDPRUNE_DEVICE": device}]
+    assert places.slots(None, 2, used, 64) == [{"KDPRUNE_DEVICE": device}] * 2
+    with pytest.raises(KdpruneError, match=r"^-j 2: 1 GPU\(s\) with 1 each have 1 slots"):
+        places.slots(2, 1, used, 64)
+
+
+@pytest.mark.parametrize("device", ["cpu", ""])
+def test_a_chosen_processor_has_slots_by_cores(device, machine, monkeypatch):
+    monkeypatch.setenv("KDPRUNE_DEVICE", device)
+    assert len(places.slots(None, 1, [], 64)) == 32
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system binds no process")
+def test_cores_are_those_that_we_may_use():
+    whole = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(whole)})
+    try:
+        assert places.cores() == 1
+    finally:
+        os.sched_setaffinity(0, whole)

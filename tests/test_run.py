@@ -6,12 +6,13 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
-import psutil
 import pytest
 import workspace
 
-from kdprune.running import here
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+from faults.study import writers
 
 pytestmark = pytest.mark.slow
 OUTPUTS = ("dvc.lock", "metrics", "plots/learning", "plots/report.md", "models")
@@ -46,16 +47,6 @@ def start(folder, *arguments):
     )
 
 
-def of(folder):
-    """The processes that work in a folder."""
-    found = []
-    for process in psutil.process_iter(["cwd", "cmdline"]):
-        command = " ".join(process.info["cmdline"] or [])
-        if process.info["cwd"] == str(folder) and "stages.runner.server" not in command:
-            found.append(process)
-    return found
-
-
 def test_two_at_once_write_the_bytes_of_one_though_the_driver_is_killed(serial, tmp_path):
     """No process is left, and the same command goes on."""
     folder = workspace.make(tmp_path / "study")
@@ -67,9 +58,9 @@ def test_two_at_once_write_the_bytes_of_one_though_the_driver_is_killed(serial, 
     driver.wait()
     # Whatever ended first: the later teacher may stand before the earlier one
     end = time.monotonic() + 20
-    while of(folder) and time.monotonic() < end:
+    while writers(folder) and time.monotonic() < end:
         time.sleep(0.2)
-    assert not of(folder)
+    assert not writers(folder)
     ended = start(folder)
     said, _ = ended.communicate()
     assert ended.returncode == 0, said
@@ -77,14 +68,6 @@ def test_two_at_once_write_the_bytes_of_one_though_the_driver_is_killed(serial, 
     assert "distill 2 of 2" in said
     again = start(folder, "--dry")
     assert "0 of the study's instances are stale" in again.communicate()[0]
-
-
-def test_a_lock_that_a_killed_run_left_gets_the_order_from_before_it(tmp_path):
-    kept = tmp_path / "order.json"
-    assert here.order_before(["b"], kept) == ["b"]
-    assert here.order_before(["b", "z", "a"], kept) == ["b"]  # the run was killed: z came first
-    kept.unlink()
-    assert here.order_before(["b", "a", "z"], kept) == ["b", "a", "z"]
 
 
 def test_ctrl_c_stops_what_runs(tmp_path):
@@ -95,4 +78,4 @@ def test_ctrl_c_stops_what_runs(tmp_path):
     driver.send_signal(signal.SIGINT)
     assert driver.wait(30) == 130
     time.sleep(1)
-    assert not of(folder)
+    assert not writers(folder)

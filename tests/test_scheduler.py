@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kdprune.running.scheduler import FAULT, Done, makespan, schedule
+from kdprune.running.makespan import makespan
+from kdprune.running.scheduler import FAULT, Done, schedule
 
 
 class Fake:
@@ -91,6 +92,55 @@ def test_two_failures_are_enough():
 def test_a_lost_slot_gets_no_work_and_its_instance_goes_elsewhere():
     engine = Fake(NEEDS, {"a": ["lost"]})
     assert set(schedule(NEEDS, engine, [0, 1]).values()) == {"done"}
+
+
+def test_what_kills_its_slots_takes_two_of_them(told):
+    engine = Fake(NEEDS, {"a": ["lost"] * 9})
+    ended = schedule(NEEDS, engine, [0, 1, 2, 3], told.append)
+    assert ended == {"a": "failed", "b": "not run", "c": "not run", "d": "not run", "e": "done"}
+    assert len(engine.lost) == 2
+
+
+def test_a_slot_that_fails_one_after_the_other_is_left_out(told):
+    needs = {str(at): [] for at in range(12)}
+
+    class Broken(Fake):
+        def submit(self, slot, name):
+            self.answers[name] = [1] if slot == 1 else [0]
+            return super().submit(slot, name)
+
+    ended = schedule(needs, Broken(needs, {}), [0, 1, 2], told.append)
+    assert list(ended.values()).count("failed") == 2
+    assert [event.slot for event in told if event.kind == "left out"] == [1]
+
+
+def test_the_last_slot_is_never_left_out():
+    needs = {str(at): [] for at in range(5)}
+    engine = Fake(needs, {name: [1, 1] for name in "0123"})
+    assert schedule(needs, engine, [0])["4"] == "done"
+
+
+def test_what_has_no_room_is_passed_a_few_times_and_then_waited_for():
+    needs = {"small": [], "big": [], **{str(at): [] for at in range(20)}}
+    engine = Fake(needs, {})
+
+    def fits(name, slot, running, alone):
+        return "big" not in {name, *running.values()} or not running
+
+    schedule(needs, engine, [0, 1], fits=fits)
+    names = [name for name, _ in engine.ran]
+    assert names.index("big") <= 6
+
+
+def test_places_are_filled_evenly():
+    engine = Fake({"x": [], "y": [], "z": []}, {})
+    schedule(engine.needs, engine, range(4), place=lambda slot: slot // 2)
+    assert {slot // 2 for name, slot in engine.ran[:2]} == {0, 1}
+
+
+@pytest.fixture
+def told():
+    return []
 
 
 def test_without_slots_nothing_hangs():

@@ -1,28 +1,20 @@
 """kdprune run: the study's instances side by side, on all cores, GPUs or machines."""
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kdprune.cli.quantities import overrides
 from kdprune.errors import KdpruneError
-from kdprune.records import read_json
 from kdprune.terminal import printable
 
-if TYPE_CHECKING:
-    from kdprune.running.places import Gpu
-
-STATUS = Path(".run/run.json")
-ORDER = Path(".run/order.json")
-LOCK = Path("dvc.lock")
 EPILOG = """\
 An instance is one stage for one network or data set. Instances of download, teach, distill,
-sparsify and prune run at the same time where none needs the other. `dvc repro` collects at the end.
+sparsify, prune, compress and attribute run at the same time where none needs the other. `dvc repro`
+collects at the end.
 dvc.lock and all results are those of a plain `dvc repro`. After Ctrl-C, the same command continues.
 
 examples:
@@ -50,10 +42,19 @@ def add(commands: Any) -> None:
     parser.add_argument("--per-gpu", type=_count, default=1, help="how many share a GPU (1)")
     parser.add_argument("--gpu", action="store_true", help="with --ray, --slurm: ask for GPUs")
     parser.add_argument("--mixed", action="store_true", help="use GPUs of several kinds")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changed")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="changed",
+        help="compose conf/ with a changed parameter, as `dvc exp run -S` does",
+    )
     parser.add_argument("--dry", action="store_true", help="tell what would run, and run nothing")
     parser.add_argument("--assume", metavar="MS,TFLOPS,S", help="with --dry: GPUs to assume")
-    parser.add_argument("--ray", metavar="ADDRESS", help="run on a Ray cluster: auto, local, HOST")
+    parser.add_argument(
+        "--ray", metavar="ADDRESS", help="run on a Ray cluster: auto, local, HOST:PORT"
+    )
     parser.add_argument(
         "--remote", action="store_true", help="with --ray: nodes share a remote only"
     )
@@ -68,87 +69,90 @@ def run(given: argparse.Namespace) -> int:
     """Run the study; return 2 where an instance failed. Raises KdpruneError before any work."""
     if given.status:
         return _tell_status()
+    _check(given)
+    if given.dry:
+        return _tell_plan(given)
+    from kdprune.running import driving
+
+    with driving.alone():
+        return _submit(given) if given.slurm else _drive(given)
+
+
+def _check(given: argparse.Namespace) -> None:
+    """Raise KdpruneError for options that do not go together, or have nothing to act on."""
     if not Path("dvc.yaml").is_file():
         raise KdpruneError("dvc.yaml: is not here; run this in the folder of a study")
     if given.assume and not given.dry:
         raise KdpruneError("--assume: is for --dry, which runs nothing")
-    overrides(given.changed)
-    if given.dry:
-        return _tell_plan(given)
     if given.remote and not given.ray:
         raise KdpruneError("--remote: is for --ray")
-    from kdprune.config.params import load
-    from kdprune.running import here, places, slurm, study
+    if given.ray and given.slurm:
+        raise KdpruneError("--ray, --slurm: name one of them")
+    if given.gpu and not (given.ray or given.slurm):
+        raise KdpruneError(
+            "--gpu: is for --ray and --slurm; here GPUs are used where there are any"
+        )
+    overrides(given.changed)
 
-    if given.slurm:
-        slurm.require_own(given.slurm)
+
+def _submit(given: argparse.Namespace) -> int:
+    """Write the script for Slurm, whose nodes are not this machine."""
+    from kdprune.running import slurm
+
+    slurm.require_own(given.slurm)
+    wanted = _wanted(given)
+    slurm.write(given.slurm, list(wanted), gpu=given.gpu)
+    print(f"{given.slurm}: {len(wanted)} instances; submit them by `bash {given.slurm}`")
+    return 0
+
+
+def _drive(given: argparse.Namespace) -> int:
+    """Run what is stale, then what collects."""
+    from kdprune.running import driving
+
+    done = _on_a_cluster(given) if given.ray else _on_this_machine(given)
+    return driving.collect(pull=given.remote) if done else 2
+
+
+def _on_a_cluster(given: argparse.Namespace) -> bool:
+    """Run what is stale on Ray; the closing `dvc repro` writes dvc.lock, in its own order."""
+    from kdprune.running import driving, on_ray
+    from kdprune.running.places import Room
+
+    on_ray.require()
+    if not (wanted := _wanted(given)):
+        return True
+    gpu = 1 / given.per_gpu if given.gpu else 0.0
+    engine = on_ray.engine(given.ray, given.jobs, gpu=gpu, remote=given.remote)
+    return driving.spread(
+        wanted, engine, Room([f"ray {at}" for at, _ in enumerate(engine.actors)], {}, {})
+    )
+
+
+def _on_this_machine(given: argparse.Namespace) -> bool:
+    """Run what is stale on this machine's GPUs, or cores."""
+    from kdprune.running import driving, here, places, study
+
+    used, idle = places.used(mixed=given.mixed)
+    slots = places.slots(given.jobs, given.per_gpu, used, places.cores())
+    for line in filter(None, (idle, places.threads(slots))):
+        print(line)
+    wanted = _wanted(given)
+    at = [slot.get("KDPRUNE_DEVICE", places.MACHINE) for slot in slots]
+    peaks = study.peaks(wanted, here.LOGS, gpu=bool(used))
+    room = places.Room(at, places.sizes(used), peaks)
+    return driving.in_place(wanted, here.Here(slots), room)
+
+
+def _wanted(given: argparse.Namespace) -> dict[str, list[str]]:
+    """Compose what is changed, and return what is stale, each with what it needs."""
+    from kdprune.config.params import load
+    from kdprune.running import here, study
+
     if given.changed:
         _compose(given.changed)
     needs = study.needs(load().grid)
-    used, idle = places.used(mixed=given.mixed)
-    if idle:
-        print(idle)
-    slots = places.slots(given.jobs, given.per_gpu, used, os.cpu_count() or 1)
-    wanted = here.stale(list(needs), needs, Path())
-    if given.slurm:
-        slurm.write(given.slurm, wanted, gpu=given.gpu)
-        print(f"{given.slurm}: {len(wanted)} instances; submit them by `bash {given.slurm}`")
-        return 0
-    if given.ray:
-        slots = [{} for _ in range(given.jobs or len(slots))]
-    shared = {key for slot in slots for key in slot.items() if key[0] == "OMP_NUM_THREADS"}
-    for _, threads in shared:
-        print(f"{len(slots)} at once, {threads} thread(s) each: rounding may differ from one")
-    now = here.names_of(LOCK)
-    before = here.order_before(now, ORDER)
-    failed = _spread({name: needs[name] for name in wanted}, slots, used, given) if wanted else []
-    if given.ray:
-        ORDER.unlink(missing_ok=True)  # the closing `dvc repro` writes dvc.lock, in its own order
-    elif here.names_of(LOCK) != now or now != before:
-        here.in_order(LOCK, before)
-    if failed:
-        for name, tail in failed:
-            print(f"kdprune: {name} failed; the end of its output:\n{tail}", file=sys.stderr)
-        return 2
-    ORDER.unlink(missing_ok=True)
-    closing = [sys.executable, "-m", "dvc", "repro", *(["--pull"] if given.remote else [])]
-    return subprocess.run(closing, env=here.environment()).returncode
-
-
-def _spread(
-    needs: Mapping[str, list[str]],
-    slots: list[dict[str, str]],
-    used: "list[Gpu]",
-    given: argparse.Namespace,
-) -> list[tuple[str, str]]:
-    from kdprune.running import on_ray, places, study
-    from kdprune.running.here import LOGS, Here
-    from kdprune.running.on_ray import OnRay
-    from kdprune.running.progress import Teller
-    from kdprune.running.scheduler import schedule
-
-    known = study.seconds(needs, LOGS)
-    engine: Here | OnRay = (
-        on_ray.engine(
-            given.ray, len(slots), gpu=1 / given.per_gpu if given.gpu else 0.0, remote=given.remote
-        )
-        if given.ray
-        else Here(slots)
-    )
-    if isinstance(engine, OnRay):
-        slots = slots[: len(engine.actors)]
-    teller = Teller(list(needs), known, len(slots), STATUS)
-    at = [slot.get("KDPRUNE_DEVICE", places.MACHINE) for slot in slots]
-    peaks = study.peaks(needs, LOGS, gpu=bool(used))
-    room = places.Room(at, places.sizes(used), peaks)
-    try:
-        schedule(needs, engine, range(len(slots)), teller.tell, room.fits)
-    except KeyboardInterrupt:
-        print("kdprune: stopping; the same command goes on", file=sys.stderr)
-        raise
-    finally:
-        engine.stop()
-    return teller.failed
+    return {name: needs[name] for name in here.stale(list(needs), needs, Path())}
 
 
 def _tell_plan(given: argparse.Namespace) -> int:
@@ -174,15 +178,9 @@ def _tell_plan(given: argparse.Namespace) -> int:
 
 
 def _tell_status() -> int:
-    try:
-        told = read_json(STATUS)
-        lines = [str(line) for line in told["lines"][-20:]]
-        lines += [f"runs: {name}, since {since}" for name, since in told["running"].items()]
-    except FileNotFoundError:
-        raise KdpruneError(f"{STATUS}: no run has begun here; start one by `kdprune run`") from None
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        raise KdpruneError(f"{STATUS}: is damaged; `kdprune run` writes it anew") from None
-    for line in lines:
+    from kdprune.running import driving
+
+    for line in driving.status():
         print(printable(line))
     return 0
 

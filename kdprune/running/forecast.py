@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from kdprune.errors import KdpruneError
 from kdprune.progress import duration
 from kdprune.running import study
-from kdprune.running.scheduler import makespan
+from kdprune.running.makespan import makespan
 
 if TYPE_CHECKING:
     from kdprune.config.params import Params

@@ -3,7 +3,6 @@
 DVC itself writes dvc.lock, once an instance, and waits for its own locks.
 """
 
-import contextlib
 import json
 import os
 import re
@@ -14,17 +13,15 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import IO
 
 from kdprune.errors import KdpruneError
-from kdprune.files import replacing
-from kdprune.records import read_json
 from kdprune.running.scheduler import Done
 
 LOGS = Path(".run/log")
 NO_ROOM = "has no memory left"  # kdprune.errors says so of a machine and of a device
-TRIES = 3
 LAST = 20  # lines of a failed instance that are shown
-ENTRY = re.compile(r"^  (\S.*):$", flags=re.MULTILINE)  # an instance in dvc.lock
+ENDING = 5.0  # seconds in which what a killed instance left must end
 ENDED = re.compile(rb"exited with (-?\d+)")  # DVC's own status says only that a stage failed
 
 
@@ -35,6 +32,7 @@ class Here:
         self.slots, self.folder = slots, folder
         self._pool = ThreadPoolExecutor(max_workers=len(slots))
         self._running: dict[str, subprocess.Popen] = {}
+        self._stopping = False
 
     def submit(self, slot: int, name: str) -> "Future[Done]":
         """Start an instance of dvc.yaml, such as prune@KEY, on a slot."""
@@ -42,79 +40,67 @@ class Here:
 
     def stop(self) -> None:
         """End whatever runs, with all that it started."""
+        self._stopping = True
         for process in list(self._running.values()):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
+            _signal(process.pid, signal.SIGTERM)
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _run(self, slot: int, name: str) -> Done:
         log = self.folder / LOGS / f"{name.replace('@', '-')}.txt"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        dvc = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "-s", name]
         start = time.monotonic()
-        with log.open("wb") as file:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "kdprune.running.child", *dvc],
-                cwd=self.folder,
-                env={**environment(), **self.slots[slot]},
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-            self._running[name] = process
-            status = process.wait()
-            del self._running[name]
-        content = log.read_bytes()
+        try:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            with log.open("wb") as file:
+                status = self._ran(slot, name, file)
+            content = log.read_bytes()
+        except OSError as error:  # no room for the log, or for another process
+            return Done(1, time.monotonic() - start, f"{log}: {error.strerror or error}")
         if status and (told := ENDED.findall(content)):
             status = int(told[-1])
         tail = b"\n".join(content.splitlines()[-LAST:]).decode(errors="replace")
         taken = time.monotonic() - start
         return Done(status, taken, tail if status else "", crowded=bool(status and NO_ROOM in tail))
 
+    def _ran(self, slot: int, name: str, log: IO[bytes]) -> int:
+        """Run an instance in a group of processes of its own, and see the whole group end."""
+        dvc = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "-s", name]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "kdprune.running.child", *dvc],
+            cwd=self.folder,
+            env={**environment(), **self.slots[slot]},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self._running[name] = process
+        if self._stopping:  # `stop` may have looked before it was there
+            _signal(process.pid, signal.SIGTERM)
+        status = process.wait()
+        del self._running[name]
+        end_group(process.pid)
+        return status
 
-def names_of(lock: Path) -> list[str]:
-    """Return the instances in a lock file, in its order; none where there is no file."""
-    text = lock.read_text(encoding="utf-8") if lock.exists() else ""
-    return ENTRY.findall(text)
 
+def end_group(leader: int) -> None:
+    """End what is left of a group whose leader was killed, and could not do it itself.
 
-def order_before(now: Sequence[str], kept: Path) -> list[str]:
-    """Return the order that dvc.lock had before the run that was cut short, else the one of `now`.
-
-    A driver that was killed has left its instances in the order in which they ended.
+    Its DVC would hold the files of the instance, which runs once more.
     """
-    with contextlib.suppress(OSError, ValueError):
-        if isinstance(held := read_json(kept), list):
-            return [str(name) for name in held]
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(kept) as temporary:
-        temporary.write_text(json.dumps(list(now)), encoding="utf-8")
-    return list(now)
+    start, told = time.monotonic(), int(signal.SIGTERM)
+    # What has ended and is reaped by nobody, as in some containers, stays in the group
+    while _signal(leader, told) and time.monotonic() < start + 2 * ENDING:
+        told = signal.SIGKILL if time.monotonic() > start + ENDING else 0
+        time.sleep(0.05)
 
 
-def in_order(lock: Path, before: Sequence[str]) -> None:
-    """Give a lock file the order of a serial run: what it had `before`, then DVC's own order.
-
-    DVC appends an instance when it ends, and those that run side by side end in any order.
-    """
-    text = lock.read_text(encoding="utf-8")
-    head, *parts = ENTRY.split(text)
-    entries = dict(zip(parts[::2], parts[1::2], strict=True))
-    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--dry", "--force"]
-    for _ in range(TRIES):  # on a busy machine DVC may find one of its own files in use
-        told = subprocess.run(command, cwd=lock.parent, capture_output=True, text=True)
-        serial = re.findall(r"^Running stage '([^']+)'", told.stdout, flags=re.MULTILINE)
-        if told.returncode == 0:
-            break
-    else:
-        print(f"kdprune: dvc.lock is in another order: {told.stderr[-200:]}", file=sys.stderr)
-    known = [name for name in dict.fromkeys([*before, *serial]) if name in entries]
-    order = dict.fromkeys([*known, *entries])
-    whole = head + "".join(f"  {name}:{entries[name]}" for name in order)
-    if whole != text:
-        with replacing(lock) as temporary:
-            temporary.write_text(whole, encoding="utf-8")
+def _signal(group: int, signal_: int) -> bool:
+    """Send a signal to a group; say whether it has processes."""
+    try:
+        os.killpg(group, signal_)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def environment() -> dict[str, str]:
@@ -132,7 +118,9 @@ def stale(names: Sequence[str], needs: Mapping[str, Sequence[str]], folder: Path
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if done.returncode:
         told = " ".join(done.stderr.removeprefix("ERROR: ").split()) or "`dvc status` failed"
-        raise KdpruneError(f"dvc cannot tell what is stale: {told}")
+        raise KdpruneError(
+            f"dvc cannot tell what is stale: {told}; after a kill, `make mend` mends DVC's files"
+        )
     changed = set(json.loads(done.stdout or "{}"))
     for name in names:  # in the order of the stages, so that what is needed comes first
         if changed & set(needs[name]):

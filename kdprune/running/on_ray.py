@@ -106,7 +106,11 @@ class OnRay:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
-def engine(address: str, count: int, *, gpu: float, remote: bool) -> OnRay:
+def require() -> None:
+    """Raise KdpruneError where Ray is not installed."""
+
+
+def engine(address: str, count: int | None, *, gpu: float, remote: bool) -> OnRay:
     """Start slots, each with its share of a GPU; they share our cache, or only a remote."""
     settings = "" if remote else f"[cache]\n    dir = {here.cache()}\n"
     return OnRay(address, count, gpu, settings=settings, remote=remote)

@@ -44,6 +44,13 @@ def gpus() -> list[Gpu]:
     return chosen
 
 
+def cores() -> int:
+    """Return the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # macOS has none
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _told() -> dict[str, tuple[str, str, int]]:
     """Return {index: (uuid, name, bytes)}; without nvidia-smi, what the kernel lists."""
     try:
@@ -83,22 +90,34 @@ def slots(
 ) -> list[dict[str, str]]:
     """Return the slots as variables: `per_gpu` to each GPU, else one to two cores.
 
-    `count` overrides how many. A slot of a machine without GPUs has its share of the cores, unless
-    OMP_NUM_THREADS is set. Raises KdpruneError for more than --per-gpu allows.
+    `count` overrides how many. The device that KDPRUNE_DEVICE names is one GPU, unless it is cpu. A
+    slot of a machine without GPUs has its share of the cores, unless OMP_NUM_THREADS is set. Raises
+    KdpruneError for more than --per-gpu allows.
     """
-    if among:
+    chosen = os.environ.get("KDPRUNE_DEVICE") or "cpu"
+    if among or chosen != "cpu":
         order = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # nvidia-smi's, else the fastest comes first
-        places = [{"KDPRUNE_DEVICE": f"cuda:{gpu.number}", **order} for gpu in among] * per_gpu
+        each = [{"KDPRUNE_DEVICE": f"cuda:{gpu.number}", **order} for gpu in among]
+        places = (each or [{"KDPRUNE_DEVICE": chosen}]) * per_gpu
         if count and count > len(places):
             raise KdpruneError(
-                f"-j {count}: {len(among)} GPU(s) with {per_gpu} each have {len(places)} slots; "
-                "raise --per-gpu"
+                f"-j {count}: {len(places) // per_gpu} GPU(s) with {per_gpu} each have "
+                f"{len(places)} slots; raise --per-gpu"
             )
         return places[: count or len(places)]
     wanted = count or max(1, cores // 2)
     if wanted == 1 or "OMP_NUM_THREADS" in os.environ:
         return [{} for _ in range(wanted)]
     return [{"OMP_NUM_THREADS": str(max(1, cores // wanted))} for _ in range(wanted)]
+
+
+def threads(among: Sequence[Mapping[str, str]]) -> str:
+    """Return a line on the threads of slots that share the cores, "" for none."""
+    given = {slot["OMP_NUM_THREADS"] for slot in among if "OMP_NUM_THREADS" in slot}
+    return "".join(
+        f"{len(among)} at once, {each} thread(s) each: rounding may differ from one"
+        for each in given
+    )
 
 
 def sizes(among: Sequence[Gpu]) -> dict[str, int]:

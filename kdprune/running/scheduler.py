@@ -4,12 +4,17 @@ An engine runs what the scheduler decides. It has `submit(slot, name) -> Future[
 else about processes, machines and files is the engine's.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from kdprune.running.makespan import refuse_circles
+
 ATTEMPTS = 2  # a killed stage is run once more, on the same slot, where its checkpoint lies
+LOSSES = 2  # slots that die under one instance: it may be what kills them
+BAD = 2  # instances in a row that fail on a slot: it may be what fails them
 FAULT = 2  # exit status of a fault that only the user can mend: another attempt is in vain
 
 
@@ -20,15 +25,15 @@ class Done:
     status: int
     seconds: float = 0.0
     tail: str = ""
-    slot_lost: bool = False  # the slot died with it: neither counts against the instance
+    slot_lost: bool = False  # the slot died with it
     crowded: bool = False  # no memory was left: it may do where it has the place to itself
 
 
 @dataclass(frozen=True)
 class Event:
-    """What happened to an instance, for whoever shows progress."""
+    """What happened to an instance, or to a slot (no name), for whoever shows progress."""
 
-    kind: Literal["started", "done", "retried", "failed", "moved", "not run"]
+    kind: Literal["started", "done", "retried", "failed", "moved", "not run", "left out"]
     name: str
     slot: int | None = None
     done: Done | None = None
@@ -42,11 +47,17 @@ class Engine(Protocol):
 
 
 Fits = Callable[[str, int, Mapping[int, str], set[str]], bool]
+Outcome = Literal["done", "failed", "not run"]
 
 
 def anywhere(name: str, slot: int, running: Mapping[int, str], alone: set[str]) -> bool:
     """Let every instance run on every slot, but those of `alone` beside nothing."""
     return not running or not alone & {name, *running.values()}
+
+
+def itself(slot: int) -> object:
+    """Take every slot for a place of its own."""
+    return slot
 
 
 def schedule(
@@ -55,110 +66,133 @@ def schedule(
     slots: Iterable[int],
     tell: Callable[[Event], None] = lambda event: None,
     fits: Fits = anywhere,
-) -> dict[str, Literal["done", "failed", "not run"]]:
+    place: Callable[[int], object] = itself,
+) -> dict[str, Outcome]:
     """Run every instance of `needs` after those that it needs; return how each ended.
 
     `needs` maps a name to the names before it; names that it does not hold count as done. The order
     is that of `needs`, as far as dependencies and slots allow. Nothing runs twice but what failed
     with another status than FAULT, once, on the same slot, and what had no memory left, once, where
     nothing runs beside it; what depends on a failure is not run, and all else goes on. An instance
-    whose slot was lost goes to another slot. Where all slots are lost, the rest is not run.
+    whose slot was lost goes to another slot, once. A slot where two instances in a row failed is
+    left out, unless it is the last. Where no slot is left, the rest is not run.
     `fits(name, slot, running, alone)` says whether a slot has room for an instance beside those
-    that run ({slot: name}); where nothing runs, all have. Raises ValueError where needs go round in
-    a circle.
+    that run ({slot: name}); where nothing runs, all have. What has been passed over for want of
+    room as often as there are slots is waited for. Of the slots with room, the one is taken whose
+    `place` runs the fewest. Raises ValueError where needs go round in a circle.
     """
-    waiting = {name: {item for item in before if item in needs} for name, before in needs.items()}
-    _refuse_circles(waiting)
-    outcome: dict[str, Literal["done", "failed", "not run"]] = {}
-    free, attempts = list(slots), dict.fromkeys(needs, 0)
-    running: dict[Future[Done], tuple[str, int]] = {}
-    alone: set[str] = set()  # had no memory left beside others
+    return _Study(needs, engine, list(slots), tell, fits, place).run()
 
-    def start(name: str, slot: int) -> None:
-        attempts[name] += 1
-        tell(Event("started", name, slot))
-        running[engine.submit(slot, name)] = (name, slot)
 
-    while waiting or running:
-        for name in [name for name, before in waiting.items() if _hopeless(before, outcome)]:
-            del waiting[name]
-            outcome[name] = "not run"
-            tell(Event("not run", name))
-        for name in [name for name, before in waiting.items() if _ready(before, outcome)]:
-            held = {slot: other for other, slot in running.values()}
-            slot = next((at for at in free if not held or fits(name, at, held, alone)), None)
-            if slot is not None:
-                del waiting[name]
-                free.remove(slot)
-                start(name, slot)
-        if not running:
-            if not free:
-                for name in waiting:
-                    outcome[name] = "not run"
-                    tell(Event("not run", name))
-                break
-            continue
-        for future in wait(running, return_when=FIRST_COMPLETED).done:
-            name, slot = running.pop(future)
-            done = future.result()
-            if done.slot_lost:
-                attempts[name] -= 1
-                tell(Event("moved", name, slot, done))
-                waiting = {name: set(), **waiting}
-            elif done.status == 0:
-                outcome[name] = "done"
-                free.append(slot)
-                tell(Event("done", name, slot, done))
-            elif done.crowded and name not in alone:
-                alone.add(name)
-                free.append(slot)
-                tell(Event("retried", name, slot, done))
-                waiting = {name: set(), **waiting}
-            elif done.status != FAULT and attempts[name] < ATTEMPTS:
-                tell(Event("retried", name, slot, done))
-                start(name, slot)
+class _Study:
+    """A study on its way: what waits, what runs where, and how all else ended."""
+
+    def __init__(
+        self,
+        needs: Mapping[str, Iterable[str]],
+        engine: Engine,
+        slots: list[int],
+        tell: Callable[[Event], None],
+        fits: Fits,
+        place: Callable[[int], object],
+    ) -> None:
+        self.waiting = {
+            name: {item for item in before if item in needs} for name, before in needs.items()
+        }
+        refuse_circles(self.waiting)
+        self.engine, self.tell, self.fits, self.place = engine, tell, fits, place
+        self.free, self.patience = slots, len(slots)
+        self.running: dict[Future[Done], tuple[str, int]] = {}
+        self.outcome: dict[str, Outcome] = {}
+        self.alone: set[str] = set()  # had no memory left beside others
+        self.attempts, self.losses = Counter[str](), Counter[str]()
+        self.passed, self.bad = Counter[str](), Counter[int]()
+
+    def run(self) -> dict[str, Outcome]:
+        """Run to the end."""
+        while self.waiting or self.running:
+            for name in [name for name, needed in self.waiting.items() if self._hopeless(needed)]:
+                self._give_up(name)
+            self._fill()
+            if self.running:
+                for future in wait(self.running, return_when=FIRST_COMPLETED).done:
+                    self._take(future.result(), *self.running.pop(future))
+            elif not self.free:
+                for name in list(self.waiting):
+                    self._give_up(name)
+        return self.outcome
+
+    def _fill(self) -> None:
+        """Start what is ready, in order, where there is room."""
+        for name in [name for name, needed in self.waiting.items() if self._ready(needed)]:
+            held = {slot: other for other, slot in self.running.values()}
+            there = [at for at in self.free if not held or self.fits(name, at, held, self.alone)]
+            if there:
+                busy = Counter(self.place(at) for at in held)
+                slot = min(there, key=lambda at: busy[self.place(at)])
+                del self.waiting[name]
+                self.free.remove(slot)
+                self._start(name, slot)
+            elif self.free:  # smaller ones would pass it for ever
+                self.passed[name] += 1
+                if self.passed[name] > self.patience:
+                    return
+
+    def _start(self, name: str, slot: int) -> None:
+        self.attempts[name] += 1
+        self.tell(Event("started", name, slot))
+        self.running[self.engine.submit(slot, name)] = (name, slot)
+
+    def _take(self, done: Done, name: str, slot: int) -> None:
+        """Decide what becomes of an instance and its slot after an attempt."""
+        if done.slot_lost:
+            self.losses[name] += 1
+            self.attempts[name] -= 1
+            if done.crowded:
+                self.alone.add(name)
+            if self.losses[name] < LOSSES:
+                self._again("moved", name, slot, done)
             else:
-                outcome[name] = "failed"
-                free.append(slot)
-                tell(Event("failed", name, slot, done))
-    return outcome
+                self._end("failed", name, slot, done)
+        elif done.status == 0:
+            self._end("done", name, slot, done)
+            self.bad[slot] = 0
+            self.free.append(slot)
+        elif done.crowded and name not in self.alone:
+            self.alone.add(name)
+            self.free.append(slot)
+            self._again("retried", name, slot, done)
+        elif done.status != FAULT and self.attempts[name] < ATTEMPTS:
+            self.tell(Event("retried", name, slot, done))
+            self._start(name, slot)
+        else:
+            self._end("failed", name, slot, done)
+            self._judge(slot, done)
 
+    def _judge(self, slot: int, done: Done) -> None:
+        """Free a slot after a failure, or leave it out."""
+        self.bad[slot] += done.status != FAULT
+        others = [*self.free, *(at for _, at in self.running.values())]
+        if self.bad[slot] < BAD or not others:
+            self.free.append(slot)
+        else:
+            self.tell(Event("left out", "", slot, done))
 
-def makespan(needs: Mapping[str, Iterable[str]], seconds: Mapping[str, float], slots: int) -> float:
-    """Return how long `schedule` takes on `slots` slots, each instance taking its `seconds`."""
-    ends: dict[str, float] = {}
-    waiting = {name: {item for item in before if item in needs} for name, before in needs.items()}
-    _refuse_circles(waiting)
-    free = [0.0] * slots
-    while waiting:
-        at = min(free)
-        ready = [name for name, before in waiting.items() if all(_by(ends, i, at) for i in before)]
-        slot = free.index(at)
-        if ready:
-            del waiting[ready[0]]
-            ends[ready[0]] = free[slot] = at + seconds[ready[0]]
-        else:  # the slot idles until the next instance ends
-            free[slot] = min(end for end in ends.values() if end > at)
-    return max(ends.values(), default=0.0)
+    def _again(self, kind: Literal["moved", "retried"], name: str, slot: int, done: Done) -> None:
+        self.tell(Event(kind, name, slot, done))
+        self.waiting = {name: set(), **self.waiting}
 
+    def _end(self, kind: Literal["done", "failed"], name: str, slot: int, done: Done) -> None:
+        self.outcome[name] = kind
+        self.tell(Event(kind, name, slot, done))
 
-def _by(ends: Mapping[str, float], name: str, time: float) -> bool:
-    return name in ends and ends[name] <= time
+    def _give_up(self, name: str) -> None:
+        del self.waiting[name]
+        self.outcome[name] = "not run"
+        self.tell(Event("not run", name))
 
+    def _hopeless(self, needed: Iterable[str]) -> bool:
+        return any(self.outcome.get(name) in ("failed", "not run") for name in needed)
 
-def _hopeless(before: Iterable[str], outcome: Mapping[str, str]) -> bool:
-    return any(outcome.get(name) in ("failed", "not run") for name in before)
-
-
-def _ready(before: Iterable[str], outcome: Mapping[str, str]) -> bool:
-    return all(outcome.get(name) == "done" for name in before)
-
-
-def _refuse_circles(needs: Mapping[str, Iterable[str]]) -> None:
-    left = {name: set(before) for name, before in needs.items()}
-    while left:
-        first = [name for name, before in left.items() if not before & left.keys()]
-        if not first:
-            raise ValueError(f"these need each other: {', '.join(left)}")
-        for name in first:
-            del left[name]
+    def _ready(self, needed: Iterable[str]) -> bool:
+        return all(self.outcome.get(name) == "done" for name in needed)
