@@ -224,6 +224,8 @@ def check(tokens: list[str]) -> None:
     """Fail for a command that nothing here runs or checks."""
     tokens = unset(tokens)
     first, *rest = tokens
+    if tokens[:3] == ["python", "-m", "kdprune"]:
+        first, rest = "kdprune", tokens[3:]
     if first == "dvc":
         from dvc.cli import parse_args
 
@@ -247,7 +249,7 @@ def check(tokens: list[str]) -> None:
     elif first == "python":
         file = ROOT / rest[1].replace(".", "/") if rest[0] == "-m" else ROOT / rest[0]
         assert file.exists() or file.with_suffix(".py").exists(), tokens
-    elif first == "kdprune":  # tests/test_compress.py and test_init.py run these
+    elif first == "kdprune":  # its words; other tests run it
         cli.parser().parse_args(rest)
     elif first in ("sky", "bash"):  # of a file that the page shows, or whose writing test_slurm has
         assert rest in (["launch", "study.yaml"], ["study.sh"]), tokens
