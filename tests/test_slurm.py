@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,8 @@ def run(arguments, *, start):
         print("kdprune: params.yaml: how: is wrong")
         return 2
     if how == "is long" and not (unfinished / name).exists():
-        (unfinished / name).touch()
+        (unfinished / "new").write_text(str(os.getpid()))
+        (unfinished / "new").rename(unfinished / name)
         time.sleep(60)
     out = pathlib.Path("results") / "-".join(arguments)
     out.parent.mkdir(exist_ok=True)
@@ -106,6 +108,16 @@ class Study:
 
     def ran(self) -> list[str]:
         return (self.folder / ".run/unfinished/ran").read_text().split()
+
+    def works(self, within: float) -> bool:
+        """Whether the stage that left a checkpoint is still at work after so many seconds."""
+        command = Path("/proc", (self.folder / ".run/unfinished/teach@a").read_text(), "cmdline")
+        until = time.monotonic() + within
+        while command.exists() and command.read_bytes():  # empty of one that nobody has reaped
+            if time.monotonic() > until:
+                return True
+            time.sleep(0.02)
+        return False
 
 
 @pytest.fixture
@@ -200,8 +212,10 @@ def test_a_task_whose_time_ends_is_queued_again_and_goes_on(study):
     assert study.submit(["teach@a"]).returncode == 0
     task = study.slurm.start("101", "0")
     appears(study.folder / ".run/unfinished/teach@a")
+    assert study.works(within=0)
     study.slurm.near_its_limit("101", task)
     assert task.wait(10) == 143
+    assert not study.works(within=2)
     assert study.slurm.requeued() == ["requeue 101_0"]
     assert study.slurm.start("101", "0", restarts=1).wait(30) == 0
     log = study.log("teach-101_0")
@@ -223,6 +237,7 @@ def test_a_task_taken_back_or_without_end_is_not_queued_again(study, sent, statu
     else:
         study.slurm.near_its_limit("101", task)
     assert task.wait(10) == status
+    assert not study.works(within=2)
     assert study.slurm.requeued() == []
 
 

@@ -58,17 +58,17 @@ values() {
     printf 'export %s=%q\n' "$name" "${!name}"
   done
   cat <<'EOF'
-set -euo pipefail
+set -meuo pipefail  # m: what runs in the background is a group, and a signal reaches all of it
 export PATH="$(dirname "$python"):$PATH"
 task=$SLURM_JOB_ID child=''
 [ -z "${SLURM_ARRAY_JOB_ID:-}" ] || task=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
 stop() {
-  [ -z "$child" ] || { kill -TERM "$child"; wait "$child"; sleep 0.3; } || true
+  [ -z "$child" ] || { kill -TERM -- "-$child"; wait "$child"; } || true
 }
 again() {
   stop
   if [ "${SLURM_RESTART_COUNT:-0}" -ge 50 ]; then  # else one that gets nowhere goes on for ever
-    echo 'the time limit is near for the 51st time: this task gives up' >&2; exit 1
+    echo 'the time limit is near, and this task has begun 51 times: it gives up' >&2; exit 1
   fi
   echo 'the time limit is near: queued again, to go on from the checkpoint' >&2
   scontrol requeue "$task"
