@@ -224,13 +224,13 @@ def test_a_task_whose_time_ends_is_queued_again_and_goes_on(study):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("sent", "status"), [("TERM", 143), ("at the limit", 1)])
-def test_a_task_taken_back_or_without_end_is_not_queued_again(study, sent, status):
+@pytest.mark.parametrize(("restarts", "sent", "status"), [(0, "TERM", 143), (50, "limit", 1)])
+def test_a_task_taken_back_or_without_end_is_not_queued_again(study, restarts, sent, status):
     """TERM is what scancel sends; the other is a task that gets nowhere."""
     study.how(a="is long")
     workspace.commit(study.folder, "long")
     assert study.submit(["teach@a"]).returncode == 0
-    task = study.slurm.start("101", "0", restarts=50)
+    task = study.slurm.start("101", "0", restarts=restarts)
     appears(study.folder / ".run/unfinished/teach@a")
     if sent == "TERM":
         task.send_signal(signal.SIGTERM)
