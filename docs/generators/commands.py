@@ -43,7 +43,8 @@ so the results. Keep them the same within a comparison.
 | `KDPRUNE_PATIENCE` | seconds for which a disturbed time is measured again, default 10; 0: never |
 | `KDPRUNE_IMAGES_GB` | GB of images to hold in memory, not in files; default: an eighth of it |
 | `KDPRUNE_UNFINISHED` | where unfinished work lies (default `.run/unfinished` of the clone) |
-| `KDPRUNE_REMOTE` | set: a job of an array takes and gives its work by the DVC remote |
+| `KDPRUNE_ONLY` | set in Slurm's jobs: `prune@KEY`: no other instance may run; `collect`: none |
+| `KDPRUNE_REMOTE` | set: `python -m kdprune.running.slot` pulls and pushes; `--slurm` does not |
 | `KDPRUNE_WARM` | `0`: every stage starts afresh, and imports torch itself (about 10 s each) |
 | `KDPRUNE_CIFAR_URL` | base address of a mirror of the authors' archives, for source `authors` |
 | `HF_ENDPOINT` | mirror of the Hugging Face Hub, for source `hub` |
