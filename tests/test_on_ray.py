@@ -136,6 +136,12 @@ def test_what_is_no_address_is_told_in_a_line(ray, address):
     assert not ray.inits
 
 
+def test_an_address_that_the_environment_has_is_named(ray, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "http://head:8265")  # `ray job submit` takes such
+    with pytest.raises(KdpruneError, match="--ray auto: 'http://head:8265' is no address"):
+        engine()
+
+
 def test_a_port_on_which_nobody_listens_is_told_at_once(ray, monkeypatch):
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))

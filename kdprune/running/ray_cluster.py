@@ -44,7 +44,7 @@ def _knock(address: str) -> None:
         return
     told = PORT.fullmatch(address)
     if not told or int(told["port"]) > 65535:
-        raise ValueError("is no address of a cluster")
+        raise ValueError(f"{address!r} is no address of a cluster")
     with socket.create_connection((told["host"], int(told["port"])), timeout=KNOCK):
         pass
 
