@@ -2,15 +2,18 @@
 
 python benchmarks/cluster.py              one node that shares the cache; two that share a remote
 python benchmarks/cluster.py --kills 10   kill -9 of one of two nodes, at ten moments
+python benchmarks/cluster.py --drivers 10 kill -9 of the driver, ten times; the same command again
 
 Needs the extra kdprune[ray]. The nodes are this machine's: each is a Ray node of its own, whose
 slots have folders and caches of their own. Runs on the tests' tiny study in a temporary folder.
 """
 
 import argparse
+import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -113,18 +116,69 @@ def kills(pristine: Path, folder: Path, expected: dict, nodes: Nodes, moments: i
     return int(bad > 0)
 
 
+def drivers(pristine: Path, folder: Path, expected: dict, seconds: float, moments: int) -> int:
+    """Kill the driver at each of some moments; return 1 where the same command did not mend it."""
+    rng, bad, nodes = random.Random(0), 0, Nodes()
+    words = (nodes.cluster.address, "--remote")
+    for moment in range(moments):
+        shutil.rmtree(pristine.parent / "remote", ignore_errors=True)
+        for left in pristine.parent.glob("kdprune-*"):  # of the moment before
+            shutil.rmtree(left)
+        driver = start(copied(pristine, folder), *words)
+        after = rng.uniform(0.3, 0.9) * seconds
+        time.sleep(after)
+        hit = driver.poll() is None
+        driver.send_signal(signal.SIGKILL)
+        driver.wait()
+        since = time.monotonic()
+        unfinished = sorted(file.name for file in slots(pristine, "unfinished/*.ckpt"))
+        driver, resumed = start(folder, *words), set()
+        while driver.poll() is None:
+            resumed |= went_on(pristine)
+            time.sleep(0.2)
+        when = f"after {after:.0f} s" if hit else "at the end"
+        what = f"moment {moment + 1}: the driver killed {when}"
+        print(f"{what}: unfinished {unfinished}, went on {sorted(resumed)}", flush=True)
+        if driver.returncode:
+            log = folder.with_suffix(".log").read_text()
+            print(f"{what}: the next run ended with {driver.returncode}\n{log[-3000:]}", flush=True)
+        differ = compared(folder, expected, what, time.monotonic() - since)
+        bad += bool(driver.returncode) or differ
+    return int(bad > 0)
+
+
+def slots(pristine: Path, pattern: str) -> list[Path]:
+    """Return the files below what slots of this study keep on this machine's nodes."""
+    return list(pristine.parent.glob(f"kdprune-*/*/{pattern}"))
+
+
+def went_on(pristine: Path) -> set[str]:
+    """Return the instances whose record says that they went on from unfinished work."""
+    found = set()
+    for file in slots(pristine, "slot-*/study/.run/log/*.json"):
+        try:
+            if any(run.get("resumed") for run in json.loads(file.read_text())):
+                found.add(file.stem)
+        except (OSError, ValueError):  # being written, or removed with its clone
+            continue
+    return found
+
+
 def main() -> int:
     """Compare, or kill."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--kills", type=int, default=0, metavar="N", help="moments of the kills")
+    parser.add_argument("--drivers", type=int, default=0, metavar="N", help="driver kills")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         base = Path(name).resolve()
         os.environ["TMPDIR"] = str(base)  # the slots' clones are removed with all the rest
         pristine = study.workspace.make(base / "pristine", parallel.KILLED)
         remote, folder = with_remote(pristine, base / "remote"), base / "study"
-        parallel.whole(remote, folder, "serial")
+        seconds = parallel.whole(remote, folder, "serial")
         expected = study.results(folder)
+        if options.drivers:
+            return drivers(remote, folder, expected, seconds, options.drivers)
         if not options.kills:
             bad = whole(remote, folder, expected, "one node, one cache", "local")
             nodes = Nodes()

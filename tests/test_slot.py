@@ -1,8 +1,8 @@
-"""A slot's clone, and the Ray engine: work only where an answer came, nothing after death."""
+"""A slot's clone, what is run in it, and what comes back."""
 
 import importlib.util
 import subprocess
-import types
+from pathlib import Path
 
 import pytest
 import workspace
@@ -55,55 +55,46 @@ def test_with_a_remote_what_ran_is_pushed():
     assert pushed == ["push", "--run-cache", "teach@a"]
 
 
-class Lost(Exception):
-    """What Ray says of a node that died."""
+def attempt(monkeypatch, answers):
+    """Run an instance with a remote; `answers` are DVC's. Return what came, and the pauses."""
+    given, pauses = iter(answers), []
+    monkeypatch.setattr(slot, "_dvc", lambda *_: next(given))
+    monkeypatch.setattr(slot.time, "sleep", pauses.append)
+    status, output = slot.run("teach@a", Path(), remote=True, variables={})
+    assert not list(given)
+    return status, output, pauses
 
 
-def engine(answers):
-    """An engine whose slots answer as told, without a cluster."""
-    made = on_ray.OnRay.__new__(on_ray.OnRay)
-
-    def get(answer):
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    killed = []
-    made.ray = types.SimpleNamespace(
-        wait=lambda asked, **_: (
-            [one for one in asked if one != "late"],
-            [one for one in asked if one == "late"],
-        ),
-        get=get,
-        kill=killed.append,
-        exceptions=types.SimpleNamespace(RayError=Lost),
-    )
-    ready = [
-        types.SimpleNamespace(ready=types.SimpleNamespace(remote=lambda a=a: a)) for a in answers
-    ]
-    return made, ready, killed
+def test_a_push_is_tried_three_times(monkeypatch):
+    answers = [(0, b"trained\n"), (1, b"refused\n"), (1, b"refused\n"), (0, b"pushed\n")]
+    assert attempt(monkeypatch, answers) == (0, b"trained\nrefused\nrefused\npushed\n", [0, 2, 10])
 
 
-def test_work_goes_only_to_slots_that_have_answered():
-    made, actors, killed = engine(["there", "late", Lost("no node")])
-    assert made._answering(actors) == actors[:1]
-    assert killed == actors[1:2]
-    made, actors, _ = engine(["late"])
-    with pytest.raises(KdpruneError, match="no slot answered"):
-        made._answering(actors)
+def test_a_push_that_fails_is_told_from_a_training_that_does(monkeypatch):
+    status, output, _ = attempt(monkeypatch, [(0, b"")] + 3 * [(1, b"refused")])
+    assert status == 1
+    assert "teach@a itself is done, on this node; only `dvc push` failed" in slot.tail_of(output)
+    assert attempt(monkeypatch, [(2, b"bad")]) == (2, b"bad", [])
 
 
-def test_a_dead_node_is_a_lost_slot_and_a_fault_is_none():
-    made, _, _ = engine([])
-    made.actors = [
-        types.SimpleNamespace(run=types.SimpleNamespace(remote=lambda name: Lost("raylet died"))),
-        types.SimpleNamespace(
-            run=types.SimpleNamespace(remote=lambda name: (2, "why", False, 1.0))
-        ),
-    ]
-    assert made._run(0, "a").slot_lost
-    done = made._run(1, "a")
-    assert (done.status, done.tail, done.slot_lost) == (2, "why", False)
+def test_the_end_of_a_long_output_is_kept(monkeypatch):
+    _, output, _ = attempt(monkeypatch, [(0, b"a" * 2**19), (0, b"end")])
+    assert len(output) == 2**18
+    assert output.endswith(b"end")
+
+
+def test_without_a_commit_there_is_nothing_to_send(tmp_path):
+    workspace.git(tmp_path, "init", "-q")
+    with pytest.raises(KdpruneError, match="commit once here"):
+        slot.bundle(tmp_path, tmp_path / "bundle")
+
+
+def test_a_study_is_named_alike_in_every_clone_and_after_every_commit(study, tmp_path):
+    name = slot.identity(study)
+    workspace.commit(study, "another")
+    slot.bundle(study, tmp_path / "bundle")
+    slot.clone(tmp_path / "bundle", tmp_path / "clone", "")
+    assert slot.identity(study) == slot.identity(tmp_path / "clone") == name
 
 
 @pytest.mark.skipif(RAY, reason="ray is installed")

@@ -4,20 +4,25 @@ python -m kdprune.running.slot NAME …: the last is run; those before it are re
 cache that all clones share, or a DVC remote (KDPRUNE_REMOTE=1) as the meeting point.
 """
 
+import hashlib
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
-from kdprune.running.here import LAST, NO_ROOM, environment
-from kdprune.running.scheduler import Done
+from kdprune.errors import KdpruneError
+from kdprune.running.here import ENDED, LAST, environment
+
+PAUSES = (2.0, 10.0)  # seconds before another `dvc push`: remotes have moments
+MOST = 2**18  # bytes of an attempt's output that are kept, from its end
 
 
 def clone(bundle: Path, folder: Path, settings: str) -> None:
     """Clone the bundle's branch into `folder`, and write its .dvc/config.local: `settings`.
 
     A folder that exists is taken to be an earlier slot's, and brought to the bundle's commit: its
-    unfinished work and data stay. Raises CalledProcessError where git refuses.
+    data stay. Raises KdpruneError where git refuses.
     """
     if not (folder / ".git").exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -31,7 +36,9 @@ def bundle(folder: Path, file: Path) -> None:
     """Write a commit of all tracked and new files of `folder` into a bundle.
 
     What the user has not committed goes with it; git's index, branch and files stay as they are.
+    Raises KdpruneError where there is no commit.
     """
+    identity(folder)
     index = {"GIT_INDEX_FILE": str(file.with_suffix(".index").resolve())}
     who = {
         f"GIT_{role}_{what}": "kdprune@localhost"
@@ -51,15 +58,33 @@ def bundle(folder: Path, file: Path) -> None:
     _git(["update-ref", "-d", "refs/kdprune/run"], folder)
 
 
+def identity(folder: Path) -> str:
+    """Return what names a study on every machine: a hash of its history's first commit.
+
+    Raises KdpruneError where there is no commit.
+    """
+    try:
+        first = _git(["rev-list", "--max-parents=0", "HEAD"], folder)
+    except KdpruneError as error:
+        raise KdpruneError(
+            f"--ray: {error}; commit once here: the nodes clone what git has"
+        ) from None
+    return hashlib.sha256(first.encode()).hexdigest()[:16]
+
+
 def _git(arguments: list[str], folder: Path, variables: dict[str, str] | None = None) -> str:
+    """Return what git prints. Raises KdpruneError with what it says instead."""
     done = subprocess.run(
         ["git", *arguments],
         cwd=folder,
         env={**os.environ, **(variables or {})},
         capture_output=True,
         text=True,
-        check=True,
     )
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        told = next((line for line in lines if line.startswith(("fatal", "error"))), lines[-1])
+        raise KdpruneError(f"git {arguments[0]}: {told}")
     return done.stdout.strip()
 
 
@@ -69,36 +94,55 @@ def commands(name: str, *, remote: bool) -> list[list[str]]:
     return [repro, ["push", "--run-cache", name]] if remote else [repro]
 
 
-def run(name: str, folder: Path, *, remote: bool, variables: dict[str, str]) -> Done:
-    """Run an instance in a slot's clone, as `kdprune.running.child`: nothing outlives us."""
-    tail = ""
-    for arguments in commands(name, remote=remote):
-        dvc = [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments]
-        done = subprocess.run(
-            [sys.executable, "-m", "kdprune.running.child", *dvc],
-            cwd=folder,
-            env={**environment(), "PYTHONPATH": str(folder), **variables},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        text = done.stdout.decode(errors="replace")
-        tail = "\n".join(text.splitlines()[-LAST:])
-        if done.returncode:
-            from kdprune.running.here import ENDED
+def run(name: str, folder: Path, *, remote: bool, variables: dict[str, str]) -> tuple[int, bytes]:
+    """Run an instance in a slot's clone; return its exit status and the end of its output.
 
-            told = ENDED.findall(done.stdout)
-            status = int(told[-1]) if told else done.returncode
-            return Done(status, 0.0, tail, crowded=NO_ROOM in tail)
-    return Done(0, 0.0, "")
+    A push is tried three times: what it would lose is a whole training.
+    """
+    repro, *pushes = commands(name, remote=remote)
+    status, output = _dvc(repro, folder, variables)
+    for push in pushes if not status else []:
+        for pause in (0.0, *PAUSES):
+            time.sleep(pause)
+            status, said = _dvc(push, folder, variables)
+            output += said
+            if not status:
+                break
+        else:
+            tried = f"`dvc push` failed {len(PAUSES) + 1} times"
+            output += f"\nkdprune: {name} itself is done, on this node; only {tried}".encode()
+    return status, output[-MOST:]
+
+
+def _dvc(arguments: list[str], folder: Path, variables: dict[str, str]) -> tuple[int, bytes]:
+    """Run DVC as `kdprune.running.child`: nothing outlives us."""
+    dvc = [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments]
+    done = subprocess.run(
+        [sys.executable, "-m", "kdprune.running.child", *dvc],
+        cwd=folder,
+        env={**environment(), "PYTHONPATH": str(folder), **variables},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    status, output = done.returncode, done.stdout[-MOST:]
+    if status and (told := ENDED.findall(output)):
+        status = int(told[-1])  # DVC's own says only that a stage failed
+    return status, output
+
+
+def tail_of(output: bytes) -> str:
+    """Return the last lines of an output."""
+    return "\n".join(output.decode(errors="replace").splitlines()[-LAST:])
 
 
 def main(names: list[str]) -> int:
     """Run an instance in the folder at hand; return its exit status."""
-    done = run(names[-1], Path.cwd(), remote="KDPRUNE_REMOTE" in os.environ, variables={})
-    print(done.tail, file=sys.stderr)
-    return done.status
+    remote = "KDPRUNE_REMOTE" in os.environ
+    status, output = run(names[-1], Path.cwd(), remote=remote, variables={})
+    print(tail_of(output) if status else "", file=sys.stderr)
+    return status
 
 
 if __name__ == "__main__":
