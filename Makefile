@@ -4,6 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 GPU := build/gpu
 SLOW ?= slow
+CONVENTIONS ?= python -m pytest tests/test_conventions.py
 PYTEST := python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 # `dvc` runs its stages with whatever `python` comes first
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -49,7 +50,7 @@ lint: setup ## Check style, types, docstrings, and that params.yaml follows from
 	python -m ruff check .
 	python -m ruff format --check .
 	python -m mypy
-	python -m pytest tests/test_conventions.py
+	$(CONVENTIONS)
 
 lock: ## Write requirements.lock anew from pyproject.toml, and setup.lock
 	python -m uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate \
