@@ -133,13 +133,15 @@ def coded(of_each: dict[str, pd.DataFrame]) -> str:
     if not held:
         return "Files of 8-bit integers were not written."
     data = " and ".join(STUDIES[name] for name in held)
+    which = "" if len(held) == len(of_each) else f" (written for {data})"
     where = (
-        "In files of 8-bit integers, where a zero takes as much room as any other value "
-        f"(written for {data}),"
+        f"In files of 8-bit integers{which}, where a zero takes as much room as any other value,"
     )
     if all(row.ratio_high < 1 for row in held.values()):
-        times = " and ".join(f"{1 / row.ratio:.2f}" for row in held.values())
-        return f"{where} channel pruning is ahead, by {times} times."
+        times = " and ".join(
+            f"{1 / row.ratio:.2f} times on {STUDIES[name]}" for name, row in held.items()
+        )
+        return f"{where} channel pruning is ahead: {times}."
     if all(row.ratio_low > 1 for row in held.values()):
         return f"{where} it stays."
     return f"{where} neither pruning is ahead on every data set."
