@@ -101,9 +101,7 @@ def test_cold_stages_give_the_same_bytes(folder):
             + ["collect", *COLLECTING, *MEASURED],
             marks=pytest.mark.long,
         ),
-        pytest.param(
-            ["breakpoints.tolerance=5"], [*COLLECTING, *MEASURED], marks=pytest.mark.long
-        ),
+        pytest.param(["breakpoints.tolerance=5"], [*COLLECTING, *MEASURED], marks=pytest.mark.long),
     ],
     ids=lambda value: value[0] if "=" in value[0] else "",
 )
