@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-SBATCH = """#!{python}
+QUEUE = """\
 import json, os, pathlib, sys
 spool = pathlib.Path({spool!r})
 number = len(list(spool.glob("*.json")))
@@ -22,6 +22,9 @@ job = str(101 + number)
 (spool / (job + ".json")).write_text(json.dumps(sys.argv[1:]))
 (spool / (job + ".sh")).write_bytes(sys.stdin.buffer.read())
 print(job + os.environ.get("CLUSTER", ""))
+"""
+SBATCH = """#!/bin/sh
+exec '{python}' '{spool}/queue.py' "$@"
 """
 SCONTROL = """#!/bin/sh
 echo "$*" >> '{spool}/scontrol.txt'
@@ -35,6 +38,7 @@ class Slurm:
         self.bin, self.spool, self.scratch = (folder / name for name in ("bin", "spool", "a disk"))
         for made in (self.bin, self.spool, self.scratch):
             made.mkdir()
+        (self.spool / "queue.py").write_text(QUEUE.format(spool=str(self.spool)))
         for name, text in (("sbatch", SBATCH), ("scontrol", SCONTROL)):
             file = self.bin / name
             file.write_text(text.format(python=sys.executable, spool=str(self.spool)))

@@ -22,6 +22,7 @@ from kdprune.files import expanded, keep
 from kdprune.models import beside
 from kdprune.planning import counted
 from kdprune.records import read_json
+from kdprune.running import driving
 from kdprune.study import checked, rows, sampled, tables, unfinished
 from kdprune.training.checkpointing import restore
 
@@ -231,10 +232,13 @@ def test_a_damaged_state_of_a_run_is_one_line(text, tmp_path, monkeypatch, capsy
 def test_a_state_of_a_run_moves_no_cursor(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".run").mkdir()
-    told = {"lines": ["\x1b[2J"], "running": {"teach@\x1b[1m": "10:00"}}
+    told = {"lines": ["\x1b[2J"], "running": {"teach@\x1b[1m": "10:00"}, "left": []}
     (tmp_path / ".run/run.json").write_text(json.dumps(told))
-    assert main(["run", "--status"]) == 0
-    assert "\x1b" not in capsys.readouterr().out
+    with driving.alone():
+        assert main(["run", "--status"]) == 0
+    shown = capsys.readouterr().out
+    assert "teach@" in shown
+    assert "\x1b" not in shown
 
 
 @pytest.mark.parametrize("given", [["--set=-o/tmp/x"], ["--set", "teach.epochs"], ["--set="]])

@@ -1,5 +1,6 @@
 """Drives a study from its folder: what is stale, on an engine's slots, then what collects."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -105,6 +106,8 @@ def status() -> list[str]:
 
 
 def _is_held() -> bool:
+    if not os.access(HELD, os.W_OK):  # none was begun, or not by us
+        return False
     try:
         with filelock.FileLock(HELD, timeout=0):
             return False
