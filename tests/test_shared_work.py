@@ -60,6 +60,7 @@ def test_every_instance_that_takes_time_is_in_the_run_cache(folder):
             assert f"python -m stages {stage} {key}" in known
 
 
+@pytest.mark.long
 def test_another_processors_lock_trains_nothing(folder):
     """The lock's networks are another machine's; this one's are found again by the run-cache."""
     lock = folder / "dvc.lock"
@@ -125,6 +126,7 @@ def test_a_clone_without_cache_and_remote_analyses_the_tables(folder, tmp_path):
     assert (unpruned == len(SWEEPS)).all()
 
 
+@pytest.mark.long
 def test_a_clone_with_a_remote_alone_trains_nothing(folder, tmp_path):
     dvc(folder, "remote", "add", "--local", "-d", "shared", str(tmp_path / "remote"))
     dvc(folder, "push", "-q", "--run-cache")
@@ -202,6 +204,7 @@ def test_a_temporary_run_leaves_its_work_with_the_clone(folder):
     file.unlink()
 
 
+@pytest.mark.long
 def test_an_interrupted_experiment_costs_the_next_nothing(folder):
     """The teachers of other epochs replace ours in the workspace, and it is killed."""
     for file in interrupted(folder, "-S", "teach.epochs=300"):
