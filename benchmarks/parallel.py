@@ -3,9 +3,9 @@
 python benchmarks/parallel.py [--rounds 3]   ratio of their times, from nothing, with the load
 python benchmarks/parallel.py --kills 10     kill -9 of a stage, a slot, the driver, ten times each
 
-Runs on the tests' tiny study in a temporary folder. A run that loses a stage or a slot must end
-well; after a kill of the driver, the same command goes on. The end must have the bytes of an
-undisturbed run, and no process may be left.
+Runs on the tests' tiny study in a temporary folder. What is lost with a stage or a slot runs once
+more in the same run; after a kill of the driver, or in collecting, the same command goes on. The
+end must have the bytes of an undisturbed run, and no process may be left.
 """
 
 import argparse
@@ -25,19 +25,21 @@ from faults import study
 
 WORDS = {"stage": "-m stages ", "slot": "kdprune.running.child", "driver": "-m kdprune run"}
 SIDES = {"serial": ["dvc", "repro"], "two": ["kdprune", "run", "-j", "2"]}
+SAID = ".run/said.txt"
 LEFT = 20.0  # seconds in which all of a killed run's processes must have ended
 # One pair, so that sixty runs are soon done: a training waits for none, one, two at once
 KILLED = study.workspace.PROFILE.replace(", densenet21_12/resnet10_16]", "]")
 
 
 def start(folder: Path, side: str) -> subprocess.Popen:
-    """Start one side in a workspace."""
+    """Start one side in a workspace; what it says goes to SAID."""
+    (folder / SAID).parent.mkdir(exist_ok=True)
     return subprocess.Popen(
         [sys.executable, "-m", *SIDES[side]],
         cwd=folder,
         env=study.workspace.environment(folder),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=(folder / SAID).open("w"),
+        stderr=subprocess.STDOUT,
     )
 
 
@@ -72,14 +74,15 @@ def kill(folder: Path, target: str, after: float) -> bool:
     hit = driver.poll() is None and bool(there)
     if hit:
         os.kill(driver.pid if target == "driver" else there[0], signal.SIGKILL)
-    if (status := driver.wait()) and hit and target != "driver":
-        raise SystemExit(f"{target}: the run that lost it ended with {status}")
+    status, told = driver.wait(), (folder / SAID).read_text()
+    if hit and target != "driver" and "failed; the end of its output" in told:
+        raise SystemExit(f"{target}: what was killed did not run again\n{told[-3000:]}")
     deadline = time.monotonic() + LEFT
     while time.monotonic() < deadline and study.writers(folder):
         time.sleep(0.2)
     if left := study.writers(folder):
         raise SystemExit(f"{target}: left behind: {left}")
-    if target == "driver" and (status := start(folder, "two").wait()):
+    if status and (status := start(folder, "two").wait()):  # also where a collecting stage was hit
         raise SystemExit(f"{target}: the run after the kill ended with {status}")
     return hit
 
