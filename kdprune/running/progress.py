@@ -11,7 +11,7 @@ from kdprune.files import replacing
 from kdprune.progress import duration
 from kdprune.running.scheduler import Done, Event
 
-KILLED = 128  # exit statuses from here on, and below 0, are signals'
+KILLED = 128  # exit statuses above it, and below 0, are signals'
 
 
 class Teller:
