@@ -1,6 +1,7 @@
 """`kdprune run -j 2` against `dvc repro`, by turns, and kills of `kdprune run` on purpose.
 
 python benchmarks/parallel.py [--rounds 3]   ratio of their times, from nothing, with the load
+python benchmarks/parallel.py --default      the same on the default grid: ten minutes a round
 python benchmarks/parallel.py --kills 10     kill -9 of a stage, a slot, the driver, ten times each
 
 Runs on the tests' tiny study in a temporary folder. What is lost with a stage or a slot runs once
@@ -112,10 +113,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--kills", type=int, default=0, metavar="N", help="moments of each target")
+    parser.add_argument("--default", action="store_true", help="the default grid, not the tiny one")
     options = parser.parse_args()
+    mini = (study.ROOT / "conf/profile/mini.yaml").read_text()
     with tempfile.TemporaryDirectory() as name:
         base = Path(name).resolve()
-        profile = KILLED if options.kills else study.workspace.PROFILE
+        profile = KILLED if options.kills else mini if options.default else study.workspace.PROFILE
         pristine = study.workspace.make(base / "pristine", profile)
         if options.kills:
             return kills(pristine, base / "study", options.kills)

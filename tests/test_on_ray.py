@@ -301,7 +301,7 @@ def test_unfinished_work_is_found_by_the_next_run_and_clones_go(ray, study, monk
         made.submit(1, "b").result()
         made.stop()
         for actor in ray.made[-2:]:  # a process that ends gives up its lock
-            os.close(actor.body.place._held)
+            actor.body.place._held.release()
         said = [(here.LOGS / f"{name}.txt").read_text() for name in "ab"]
         assert not any(clone.exists() for clone in clones)
         return clones, said
@@ -322,7 +322,7 @@ def test_a_clone_in_which_something_failed_stays_and_is_taken_up(ray, study, mon
     made.submit(0, "a").result()
     (place.clone / ".run").mkdir()
     made.stop()
-    os.close(place._held)
+    place._held.release()
     (study / "more").write_text("")
     engine(count=1)
     assert ray.made[-1].body.place.clone == place.clone

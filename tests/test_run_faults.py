@@ -13,7 +13,7 @@ import pytest
 from fake_study import TEACHER, began, start
 
 from kdprune.errors import KdpruneError
-from kdprune.running import driving, here, places
+from kdprune.running import driving, group, here, places
 from kdprune.running.scheduler import Done
 
 SWEEP = "prune@cifar10-resnet10_16-weight"
@@ -174,7 +174,7 @@ def test_a_status_that_cannot_be_written_stops_nothing(tmp_path, monkeypatch, ca
     assert capsys.readouterr().err.count("`--status` tells no more") == 1
 
 
-def test_nothing_is_left_of_a_group_whose_leader_was_killed():
+def test_nothing_is_left_of_a_group_whose_leader_was_killed(monkeypatch):
     script = "trap : TERM; while :; do sleep 0.2; done & wait"
     leader = subprocess.Popen(["sh", "-c", script], start_new_session=True)
     until(lambda: psutil.Process(leader.pid).children())
@@ -182,11 +182,8 @@ def test_nothing_is_left_of_a_group_whose_leader_was_killed():
     leader.kill()
     leader.wait()
     assert child.is_running()
-    here.ENDING, kept = 0.5, here.ENDING
-    try:
-        here.end_group(leader.pid)
-    finally:
-        here.ENDING = kept
+    monkeypatch.setattr(group, "ENDING", 0.5)
+    group.end(leader.pid)
     until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, 5)
 
 

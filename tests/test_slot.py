@@ -2,8 +2,11 @@
 
 import importlib.util
 import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 import workspace
 
@@ -81,6 +84,18 @@ def test_the_end_of_a_long_output_is_kept(monkeypatch):
     _, output, _ = attempt(monkeypatch, [(0, b"a" * 2**19), (0, b"end")])
     assert len(output) == 2**18
     assert output.endswith(b"end")
+
+
+def test_what_a_killed_instance_left_is_ended_and_not_waited_for(tmp_path, monkeypatch):
+    killed = tmp_path / "python"
+    killed.write_text("#!/bin/sh\nsleep 60 &\necho $! > left\necho said\nkill -9 $$\n")
+    killed.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(killed))
+    began = time.monotonic()
+    assert slot._dvc(["repro"], tmp_path, {}) == (-9, b"said\n")
+    left = int((tmp_path / "left").read_text())
+    assert not psutil.pid_exists(left) or psutil.Process(left).status() == psutil.STATUS_ZOMBIE
+    assert time.monotonic() - began < 30
 
 
 def test_without_a_commit_there_is_nothing_to_send(tmp_path):

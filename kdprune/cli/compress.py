@@ -158,7 +158,7 @@ def _order(given: argparse.Namespace) -> "Order":
 def _study(folder: Path, runtime: str | None) -> int:
     """Run the study; time its networks again where an earlier run did not in `runtime`."""
     from kdprune.deployment.runtimes import ON_REQUEST, VARIABLE
-    from kdprune.running.here import environment
+    from kdprune.running.group import environment
     from kdprune.study import latencies
 
     asked = environment() | ({VARIABLE: runtime} if runtime in ON_REQUEST else {})

@@ -12,11 +12,12 @@ import filelock
 
 from kdprune.errors import KdpruneError
 from kdprune.records import read_json
-from kdprune.running import order, study
-from kdprune.running.here import LOGS, environment
+from kdprune.running import live, order, study
+from kdprune.running.group import environment
+from kdprune.running.here import LOGS
 from kdprune.running.places import Room
 from kdprune.running.progress import Teller
-from kdprune.running.scheduler import Engine, schedule
+from kdprune.running.scheduler import Engine, Event, schedule
 
 STATUS = Path(".run/run.json")
 ORDER = Path(".run/order.json")
@@ -53,9 +54,15 @@ def spread(needs: Mapping[str, list[str]], engine: Stops, room: Room) -> bool:
     """
     slots = len(room.places)
     teller = Teller(list(needs), study.seconds(needs, LOGS), slots, STATUS)
-    place = room.places.__getitem__
+    board, place = live.Board(), room.places.__getitem__
+
+    def tell(event: Event) -> None:
+        board.note(event)
+        teller.tell(event)
+
     try:
-        ended = schedule(needs, engine, range(slots), teller.tell, room.fits, place)
+        with live.shown(board):
+            ended = schedule(needs, engine, range(slots), tell, room.fits, place)
     except KeyboardInterrupt:
         print("kdprune: stopping; the same command goes on", file=sys.stderr)
         raise

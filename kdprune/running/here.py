@@ -4,8 +4,6 @@ DVC itself writes dvc.lock, once an instance, and waits for its own locks.
 """
 
 import json
-import os
-import re
 import signal
 import subprocess
 import sys
@@ -16,13 +14,12 @@ from pathlib import Path
 from typing import IO
 
 from kdprune.errors import KdpruneError
+from kdprune.running import group
 from kdprune.running.scheduler import Done
 
 LOGS = Path(".run/log")
 NO_ROOM = "has no memory left"  # kdprune.errors says so of a machine and of a device
 LAST = 20  # lines of a failed instance that are shown
-ENDING = 5.0  # seconds in which what a killed instance left must end
-ENDED = re.compile(rb"exited with (-?\d+)")  # DVC's own status says only that a stage failed
 
 
 class Here:
@@ -42,11 +39,11 @@ class Here:
         """End whatever runs, with all that it started."""
         self._stopping = True
         for process in list(self._running.values()):
-            _signal(process.pid, signal.SIGTERM)
+            group.tell(process.pid, signal.SIGTERM)
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _run(self, slot: int, name: str) -> Done:
-        log = self.folder / LOGS / f"{name.replace('@', '-')}.txt"
+        log = self.folder / log_of(name)
         start = time.monotonic()
         try:
             log.parent.mkdir(parents=True, exist_ok=True)
@@ -55,58 +52,24 @@ class Here:
             content = log.read_bytes()
         except OSError as error:  # no room for the log, or for another process
             return Done(1, time.monotonic() - start, f"{log}: {error.strerror or error}")
-        if status and (told := ENDED.findall(content)):
-            status = int(told[-1])
+        status = group.told(status, content)
         tail = b"\n".join(content.splitlines()[-LAST:]).decode(errors="replace")
         taken = time.monotonic() - start
         return Done(status, taken, tail if status else "", crowded=bool(status and NO_ROOM in tail))
 
     def _ran(self, slot: int, name: str, log: IO[bytes]) -> int:
-        """Run an instance in a group of processes of its own, and see the whole group end."""
-        dvc = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "-s", name]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "kdprune.running.child", *dvc],
-            cwd=self.folder,
-            env={**environment(), **self.slots[slot]},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        process = group.start(["repro", "-s", name], self.folder, self.slots[slot], log)
         self._running[name] = process
         if self._stopping:  # `stop` may have looked before it was there
-            _signal(process.pid, signal.SIGTERM)
-        status = process.wait()
+            group.tell(process.pid, signal.SIGTERM)
+        status = group.wait(process)
         del self._running[name]
-        end_group(process.pid)
         return status
 
 
-def end_group(leader: int) -> None:
-    """End what is left of a group whose leader was killed, and could not do it itself.
-
-    Its DVC would hold the files of the instance, which runs once more.
-    """
-    start, told = time.monotonic(), int(signal.SIGTERM)
-    # What has ended and is reaped by nobody, as in some containers, stays in the group
-    while _signal(leader, told) and time.monotonic() < start + 2 * ENDING:
-        told = signal.SIGKILL if time.monotonic() > start + ENDING else 0
-        time.sleep(0.05)
-
-
-def _signal(group: int, signal_: int) -> bool:
-    """Send a signal to a group; say whether it has processes."""
-    try:
-        os.killpg(group, signal_)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def environment() -> dict[str, str]:
-    """Return our own, in which `python`, as dvc.yaml calls it, is this interpreter."""
-    own = str(Path(sys.executable).parent)
-    return {**os.environ, "PATH": f"{own}{os.pathsep}{os.environ.get('PATH', '')}"}
+def log_of(name: str) -> Path:
+    """Return the file, below a study's folder, of what an instance says."""
+    return LOGS / f"{name.replace('@', '-')}.txt"
 
 
 def stale(names: Sequence[str], needs: Mapping[str, Sequence[str]], folder: Path) -> list[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kdprune.errors import KdpruneError
-from kdprune.running import here, ray_cluster, slot
+from kdprune.running import here, places, ray_cluster, slot
 from kdprune.running.ray_slot import Slot
 from kdprune.running.scheduler import Done
 
@@ -72,10 +72,10 @@ class OnRay:
         if own:
             return [{**hidden, "OMP_NUM_THREADS": own} for _ in placed]
         counts = ray_cluster.threads(self.ray.nodes(), placed)
-        if len(placed) > 1:
-            told = " to ".join(str(count) for count in sorted({min(counts), max(counts)}))
-            print(f"{len(placed)} at once, {told} thread(s) each: rounding may differ from one")
-        return [{**hidden, "OMP_NUM_THREADS": str(count)} for count in counts]
+        each = [{**hidden, "OMP_NUM_THREADS": str(count)} for count in counts]
+        if line := places.threads(each):
+            print(line)
+        return each
 
     def _answering(self, actors: Sequence[Any]) -> tuple[list[Any], list[str]]:
         """Return the actors that answer in time, and their nodes; end the others.
@@ -170,7 +170,7 @@ def _log(name: str, output: bytes) -> str:
     """Write an attempt's output; return "", or why it could not be written."""
     try:
         here.LOGS.mkdir(parents=True, exist_ok=True)
-        (here.LOGS / f"{name.replace('@', '-')}.txt").write_bytes(output)
+        here.log_of(name).write_bytes(output)
     except OSError as error:
         return f"\n{error}"
     return ""

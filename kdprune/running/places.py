@@ -112,12 +112,12 @@ def slots(
 
 
 def threads(among: Sequence[Mapping[str, str]]) -> str:
-    """Return a line on the threads of slots that share the cores, "" for none."""
-    given = {slot["OMP_NUM_THREADS"] for slot in among if "OMP_NUM_THREADS" in slot}
-    return "".join(
-        f"{len(among)} at once, {each} thread(s) each: rounding may differ from one"
-        for each in given
-    )
+    """Return a line on the threads of slots that share the cores, "" for a single one."""
+    counts = sorted({int(slot["OMP_NUM_THREADS"]) for slot in among if "OMP_NUM_THREADS" in slot})
+    if len(among) < 2 or not counts:
+        return ""
+    told = " to ".join(str(count) for count in sorted({counts[0], counts[-1]}))
+    return f"{len(among)} at once, {told} thread(s) each: rounding may differ from one"
 
 
 def sizes(among: Sequence[Gpu]) -> dict[str, int]:

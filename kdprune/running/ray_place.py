@@ -4,14 +4,13 @@
 and one that its slots share for unfinished work.
 """
 
-import contextlib
-import fcntl
-import itertools
 import os
 import shutil
 import stat
 import tempfile
 from pathlib import Path
+
+import filelock
 
 from kdprune.errors import KdpruneError
 from kdprune.running import slot
@@ -20,7 +19,7 @@ from kdprune.running import slot
 class Place:
     """A slot's folder, locked while this process lives."""
 
-    def __init__(self, folder: Path, held: int) -> None:
+    def __init__(self, folder: Path, held: filelock.BaseFileLock) -> None:
         self.folder, self.clone, self._held = folder, folder / "study", held
 
     def fill(self, bundled: bytes, settings: str) -> None:
@@ -51,14 +50,14 @@ def claim(study: str) -> Place:
     """Take the first folder of a study's slots that no living process has."""
     base = _own(Path(tempfile.gettempdir()) / f"kdprune-{os.getuid()}")
     above = _own(base / study)
-    for number in itertools.count(1):
+    number = 1
+    while True:
         folder = _own(above / f"slot-{number}")
-        held = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        with contextlib.suppress(BlockingIOError):
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with us, however we end
-            return Place(folder, held)
-        os.close(held)
-    raise AssertionError("numbers do not end")
+        held = filelock.FileLock(folder / "lock", timeout=0, mode=0o600)
+        try:
+            return Place(folder, held.acquire().lock)  # it ends with us, however we end
+        except filelock.Timeout:
+            number += 1
 
 
 def _own(folder: Path) -> Path:

@@ -8,11 +8,13 @@ import hashlib
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 from kdprune.errors import KdpruneError
-from kdprune.running.here import ENDED, LAST, environment
+from kdprune.running import group
+from kdprune.running.here import LAST
 
 PAUSES = (2.0, 10.0)  # seconds before another `dvc push`: remotes have moments
 MOST = 2**18  # bytes of an attempt's output that are kept, from its end
@@ -115,21 +117,13 @@ def run(name: str, folder: Path, *, remote: bool, variables: dict[str, str]) -> 
 
 
 def _dvc(arguments: list[str], folder: Path, variables: dict[str, str]) -> tuple[int, bytes]:
-    """Run DVC as `kdprune.running.child`: nothing outlives us."""
-    dvc = [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments]
-    done = subprocess.run(
-        [sys.executable, "-m", "kdprune.running.child", *dvc],
-        cwd=folder,
-        env={**environment(), "PYTHONPATH": str(folder), **variables},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    status, output = done.returncode, done.stdout[-MOST:]
-    if status and (told := ENDED.findall(output)):
-        status = int(told[-1])  # DVC's own says only that a stage failed
-    return status, output
+    """Run DVC in the clone's own code; return its exit status and the end of its output."""
+    with tempfile.TemporaryFile() as file:
+        own = {"PYTHONPATH": str(folder), **variables}
+        status = group.wait(group.start(arguments, folder, own, file))
+        file.seek(max(0, file.seek(0, os.SEEK_END) - MOST))
+        output = file.read()
+    return group.told(status, output), output
 
 
 def tail_of(output: bytes) -> str:
