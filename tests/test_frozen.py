@@ -1,5 +1,6 @@
 """The page of a frozen study says what its tests say, and no more."""
 
+import pandas as pd
 import pytest
 
 from kdprune.reporting import frozen
@@ -24,3 +25,19 @@ def test_what_could_not_be_tested_is_named_where_others_could():
     assert frozen._answer(row | {"n": 1}, 0.95).lead == (
         "CIFAR-10, students distilled by SimKD: no test is possible."
     )
+
+
+@pytest.mark.parametrize(
+    ("more", "shown"),
+    [
+        ([], False),
+        ([("student", "kd", "distilled")], False),  # its row is of weight pruning after it
+        ([("student", "kd", "weight")], True),
+        ([("teacher", "", "magnitude")], True),
+        ([("teacher", "", "lamp")], False),
+    ],
+)
+def test_table_3_is_shown_where_another_of_its_systems_ran(more, shown):
+    own = [("student", "simkd", name) for name in ("distilled", "weight", "channel")]
+    scored = pd.DataFrame([*own, *more], columns=["role", "distill", "condition"])
+    assert frozen._compares(scored) == shown

@@ -20,6 +20,7 @@ from kdprune.reporting.document.formats import short
 from kdprune.reporting.headline import headline_of
 from kdprune.reporting.paper import beside, contradictions, published, ttests
 from kdprune.reporting.paper.beside import PAIR, QUANTITIES, ROW
+from kdprune.reporting.paper.tables import compression_tables
 from kdprune.reporting.sections import provenance
 from kdprune.reporting.sections.verdict import evidence
 
@@ -217,6 +218,17 @@ def test_table_3_has_the_smallest_network_per_teacher(full):
         assert (name, "paper") in rows.index
         assert (name, "difference") not in rows.index
     assert list(beside.COMPRESSIONS) == list(published.comparison().compression)
+
+
+def test_systems_that_neither_ran_nor_stand_in_the_paper_have_no_row():
+    scored = study(one_pair())["efficiency"]
+    (shown,) = (one for one in compression_tables(scored).blocks if isinstance(one, Table))
+    assert [row[0].text for row in shown.rows] == [*list(beside.COMPRESSIONS)[:2], "SimKD"]
+    left_out = "Not run: KD, SemCKD, magnitude pruning, AOFP and PQK"
+    assert (
+        shown.caption
+        == f"As in Table 3, CIFAR-10 (the paper has it for CIFAR-100 only). {left_out}"
+    )
 
 
 def test_every_difference_is_ours_minus_the_papers(full):

@@ -25,7 +25,7 @@ from kdprune.reporting.document.formats import (
     whole,
 )
 from kdprune.reporting.headline import PAPERS_CONTRAST, UNITS, contrasts
-from kdprune.reporting.paper.beside import PAIR
+from kdprune.reporting.paper.beside import COMPRESSIONS, PAIR, PAPERS
 from kdprune.reporting.paper.tables import compression_tables
 from kdprune.reporting.sections.answer import QUESTIONS
 from kdprune.reporting.sections.missing import curves
@@ -67,15 +67,22 @@ def page(
     full = {part: apart(table) for part, table in held.items()}
     scored = averaged(tables["efficiency"])
     shown = _pairs(scored, role) if tested else _levels(tables["sweeps"])
+    three = compression_tables(scored, apart(tables["efficiency"]), **full)
     sections = [
         Section(QUESTIONS[role], answers or [Text("Nothing was compared.")]),
         Section(HEADS[role], [_picture(plots, role if tested else ""), shown]),
         Section("What limits it", [Bullets(curves(apart(broken)))]),
         Section("The networks", [_networks(full["trained"])]),
-        compression_tables(scored, apart(tables["efficiency"]), **full),
+        *([three] if _compares(scored) else []),
         Section("How it was run", [Bullets(ran.how(settings, runs, command, commit))]),
     ]
     return markdown.render(f"Study {name}", sections, folder)
+
+
+def _compares(scored: pd.DataFrame) -> bool:
+    """Say whether a system of Table 3 ran beside the paper's own, which the page has above."""
+    others = [wanted for wanted in COMPRESSIONS.values() if wanted.get("distill") != PAPERS]
+    return any((scored[list(one)] == pd.Series(one)).all(axis=1).any() for one in others)
 
 
 def _papers_first(compared: pd.DataFrame) -> pd.DataFrame:

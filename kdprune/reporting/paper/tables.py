@@ -8,6 +8,7 @@ from kdprune.reporting.document.formats import (
     counted,
     dataset,
     fixed,
+    listed,
     printed,
     probability,
     taught,
@@ -97,8 +98,10 @@ def compression_tables(
     for name in dict.fromkeys(scored.dataset):
         frame = beside.table_3(scored, name)
         teachers = [item for item in frame if item not in ("compression", "source")]
-        empty = frame[teachers].isna().all(axis=1) & (frame.source == "ours")
-        frame = frame[~((frame.source == "difference") & frame[teachers].isna().all(axis=1))]
+        empty, papers = frame[teachers].isna().all(axis=1), frame[frame.source == "paper"]
+        alone = empty & (frame.source == "ours") & ~frame.compression.isin(papers.compression)
+        absent = f". Not run: {listed(list(frame[alone].compression))}" if alone.any() else ""
+        frame = frame[~alone & ~((frame.source == "difference") & empty)]
         frame = frame.assign(
             reference=frame.compression.map(references),
             **{item: frame[item].astype(object).where(~empty, "not run") for item in teachers},
@@ -110,7 +113,7 @@ def compression_tables(
             *[(item, item, printed) for item in teachers],
         ]
         others = "" if name == "cifar100" else " (the paper has it for CIFAR-100 only)"
-        blocks.append(_beside(frame, columns, f"As in Table 3, {dataset(name)}{others}"))
+        blocks.append(_beside(frame, columns, f"As in Table 3, {dataset(name)}{others}{absent}"))
         if tables:
             blocks.append(in_full.networks(each[each.dataset == name], name, **tables))
     if tables:
