@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from concurrent.futures import Future
@@ -13,7 +12,7 @@ import pytest
 from fake_study import TEACHER, began, start
 
 from kdprune.errors import KdpruneError
-from kdprune.running import driving, group, here, places
+from kdprune.running import driving, here, places
 from kdprune.running.scheduler import Done
 
 SWEEP = "prune@cifar10-resnet10_16-weight"
@@ -52,6 +51,18 @@ def leaders(folder):
         one
         for one in found
         if one.info["cwd"] == str(folder) and "kdprune.running.child" in (one.info["cmdline"] or [])
+    ]
+
+
+def workers(folder):
+    """What runs in a folder, but the server of warm stages, which ends by itself."""
+    found = psutil.process_iter(["cwd", "cmdline"])
+    return [
+        one
+        for one in found
+        if one.info["cwd"] == str(folder)
+        and "stages.runner.server" not in (one.info["cmdline"] or [])
+        and one.status() != psutil.STATUS_ZOMBIE
     ]
 
 
@@ -129,6 +140,25 @@ def test_what_ctrl_c_stopped_is_told_as_stopped(folder):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_collecting_ends_with_the_run_and_the_same_command_goes_on(folder, number):
+    release = hold(folder, "breakpoints")
+    driver = start(folder, "-j", "2")
+    until((folder / ".run/began/breakpoints").exists)
+    driver.send_signal(number)
+    said, _ = driver.communicate()
+    assert driver.returncode == (-number if number == signal.SIGKILL else 128 + number)
+    assert ("the same command goes on" in said) == (number == signal.SIGINT)
+    until(lambda: not workers(folder), 10)
+    release()
+    driver = start(folder, "-j", "2")
+    said, _ = driver.communicate()
+    assert driver.returncode == 0, said
+    assert (folder / COLLECTED).exists()
+    assert set(began(folder).values()) == {1}
+
+
+@pytest.mark.slow
 def test_refused_options_change_no_parameter(folder):
     before = (folder / "params.yaml").read_bytes()
     driver = start(folder, "--set", "teach.epochs=7", "-j", "2", KDPRUNE_DEVICE="cuda:0")
@@ -172,19 +202,6 @@ def test_a_status_that_cannot_be_written_stops_nothing(tmp_path, monkeypatch, ca
 
     assert driving.spread({"teach@a": [], "teach@b": []}, Instant(), places.Room([""], {}, {}))
     assert capsys.readouterr().err.count("`--status` tells no more") == 1
-
-
-def test_nothing_is_left_of_a_group_whose_leader_was_killed(monkeypatch):
-    script = "trap : TERM; while :; do sleep 0.2; done & wait"
-    leader = subprocess.Popen(["sh", "-c", script], start_new_session=True)
-    until(lambda: psutil.Process(leader.pid).children())
-    (child,) = psutil.Process(leader.pid).children()
-    leader.kill()
-    leader.wait()
-    assert child.is_running()
-    monkeypatch.setattr(group, "ENDING", 0.5)
-    group.end(leader.pid)
-    until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, 5)
 
 
 def test_what_starts_while_all_is_stopped_ends_as_well(tmp_path, monkeypatch):

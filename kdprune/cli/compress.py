@@ -1,7 +1,6 @@
 """kdprune compress: from a trained network and a folder of images to a smaller network."""
 
 import argparse
-import subprocess
 import sys
 import time
 from itertools import chain
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kdprune.cli.quantities import milliseconds, params, points, resolved, size
 from kdprune.errors import KdpruneError
+from kdprune.running import group
 from kdprune.study.latencies import AGAIN, FORMS, NAMES
 
 if TYPE_CHECKING:
@@ -158,24 +158,20 @@ def _order(given: argparse.Namespace) -> "Order":
 def _study(folder: Path, runtime: str | None) -> int:
     """Run the study; time its networks again where an earlier run did not in `runtime`."""
     from kdprune.deployment.runtimes import ON_REQUEST, VARIABLE
-    from kdprune.running.group import environment
     from kdprune.study import latencies
 
-    asked = environment() | ({VARIABLE: runtime} if runtime in ON_REQUEST else {})
+    asked = {VARIABLE: runtime} if runtime in ON_REQUEST else {}
     status = _run(["kdprune", "run"], folder, asked)
     if not status and runtime and runtime not in latencies.measured(folder):
         status = _run(AGAIN.split(), folder, asked)
     return status
 
 
-def _run(words: list[str], folder: Path, environment: dict[str, str]) -> int:
-    """Run a command in a process of its own, its progress on stderr; Ctrl-C stops both."""
-    command = [sys.executable, "-m", *words]
-    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=sys.stderr)
+def _run(words: list[str], folder: Path, variables: dict[str, str]) -> int:
+    """Run a command in a process of its own, its progress on stderr; it ends when we do."""
     try:
-        return process.wait()
+        return group.run(words, folder, variables, sys.stderr)
     except KeyboardInterrupt:
-        process.wait()
         print("kdprune: the same command goes on", file=sys.stderr)
         raise
 

@@ -74,7 +74,7 @@ def run(given: argparse.Namespace) -> int:
         return _tell_plan(given)
     from kdprune.running import driving
 
-    with driving.alone():
+    with driving.alone(), driving.endable():
         return _submit(given) if given.slurm else _drive(given)
 
 

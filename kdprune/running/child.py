@@ -13,7 +13,7 @@ WATCH = 0.2  # seconds between two looks at the parent
 
 
 def main(command: list[str]) -> int:
-    """Return the command's exit status; 128 + SIGTERM where we were told to end."""
+    """Return the command's exit status, 128 + N after signal N; 128 + SIGTERM where we must end."""
     parent = os.getppid()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     process = subprocess.Popen(command)
@@ -22,7 +22,8 @@ def main(command: list[str]) -> int:
             if os.getppid() != parent:
                 return 128 + signal.SIGTERM
             time.sleep(WATCH)
-        return process.returncode
+        status = process.returncode
+        return 128 - status if status < 0 else status
     finally:
         if process.poll() is None:
             _end_group(process)

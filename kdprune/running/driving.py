@@ -1,7 +1,7 @@
 """Drives a study from its folder: what is stale, on an engine's slots, then what collects."""
 
 import os
-import subprocess
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,8 +12,7 @@ import filelock
 
 from kdprune.errors import KdpruneError
 from kdprune.records import read_json
-from kdprune.running import live, order, study
-from kdprune.running.group import environment
+from kdprune.running import group, live, order, study
 from kdprune.running.here import LOGS
 from kdprune.running.places import Room
 from kdprune.running.progress import Teller
@@ -25,6 +24,7 @@ HELD = Path(".run/run.lock")
 LOCK = Path("dvc.lock")
 LINES = 20  # that `--status` tells
 SIGNALLED = 128
+STOPPED = "kdprune: stopping; the same command goes on"
 
 
 class Stops(Engine, Protocol):
@@ -64,7 +64,7 @@ def spread(needs: Mapping[str, list[str]], engine: Stops, room: Room) -> bool:
         with live.shown(board):
             ended = schedule(needs, engine, range(slots), tell, room.fits, place)
     except KeyboardInterrupt:
-        print("kdprune: stopping; the same command goes on", file=sys.stderr)
+        print(STOPPED, file=sys.stderr)
         raise
     finally:
         engine.stop()
@@ -89,11 +89,24 @@ def in_place(needs: Mapping[str, list[str]], engine: Stops, room: Room) -> bool:
     return done
 
 
+@contextmanager
+def endable() -> Iterator[None]:
+    """Let SIGTERM undo what was begun, as Ctrl-C does; else what we run would see it on its own."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(SIGNALLED + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def collect(*, pull: bool) -> int:
     """Run `dvc repro`, which collects and leaves nothing out; return our exit status."""
-    command = [sys.executable, "-m", "dvc", "repro", *(["--pull"] if pull else [])]
-    status = subprocess.run(command, env=environment()).returncode
-    return SIGNALLED - status if status < 0 else 2 * bool(status)
+    try:
+        status = group.run(["dvc", "repro", *(["--pull"] if pull else [])])
+    except KeyboardInterrupt:
+        print(STOPPED, file=sys.stderr)
+        raise
+    return status if status > SIGNALLED else 2 * bool(status)
 
 
 def status() -> list[str]:

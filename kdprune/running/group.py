@@ -1,4 +1,4 @@
-"""Runs DVC in a group of processes of its own, and sees the whole group end."""
+"""Runs a command in a group of processes of its own, and sees the whole group end."""
 
 import os
 import re
@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, TextIO
 
 ENDING = 5.0  # seconds in which what a killed leader left must end
 ENDED = re.compile(rb"exited with (-?\d+)")
@@ -17,19 +17,44 @@ ENDED = re.compile(rb"exited with (-?\d+)")
 def start(
     arguments: Sequence[str], folder: Path, variables: Mapping[str, str], output: IO[bytes]
 ) -> subprocess.Popen:
-    """Start `dvc --wait-for-lock` with `arguments`, as `kdprune.running.child`.
+    """Start `dvc --wait-for-lock` with `arguments`, in a group that is gone when we are.
 
     It writes to a file, not a pipe: a pipe is open for as long as anything that it left.
     """
-    dvc = [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments]
+    words = ["dvc", "--wait-for-lock", *arguments]
+    return _start(words, folder, variables, stdout=output, stderr=subprocess.STDOUT)
+
+
+def run(
+    words: Sequence[str],
+    folder: Path = Path(),
+    variables: Mapping[str, str] | None = None,
+    output: TextIO | None = None,
+) -> int:
+    """Run `python -m` with `words` in a group that is gone when we are; return its exit status.
+
+    It writes where we do, or to `output`. What interrupts us ends it, with all that it started.
+    """
+    process = _start(words, folder, variables or {}, stdout=output)
+    try:
+        return wait(process)
+    except BaseException:
+        tell(process.pid, signal.SIGTERM)
+        wait(process)
+        raise
+
+
+def _start(
+    words: Sequence[str], folder: Path, variables: Mapping[str, str], **streams: Any
+) -> subprocess.Popen:
+    python = [sys.executable, "-m"]
     return subprocess.Popen(
-        [sys.executable, "-m", "kdprune.running.child", *dvc],
+        [*python, "kdprune.running.child", *python, *words],
         cwd=folder,
         env={**environment(), **variables},
         stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
         start_new_session=True,
+        **streams,
     )
 
 
