@@ -4,12 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 import pytest
 from conftest import ROOT
+from waiting import until
 
 from kdprune.running import group
 
@@ -18,10 +18,15 @@ other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
 open("pids", "w").write(f"{__import__('os').getpid()} {other.pid} .")
 time.sleep(60)
 """
+SIGNALS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT]
+CALLS = {
+    "a run that collects": "from kdprune.running import group; group.run(['asleep'])",
+    "compress": "from kdprune.cli import compress; compress._run(['asleep'], Path(), {})",
+}
+# SIGINT may be ignored, as in background jobs
 CALLER = """import signal
-from kdprune.running import group
-signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored, as in background jobs
-group.run(["asleep"])
+from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)
 """
 
 
@@ -29,15 +34,6 @@ group.run(["asleep"])
 def folder(tmp_path):
     (tmp_path / "asleep.py").write_text(ASLEEP)
     return tmp_path
-
-
-def until(found, seconds=30.0):
-    """Wait until `found()` is true."""
-    end = time.monotonic() + seconds
-    while not (told := found()):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    return told
 
 
 def gone(pid):
@@ -62,10 +58,11 @@ def test_python_and_what_it_starts_are_this_environments(tmp_path):
     assert (path.split(os.pathsep)[0], more) == (str(Path(sys.executable).parent), "1")
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_what_was_started_ends_with_us(folder, number):
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("call", CALLS)
+def test_what_was_started_ends_with_us(folder, call, number):
     own = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{folder}"}
-    caller = subprocess.Popen([sys.executable, "-c", CALLER], cwd=folder, env=own)
+    caller = subprocess.Popen([sys.executable, "-c", CALLER + CALLS[call]], cwd=folder, env=own)
     told = folder / "pids"
     until(lambda: told.exists() and told.read_text().endswith("."))
     caller.send_signal(number)

@@ -10,6 +10,7 @@ import fake_study
 import psutil
 import pytest
 from fake_study import TEACHER, began, start
+from waiting import until
 
 from kdprune.errors import KdpruneError
 from kdprune.running import driving, here, places
@@ -33,15 +34,6 @@ def hold(folder, name=TEACHER):
     """Hold an instance; return what lets it go."""
     (folder / "hold" / name).touch()
     return (folder / "hold" / name).unlink
-
-
-def until(found, seconds=60.0):
-    """Wait until `found()` is true."""
-    end = time.monotonic() + seconds
-    while not (told := found()):
-        assert time.monotonic() < end
-        time.sleep(0.1)
-    return told
 
 
 def leaders(folder):

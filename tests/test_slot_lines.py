@@ -94,8 +94,13 @@ def on_a_terminal(folder, shows, seconds=120):
     return process.wait(), said.decode()
 
 
-def test_each_slot_has_a_line_while_it_runs_and_events_stay(tmp_path):
-    folder = fake_study.copy(fake_study.make(tmp_path / "pristine"), tmp_path / "study")
+@pytest.fixture
+def folder(tmp_path):
+    return fake_study.copy(fake_study.make(tmp_path / "pristine"), tmp_path / "study")
+
+
+@pytest.mark.slow
+def test_each_slot_has_a_line_while_it_runs_and_events_stay(folder):
     line = rf"slot [12]  {TEACHER}  [2-9] s"
     status, said = on_a_terminal(folder, line)
     assert status == 0
@@ -105,8 +110,8 @@ def test_each_slot_has_a_line_while_it_runs_and_events_stay(tmp_path):
     assert "\x1b[?25h" in said.rpartition("\x1b[?25l")[2]  # the cursor is there again
 
 
-def test_what_is_no_terminal_gets_events_alone(tmp_path):
-    folder = fake_study.copy(fake_study.make(tmp_path / "pristine"), tmp_path / "study")
+@pytest.mark.slow
+def test_what_is_no_terminal_gets_events_alone(folder):
     said, _ = fake_study.start(folder, "-j", "2").communicate()
     assert "teach 1 of 1" in said
     assert not re.search(r"\x1b|slot \d  ", said)

@@ -91,7 +91,7 @@ def in_place(needs: Mapping[str, list[str]], engine: Stops, room: Room) -> bool:
 
 @contextmanager
 def endable() -> Iterator[None]:
-    """Let SIGTERM undo what was begun, as Ctrl-C does; else what we run would see it on its own."""
+    """Let SIGTERM unwind what is begun within, as Ctrl-C does: slots end, the terminal is reset."""
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(SIGNALLED + signal.SIGTERM))
     try:
         yield
