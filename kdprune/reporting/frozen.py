@@ -67,13 +67,15 @@ def page(
     full = {part: apart(table) for part, table in held.items()}
     scored = averaged(tables["efficiency"])
     shown = _pairs(scored, role) if tested else _levels(tables["sweeps"])
-    three = compression_tables(scored, apart(tables["efficiency"]), **full)
+    three = []
+    if _compares(scored):
+        three = [compression_tables(scored, apart(tables["efficiency"]), **full)]
     sections = [
         Section(QUESTIONS[role], answers or [Text("Nothing was compared.")]),
         Section(HEADS[role], [_picture(plots, role if tested else ""), shown]),
         Section("What limits it", [Bullets(curves(apart(broken)))]),
         Section("The networks", [_networks(full["trained"])]),
-        *([three] if _compares(scored) else []),
+        *three,
         Section("How it was run", [Bullets(ran.how(settings, runs, command, commit))]),
     ]
     return markdown.render(f"Study {name}", sections, folder)
