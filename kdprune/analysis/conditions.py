@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kdprune.analysis import power, sizes
+from kdprune.analysis import power, reached, sizes
 from kdprune.analysis.efficiency import BEFORE
 from kdprune.analysis.replicates import averaged
 from kdprune.analysis.significance import compare
@@ -29,8 +29,9 @@ def conditions(
 
     `studies` maps a study's name to its tables (kdprune.study.comparable), of which all but
     `efficiency` may be missing. `count` is what accuracy is divided by: "parameters", "bytes" of
-    the smallest float32 file that was measured, or, as in the report, "bytes, float32" of the plain
-    numbers and "bytes, CODING" of coded files. Rows hold n pairs, the ratio of the first to the
+    the smallest float32 file that was measured, "reached parameters" without weights that no image
+    reaches, or, as in the report, "bytes, float32" of the plain numbers and "bytes, CODING" of
+    coded files. Rows hold n pairs, the ratio of the first to the
     second pruning (geometric mean over pairs) with its interval, log_p (paired t-test of
     logarithms), cluster_p (sign flips of all pairs of a teacher together), reason: why there is no
     test, and tells: the smallest ratio above 1 that so many pairs of such a spread show with a
@@ -66,17 +67,21 @@ def _told(row: Mapping[str, Any], confidence: float) -> float | None:
 
 
 def by_number(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Return, for each count of bytes that the report knows, efficiency as percent per megabyte.
+    """Return, for each further count that the report knows, efficiency by it.
 
-    They are those of kdprune.analysis.sizes: plain float32 numbers, and files of each coding.
+    They are those of kdprune.analysis.reached, and of kdprune.analysis.sizes: bytes as plain
+    float32 numbers, and as files of each coding.
     """
     if "breakpoints" not in tables:
         return {}
-    held = sizes.known(tables["breakpoints"], tables.get("layers"), tables.get("codings"))
-    if held is None:
-        return {}
-    named = held.rename(columns={"method": "condition"})
-    return {f"bytes, {count}": part for count, part in named.groupby("count", sort=False)}
+    broken, layers = tables["breakpoints"], tables.get("layers")
+    found = {reached.COUNT: reached.reached(broken, layers)}
+    if (held := sizes.known(broken, layers, tables.get("codings"))) is not None:
+        found |= {f"bytes, {count}": part for count, part in held.groupby("count", sort=False)}
+    conditioned = {"method": "condition"}
+    return {
+        count: part.rename(columns=conditioned) for count, part in found.items() if part is not None
+    }
 
 
 def by_bytes(

@@ -103,15 +103,28 @@ def dead_share(model: nn.Module, side: int | None = None) -> float:
     gradient from any image, and can be removed without changing a single output. Published
     networks with stride-32 stems have many at 32x32 (63 % in ResNet-18).
     """
-    dead = weights = 0
+    layers, dead, weights = prunable(model), 0, 0
+    for name, reached in taps(model, side).items():
+        held = layers[name].weight.numel()
+        weights += held
+        dead += held // reached.numel() * int((~reached).sum())
+    return dead / weights if weights else 0.0
 
-    def count(layer: nn.Module, inputs: torch.Tensor, output: torch.Tensor) -> None:
-        nonlocal dead, weights
+
+def taps(model: nn.Module, side: int | None = None) -> dict[str, torch.Tensor]:
+    """Return which taps of each convolution's kernel some pixel of an image reaches.
+
+    By the layer's name, bool [kernel height, kernel width], on the CPU. `side` in pixels is the
+    network's own unless given. A convolution that one image does not run is left out.
+    """
+    names = {layer: name for name, layer in prunable(model).items()}
+    found: dict[str, torch.Tensor] = {}
+
+    def watch(layer: nn.Module, inputs: torch.Tensor, output: torch.Tensor) -> None:
         if not isinstance(layer, nn.Conv2d):
             return
-        alive = 1
-        for axis in (0, 1):
-            reached = _taps_on_pixels(
+        rows, columns = (
+            _taps_on_pixels(
                 inputs.shape[2 + axis],
                 output.shape[2 + axis],
                 kernel=layer.kernel_size[axis],
@@ -119,21 +132,22 @@ def dead_share(model: nn.Module, side: int | None = None) -> float:
                 padding=_padding(layer, axis, inputs.shape[2 + axis], output.shape[2 + axis]),
                 dilation=layer.dilation[axis],
             )
-            alive *= reached
-        taps = layer.kernel_size[0] * layer.kernel_size[1]
-        weights += layer.weight.numel()
-        dead += layer.weight.numel() // taps * (taps - alive)
+            for axis in (0, 1)
+        )
+        reached = torch.outer(rows, columns)
+        found[names[layer]] = reached | found.get(names[layer], torch.zeros_like(reached))
 
-    with _watched(model, count):
+    with _watched(model, watch):
         _run_once(model, side)
-    return dead / weights if weights else 0.0
+    return found
 
 
 def _taps_on_pixels(
     size: int, outputs: int, *, kernel: int, stride: int, padding: int, dilation: int
-) -> int:
+) -> torch.Tensor:
     starts = range(-padding, outputs * stride - padding, stride)
-    return sum(any(0 <= start + tap * dilation < size for start in starts) for tap in range(kernel))
+    places = ([start + tap * dilation for start in starts] for tap in range(kernel))
+    return torch.tensor([any(0 <= place < size for place in each) for each in places])
 
 
 def _padding(layer: nn.Conv2d, axis: int, size: int, outputs: int) -> int:

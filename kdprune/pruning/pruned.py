@@ -44,6 +44,22 @@ class Pruned:
         """Stored elements less those that are masked."""
         return self.params - sum(int((~mask).sum()) for mask in self.masks.values())
 
+    def reached_params(self) -> dict[str, int]:
+        """Return, by layer, how many weights are left that some pixel of an image reaches.
+
+        A convolution's others only ever meet zero padding: whether they are zero or not changes
+        no output. Of a layer that no image runs, all that are left count.
+        """
+        taps, left = counts.taps(self.model), {}
+        for name, layer in counts.prunable(self.model).items():
+            kept = self.masks.get(
+                f"{name}.weight", torch.ones(layer.weight.shape, dtype=torch.bool)
+            )
+            if name in taps:
+                kept = kept & taps[name].to(kept.device)
+            left[name] = int(kept.sum())
+        return left
+
 
 @torch.no_grad()
 def apply(model: nn.Module, masks: Masks) -> None:

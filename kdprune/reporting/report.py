@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from kdprune.analysis import sizes
+from kdprune.analysis.reached import reached
 from kdprune.analysis.replicates import apart, averaged
 from kdprune.analysis.replicates import count as trainings_of
 from kdprune.analysis.variance import variance
@@ -137,6 +138,7 @@ def compose(
             confidence=confidence,
             settings=settings or {},
             sizes=known,
+            reached=reached(breakpoints, layers),
             varied=variance(sweeps, **(rule or {})) if repeats > 1 else None,
         ),
         *figures_of.sections(figures, *(each[name] for name in DRAWN)),

@@ -17,8 +17,9 @@ WORDS += ["coding", "note", REPLICATE]
 
 class Kind(NamedTuple):
     """The columns of a table: `keys` say what a row is about, `numbers` are finite, and `figures`
-    may be undefined; `words` are text even where they look like numbers. Rows are of networks where
-    `named`, and each is there once where `once`.
+    may be undefined; `words` are text even where they look like numbers. `newer` are numbers that
+    tables lack which are older than these. Rows are of networks where `named`, and each is there
+    once where `once`.
     """
 
     keys: str
@@ -27,6 +28,7 @@ class Kind(NamedTuple):
     named: bool = True
     once: bool = True
     words: str = ""
+    newer: str = ""
 
 
 COUNTED = "params nonzero_params macs"
@@ -42,7 +44,7 @@ KINDS = {
         "test_sd level_low level_high level_tolerance level_kneedle level_slope",
     ),
     "significance": Kind("dataset role distill first second", "n", PAIRED, named=False),
-    "layers": Kind("method level layer", "params nonzero_params"),
+    "layers": Kind("method level layer", "params nonzero_params", newer="reached_params"),
     "codings": Kind("method level coding", f"{COUNTED} bytes {ACCURACIES}", "fixed_bytes"),
     "measure": Kind(
         "method", f"level batch {COUNTED} dense_bytes zstd_bytes sparse_bytes", once=False
@@ -95,6 +97,7 @@ def columns(kind: str) -> list[str]:
 def _check(frame: pd.DataFrame, path: Path, form: Kind, remedy: str) -> None:
     keys = [*(identity(frame) if form.named else []), *form.keys.split()]
     numbers, figures = form.numbers.split(), form.figures.split()
+    numbers += [name for name in form.newer.split() if name in frame]
     held = [] if form.figures == PAIRED else figures  # the ratio of two networks is no share
     check(frame, path, keys=keys, numbers=numbers, figures=held, unique=form.once)
     for column in figures:

@@ -40,7 +40,8 @@ def layers(params: Params) -> pd.DataFrame:
     parts, keys, numbers = [], ["level", "layer", "kind"], ["params", "nonzero_params"]
     told = trained_on_the_way()
     for key, item in params.grid["sweeps"].items():
-        frame = _part(paths.layers(key), key, item, keys=keys, numbers=numbers)
+        columns = {"keys": keys, "numbers": numbers, "newer": ["reached_params"]}
+        frame = _part(paths.layers(key), key, item, **columns)
         wanted = trajectories.reached(told, item, params.prune.levels)
         _agree(paths.layers(key), key, wanted, set(frame.level), "level")
         parts.append(frame)
@@ -152,9 +153,14 @@ def _part(
     keys: list[str],
     numbers: list[str],
     words: Sequence[str] = (),
+    newer: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Read one sweep's table; refuse what the grid's sweep `item` can't have written."""
+    """Read one sweep's table; refuse what the grid's sweep `item` can't have written.
+
+    Of the columns, those of `newer` are not in tables from before there were any.
+    """
     frame = checked.read(path, made_by="collect")
+    numbers = [*numbers, *(name for name in newer if name in frame)]
     named = [*identity(item), "method"]
     check(frame, path, keys=[*named, *keys], numbers=numbers)
     _agree(path, key, {*named, *keys, *numbers, *words}, set(frame), "column")

@@ -47,7 +47,8 @@ def sweep(
     and seed
     (seed, level, ratio, sparsity, params, nonzero_params, macs, val_accuracy, test_accuracy in
     percent, and val_right: which validation images are classified rightly, by kdprune.outcomes)
-    and one row per level and layer (level, layer, kind, params, nonzero_params).
+    and one row per level and layer (level, layer, kind, params, nonzero_params, and reached_params,
+    those of the latter that some pixel reaches).
     """
     done = _finished(checkpoint)
     todo = [level for level in levels if str(level) not in done]
@@ -95,13 +96,17 @@ def _rows(pruned: Pruned, right: Mapping[str, torch.Tensor]) -> dict[str, Any]:
         "macs": counts.macs(pruned.model),
     }
     accuracies = zip(_percent(right["val"]), _percent(right["test"]), strict=True)
+    reached = pruned.reached_params()
     words = map(packed, right["val"].cpu().numpy())
     return {
         "rows": [
             {"seed": seed, **shared, "val_accuracy": val, "test_accuracy": test, "val_right": word}
             for seed, ((val, test), word) in enumerate(zip(accuracies, words, strict=True))
         ],
-        "layers": [{"level": pruned.level, **row} for row in pruned.layers],
+        "layers": [
+            {"level": pruned.level, **row, "reached_params": reached[row["layer"]]}
+            for row in pruned.layers
+        ],
     }
 
 

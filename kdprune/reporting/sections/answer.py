@@ -32,7 +32,7 @@ from kdprune.reporting.sections.further import further
 from kdprune.reporting.sections.sure import basis, keeping, of, sure
 from kdprune.reporting.sections.trainings import times
 from kdprune.reporting.sections.verdict import robust, students, together
-from kdprune.reporting.sections.weighed import bytes_of, leads
+from kdprune.reporting.sections.weighed import bytes_of, leads, reached_of
 
 QUESTIONS = {
     "student": "Which pruning keeps more accuracy per parameter after distillation?",
@@ -54,14 +54,15 @@ def section(
     confidence: float,
     settings: Mapping[str, Any],
     sizes: pd.DataFrame | None = None,
+    reached: pd.DataFrame | None = None,
     varied: pd.DataFrame | None = None,
 ) -> Section:
     """Answer for each data set: the paper's comparison where it is there, others in the fold.
 
     `scored`, `tested` and `breakpoints` are the tables of kdprune.analysis: efficiency,
-    significance, breakpoints; `sizes` the rows of kdprune.analysis.sizes, if there are any;
-    `varied` those of kdprune.analysis.variance, where each pair was trained several times.
-    `figure` shows the answer.
+    significance, breakpoints; `sizes` and `reached` the rows of kdprune.analysis.sizes and
+    kdprune.analysis.reached, if there are any; `varied` those of kdprune.analysis.variance, where
+    each pair was trained several times. `figure` shows the answer.
     """
     found = {item.dataset: item for item in headlines(scored, tested)}
     names = list(dict.fromkeys(scored.dataset))
@@ -81,8 +82,11 @@ def section(
         kept = keeping(breakpoints, headline)
         stats.append((students(headline.row), figures(headline, kept, confidence, repeats)))
         blocks += sure(headline, scored, breakpoints, kept, confidence)
-        if weighed := bytes_of(dict(headline.row), sizes, confidence=confidence):
-            blocks.append(Text(weighed))
+        counts = (
+            reached_of(dict(headline.row), reached, confidence=confidence),
+            bytes_of(dict(headline.row), sizes, confidence=confidence),
+        )
+        blocks += [Text(text) for text in counts if text]
         blocks += trainings.varies(varied, headline)
     if len(varied):
         blocks.append(trainings.components(varied))

@@ -1,14 +1,16 @@
-"""What the answer becomes where bytes are counted in place of parameters."""
+"""What the answer becomes where something else is counted than all parameters."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
+from kdprune.analysis import reached
 from kdprune.analysis.sizes import FLOATS, ratios
 from kdprune.reporting.document.formats import condition, counted, fixed, is_missing, listed
 from kdprune.reporting.headline import UNITS, Headline, decided
 
+OWN = ["dataset", "role", "distill"]
 figure = fixed(2)
 
 
@@ -44,9 +46,11 @@ def _ratios(row: dict[str, Any], sizes: pd.DataFrame | None, *, confidence: floa
     """Return the ratios by bytes of the networks of a row of significance, a row per count."""
     if sizes is None:
         return pd.DataFrame()
-    own = (sizes.dataset == row["dataset"]) & (sizes.role == row["role"])
-    part = sizes[own & (sizes.distill == row["distill"])]
-    return ratios(part, row["first"], row["second"], confidence=confidence)
+    return ratios(_own(sizes, row), row["first"], row["second"], confidence=confidence)
+
+
+def _own(table: pd.DataFrame, row: dict[str, Any]) -> pd.DataFrame:
+    return table[(table[OWN] == pd.Series(row)[OWN]).all(axis=1)]
 
 
 def bytes_of(row: dict[str, Any], sizes: pd.DataFrame | None, *, confidence: float) -> str:
@@ -62,6 +66,29 @@ def bytes_of(row: dict[str, Any], sizes: pd.DataFrame | None, *, confidence: flo
         f"By bytes in place of parameters, accuracy by megabyte at the breakpoints (n = {n}; "
         f"{100 * confidence:g} % CI): {'; '.join(views)}. In brackets, what each takes for a "
         f"parameter that is left.{files if set(table['count']) - {FLOATS} else ''}"
+    )
+
+
+def reached_of(row: dict[str, Any], table: pd.DataFrame | None, *, confidence: float) -> str:
+    """Say who is ahead by the parameters that an image reaches; "" where that is not known.
+
+    `table` is that of `kdprune.analysis.reached`, `row` one of significance.
+    """
+    own = pd.DataFrame() if table is None else _own(table, row)
+    if own.empty:
+        return ""
+    first, second = row["first"], row["second"]
+    found = reached.ratio(own, first, second, confidence=confidence)
+    if is_missing(found["ratio"]):
+        return ""
+    ahead, behind = (first, second) if found["ratio"] >= 1 else (second, first)
+    sign = 1 if ahead == first else -1
+    ends = sorted(found[end] ** sign for end in ("ratio_low", "ratio_high"))
+    return (
+        "Without the weights that only ever meet zero padding, which no image reaches, "
+        f"{condition(ahead)} has {figure(found['ratio'] ** sign)} times the accuracy per parameter "
+        f"of {condition(behind)} (n = {counted(found['n'], UNITS[row['role']])}; "
+        f"{100 * confidence:g} % CI {figure(ends[0])} to {figure(ends[1])})."
     )
 
 
