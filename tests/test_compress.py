@@ -28,7 +28,7 @@ from kdprune.deployment.intervals import wilson
 from kdprune.deployment.recommendation import Candidate
 from kdprune.errors import KdpruneError
 from kdprune.sources.pictures import usual_size
-from kdprune.study import commission
+from kdprune.study import commission, widths
 from kdprune.study.commission import Order
 from kdprune.study.given import Source, source
 
@@ -275,6 +275,39 @@ def merged(base, more):
     return base
 
 
+def ordered(network, role="", other=None, size=32, **kwargs):
+    other, source = Source({"timm": other}) if other else None, {"timm": network, "kwargs": kwargs}
+    return Order(Path("/p"), size, 480, Source(source), "channel", 8, 2.0, other, role)
+
+
+NARROW = {"block_config": [2, 3, 4, 3], "growth_rate": 12}  # maps of 12 channels: 8, and 4 more
+
+
+@pytest.mark.parametrize(
+    ("order", "wanted"),
+    [
+        (ordered("resnet10t"), 8),
+        (ordered("mobilenetv2_050"), 8),
+        (ordered("resnet10t", "student", "mobilenetv2_050"), 8),
+        (ordered("resnet10t", size=96), 8),
+        (ordered("densenet121", **NARROW), 4),
+    ],
+    ids=lambda value: str(value) if isinstance(value, int) else value.network.entry["timm"],
+)
+def test_filters_stay_in_the_largest_block_that_meets_all_levels(order, wanted):
+    found = widths.block(order, 4)
+    assert found == wanted
+    assert commission.profile(replace(order, round_to=found))["prune"]["channel"] == {
+        "round_to": wanted
+    }
+
+
+def test_a_block_that_is_asked_for_is_taken_or_refused():
+    assert widths.block(ordered("resnet10t"), 4, wanted=3) == 3
+    with pytest.raises(KdpruneError, match=r"--round-to 8: some level .* up to 4 works"):
+        widths.block(ordered("densenet121", **NARROW), 4, wanted=8)
+
+
 def test_a_teacher_alone_is_pruned_and_nothing_is_distilled():
     how = {"datasets": ["a"], "distill": "kd", "prune": "weight", "roles": ["teacher", "student"]}
     grid = expand(pairs=["one/none"], **how)
@@ -314,6 +347,11 @@ def test_what_cannot_be_is_one_line_before_any_work(tmp_path, capsys):
         (("gone.pth", "photos"), "gone.pth: is neither a file nor the name of a network"),
         (("dense.pth", "photos", "--mean", "0,0,0"), "--mean and --std: go together"),
         (("dense.pth", "photos", "--size", "7"), "--size: from 8 to 512"),
+        (("dense.pth", "photos", "--round-to", "0"), "--round-to: from 1 to 1024"),
+        (
+            ("dense.pth", "photos", "--round-to", "8", "--prune", "weight"),
+            "--round-to: from 1 to 1024, and of --prune channel or both",
+        ),
         (
             ("dense.pth", "photos", "--prune", "weight", "--max-bytes", "1M"),
             "--max-bytes: weight pruning leaves files as large",

@@ -106,7 +106,10 @@ def test_streams_that_are_closed_or_full_make_no_traceback(command, streams, fil
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+@pytest.mark.parametrize(
+    "encoding",
+    ["ascii", *(pytest.param(name, marks=pytest.mark.long) for name in ("latin-1", "utf-8"))],
+)
 def test_a_terminal_of_few_characters_gets_escapes(encoding, files):
     network, pictures = files
     environment = {**os.environ, "PYTHONIOENCODING": encoding, "LC_ALL": "C"}

@@ -70,6 +70,7 @@ def test_again_does_nothing(folder):
     assert dvc(folder, "repro") == []
 
 
+@pytest.mark.long  # in CI, tests/test_run.py holds one study against another, byte for byte
 def test_forced_again_gives_the_same_bytes(folder):
     before = (folder / "dvc.lock").read_text()
     again = [f"{stage}@{key}" for stage, key in FORCED]

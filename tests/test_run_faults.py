@@ -132,7 +132,10 @@ def test_what_ctrl_c_stopped_is_told_as_stopped(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.long), signal.SIGINT],
+)
 def test_collecting_ends_with_the_run_and_the_same_command_goes_on(folder, number):
     release = hold(folder, "breakpoints")
     driver = start(folder, "-j", "2")

@@ -95,7 +95,8 @@ def _usage(action: argparse.Action) -> str:
     if not action.option_strings:
         return f"{_metavar(action)} [{_metavar(action)} …]" if action.nargs else _metavar(action)
     value = "" if action.nargs == 0 else f" {_metavar(action)}"
-    return f"[{action.option_strings[0]}{value}]"
+    written = f"{action.option_strings[0]}{value}"
+    return written if action.required else f"[{written}]"
 
 
 def _metavar(action: argparse.Action) -> str:

@@ -7,6 +7,8 @@ from kdprune.reporting.sections.glossary import WORDS
 OURS = {
     "Dead weight": "a weight that only ever meets the zeros of the padding. Removing it changes "
     "nothing.",
+    "Deep Compression": "a file in which weights share a few values and the gaps between them are "
+    "coded (Han, Mao and Dally, ICLR 2016).",
     "Feature map": "what one channel of a convolution makes of an image. Channel pruning removes "
     "whole feature maps.",
     "Grid": "all combinations of data sets, pairs and methods that a study runs.",
@@ -15,10 +17,14 @@ OURS = {
     "Learning rate": "how far a step of training moves the weights: `teach.lr`, "
     "`distill.training.lr` and `prune.finetune.lr`.",
     "Mask": "a note of the weights in a tensor that are zero. The tensor keeps its size.",
+    "Plain numbers": "four bytes for each weight. Where many are zero, only the others, and a bit "
+    "for each place.",
     "Profile": "a set of parameters under a name: `mini` runs in minutes, `paper` is the paper's "
     "study.",
     "Projector": "the small network that maps the student's last feature maps onto the teacher's. "
     "SimKD deploys it with the student.",
+    "Scope": "whether weights are ranked within each layer, or over all layers.",
+    "Slot": "a place for one instance at a time: a GPU, or some of the cores.",
     "Stale": "said of an instance whose inputs are not those that it ran with. DVC runs it again.",
     "Stem": "the first layers of a network. The ImageNet stem shrinks images at once; the CIFAR "
     "stem does not.",

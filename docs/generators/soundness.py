@@ -9,12 +9,15 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from kdprune.analysis import reached
 from kdprune.analysis.conditions import conditions
 from kdprune.study import comparable
 
 FIRST, SECOND = "weight", "channel"
 WIDTH = 120
 AS_IT_IS = "as the paper has it"
+PARAMETERS, REACHED = "parameters", reached.COUNT
+DATA = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
 
 
 class Condition(NamedTuple):
@@ -26,6 +29,8 @@ class Condition(NamedTuple):
     label: str
     first: str = FIRST
     second: str = SECOND
+    count: str = PARAMETERS
+    dataset: str = "cifar10"
 
 
 OVER_ALL_LAYERS = Condition(
@@ -34,6 +39,12 @@ OVER_ALL_LAYERS = Condition(
     "student",
     "weights ranked over all layers, against channels",
     first="global_weight",
+)
+WITHOUT_DEAD = Condition(
+    "desk-reached", "desk-reached", "student", "dead weights not counted", count=REACHED
+)
+RANKED_WITHOUT_DEAD = WITHOUT_DEAD._replace(
+    label="weights ranked over all layers, dead weights not counted", first="global_weight"
 )
 CONDITIONS = (
     Condition(
@@ -46,7 +57,7 @@ CONDITIONS = (
         "desk-tuned",
         "desk-scores",
         "student",
-        "all layers tuned after pruning, two epochs",
+        "all layers tuned after pruning, two epochs, one seed",
     ),
     OVER_ALL_LAYERS,
     Condition(
@@ -64,6 +75,11 @@ CONDITIONS = (
         first="random",
         second="random_channel",
     ),
+    WITHOUT_DEAD,
+    RANKED_WITHOUT_DEAD,
+    WITHOUT_DEAD._replace(dataset="cifar100"),
+    OVER_ALL_LAYERS._replace(study="desk-reached", against="desk-reached", dataset="cifar100"),
+    RANKED_WITHOUT_DEAD._replace(dataset="cifar100"),
 )
 
 
@@ -78,7 +94,7 @@ def lines(root: Path) -> list[str]:
     for condition in CONDITIONS:
         each += [row for row in compared(root / "studies", condition) if row not in each]
     return [
-        "| weight against channel pruning, CIFAR-10 | networks | levels | never broke "
+        "| weight against channel pruning | networks | levels | never broke "
         "| ratio per parameter | per byte of plain numbers | p, uncorrected | ahead |",
         "|---|---|---|---|---|---|---|---|",
         *each,
@@ -123,7 +139,7 @@ def compared(studies: Path, condition: Condition) -> list[str]:
     folders = [studies / condition.against, studies / condition.study]
     held = alike(*dict.fromkeys(folders))
     label = condition.label.format(dead=dead(folders[1]))
-    before = condition._replace(label=AS_IT_IS, first=FIRST, second=SECOND)
+    before = condition._replace(label=AS_IT_IS, first=FIRST, second=SECOND, count=PARAMETERS)
     return [
         weighed(before, held[folders[0]]),
         weighed(condition._replace(label=label), held[folders[1]]),
@@ -145,15 +161,16 @@ def dead(folder: Path) -> float:
 def weighed(condition: Condition, tables: dict[str, pd.DataFrame]) -> str:
     """Return a row: the ratio of the networks' efficiencies by parameters and by bytes."""
     rows = tested(condition, tables)
-    by_parameters, by_bytes = rows.loc["parameters"], rows.loc["bytes, float32"]
+    by_parameters, by_bytes = rows.loc[condition.count], rows.loc["bytes, float32"]
     levels = sorted(tables["sweeps"].level.unique())
     broken = tables["breakpoints"]
+    broken = broken[broken.dataset == condition.dataset]
     endless = broken[broken.censored.astype(bool)].groupby("method").size()
     kinds = zip((FIRST, SECOND), (condition.first, condition.second), strict=True)
     never = ", ".join(f"{kind} {endless.get(name, 0)}" for kind, name in kinds)
-    networks = f"{by_parameters.n} {condition.role}s"
+    networks = f"{by_parameters.n} {condition.role}s, {DATA[condition.dataset]}"
     cells = [condition.label, networks, f"{levels[0]:g} to {levels[-1]:g}, {len(levels)}", never]
-    cells += [shown(by_parameters), shown(by_bytes)]
+    cells += [shown(by_parameters), shown(by_bytes) if condition.count == PARAMETERS else "–"]
     cells += [probability(by_parameters.log_p), ahead(by_parameters)]
     return f"| {' | '.join(cells)} |"
 
@@ -162,7 +179,8 @@ def tested(condition: Condition, tables: dict[str, pd.DataFrame]) -> pd.DataFram
     """Return the comparison of a condition's two prunings, a row per count."""
     both = {"first": condition.first, "second": condition.second}
     rows = conditions({condition.label: tables}, **both)
-    return rows[rows.role == condition.role].set_index("count")
+    ours = (rows.role == condition.role) & (rows.dataset == condition.dataset)
+    return rows[ours].set_index("count")
 
 
 def ahead(row: pd.Series) -> str:

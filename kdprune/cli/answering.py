@@ -47,9 +47,12 @@ def answer(given: argparse.Namespace, formats: list[str], seconds: float) -> int
         f"{100 / counts['val']:.2f} points), {counts['test']} to test on, "
         f"{settings.data.size} pixels"
     )
+    block = settings.prune.hyperparameters["channel"]["round_to"]
+    widths = "" if block == 1 else f" (filters in multiples of {block})"
     print(
-        f"tried      {len(others)} networks: {given.prune} pruning at {len(settings.prune.levels)} "
-        f"levels, tuned for {settings.prune.finetune.epochs} epochs; {duration(seconds)}"
+        f"tried      {len(others)} networks: {given.prune} pruning{widths} at "
+        f"{len(settings.prune.levels)} levels, tuned for {settings.prune.finetune.epochs} epochs; "
+        f"{duration(seconds)}"
     )
     dense = folder / "models/teachers" / f"{dataset}-{commission.NETWORK}.safetensors"
     if kept and kept[0].latency_ms is None:

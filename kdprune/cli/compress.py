@@ -3,6 +3,7 @@
 import argparse
 import sys
 import time
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from kdprune.study.latencies import AGAIN, FORMS, NAMES
 if TYPE_CHECKING:
     from kdprune.study.commission import Order
 
+PRUNINGS = ("channel", "weight", "both")
+DROP = "of validation accuracy that may be lost (1.0)"
 DESCRIPTION = """\
 Make a trained network smaller on your images, and write it as files to ship, with a certificate.
 
@@ -54,13 +57,20 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("network", metavar="NETWORK", help="a file of weights, or a name")
     parser.add_argument("images", metavar="IMAGES", type=Path, help="a folder of images by class")
-    parser.add_argument("--out", metavar="DIR", type=Path, required=True)
-    parser.add_argument("--max-drop", type=points, default=1.0, metavar="POINTS", help="(1.0)")
+    parser.add_argument(
+        "--out", metavar="DIR", type=Path, required=True, help="the study's folder, new or not"
+    )
+    parser.add_argument("--max-drop", type=points, default=1.0, metavar="POINTS", help=DROP)
     parser.add_argument("--max-params", type=params, metavar="N", help="such as 200k or 2M")
     parser.add_argument("--max-bytes", type=size, metavar="SIZE", help="such as 500k or 5M")
     parser.add_argument("--max-latency", type=milliseconds, metavar="TIME", help="such as 5ms")
     parser.add_argument("--runtime", choices=NAMES, help="what will run the network (onnx)")
-    parser.add_argument("--prune", choices=("channel", "weight", "both"), default="channel")
+    parser.add_argument(
+        "--prune", choices=PRUNINGS, default=PRUNINGS[0], help="what goes: filters or weights"
+    )
+    parser.add_argument(
+        "--round-to", type=int, metavar="N", help="filters stay in multiples (8, if levels allow)"
+    )
     other = parser.add_mutually_exclusive_group()
     other.add_argument("--teacher", metavar="NETWORK", help="whom it learns from first")
     other.add_argument("--student", metavar="NETWORK", help="who takes its place")
@@ -69,7 +79,7 @@ def add(commands: Any) -> None:
     told.add_argument("--classes", type=_words, metavar="A,B,…", help="its outputs, in order")
     told.add_argument("--new-head", action="store_true", help="train a new last layer")
     told.add_argument("--mean", type=_three, metavar="R,G,B", help="(the network's, by timm)")
-    told.add_argument("--std", type=_three, metavar="R,G,B")
+    told.add_argument("--std", type=_three, metavar="R,G,B", help="(the network's, by timm)")
     parser.add_argument("--size", type=int, metavar="PIXELS", help="of the images (their own)")
     parser.add_argument(
         "--epochs", type=int, default=20, help="of training; a quarter to tune (20)"
@@ -118,6 +128,11 @@ def _order(given: argparse.Namespace) -> "Order":
         raise KdpruneError("--mean and --std: go together, three numbers each, for values in 0..1")
     if given.epochs < 1 or not (given.size is None or 8 <= given.size <= 512):
         raise KdpruneError("--epochs: from 1; --size: from 8 to 512 pixels")
+    if given.round_to is not None and (given.prune == "weight" or not 1 <= given.round_to <= 1024):
+        raise KdpruneError(
+            "--round-to: from 1 to 1024, and of --prune channel or both: weight pruning removes no "
+            "filters"
+        )
     if given.max_bytes is not None and given.prune == "weight" and not given.student:
         raise KdpruneError(
             "--max-bytes: weight pruning leaves files as large, as zeros are stored like other "
@@ -142,7 +157,7 @@ def _order(given: argparse.Namespace) -> "Order":
     )
     role = "teacher" if given.teacher else "student" if given.student else ""
     other = given.teacher or given.student
-    return commission.Order(
+    order = commission.Order(
         images,
         given.size or network.size or pictures.usual_size(chain(*train.values())),
         whole if len(files) > 1 else round(whole * (1 - folder.TEST)),
@@ -153,6 +168,11 @@ def _order(given: argparse.Namespace) -> "Order":
         source(other, classes, where=f"--{role}") if other else None,
         role,
     )
+    if given.prune == "weight":
+        return order
+    from kdprune.study import widths
+
+    return replace(order, round_to=widths.block(order, len(classes), given.round_to))
 
 
 def _study(folder: Path, runtime: str | None) -> int:

@@ -41,6 +41,7 @@ class Order:
     tolerance: float
     other: Source | None = None
     role: str = ""  # of the other: TEACHER or STUDENT
+    round_to: int = 1  # channels stay in multiples of it (kdprune.study.widths)
 
 
 def profile(order: Order) -> dict[str, Any]:
@@ -68,6 +69,7 @@ def profile(order: Order) -> dict[str, Any]:
         },
         "prune": {
             "method": order.prune,
+            "channel": {"round_to": order.round_to},
             "roles": ["student" if order.role else "teacher"],
             "levels": LEVELS,
             "seeds": 1,
