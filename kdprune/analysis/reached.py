@@ -5,6 +5,8 @@ may drop them for nothing, and channel pruning must keep them: where both count 
 leads by what no network needed.
 """
 
+from typing import Any
+
 import pandas as pd
 
 from kdprune.analysis.efficiency import UNIT
@@ -36,7 +38,7 @@ def reached(breakpoints: pd.DataFrame, layers: pd.DataFrame | None) -> pd.DataFr
     return table[[*identity(table), "method", "params", "accuracy", "efficiency"]]
 
 
-def ratio(table: pd.DataFrame, first: str, second: str, *, confidence: float) -> dict[str, object]:
+def ratio(table: pd.DataFrame, first: str, second: str, *, confidence: float) -> dict[str, Any]:
     """Compare the efficiencies of two methods over the pairs of `table`, as `compare` does."""
     wide = averaged(table).pivot_table("efficiency", ["teacher", "student"], "method", sort=False)
     both = wide.reindex(columns=[first, second]).dropna()

@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kdprune.cli.quantities import milliseconds, params, points, resolved, size
+from kdprune.cli.quantities import milliseconds, params, points, resolved, size, three, words
 from kdprune.errors import KdpruneError
 from kdprune.running import group
 from kdprune.study.latencies import AGAIN, FORMS, NAMES
@@ -76,10 +76,10 @@ def add(commands: Any) -> None:
     other.add_argument("--student", metavar="NETWORK", help="who takes its place")
     told = parser.add_argument_group("what is known of NETWORK's file")
     told.add_argument("--architecture", metavar="NAME", help="its network, by timm's name")
-    told.add_argument("--classes", type=_words, metavar="A,B,…", help="its outputs, in order")
+    told.add_argument("--classes", type=words, metavar="A,B,…", help="its outputs, in order")
     told.add_argument("--new-head", action="store_true", help="train a new last layer")
-    told.add_argument("--mean", type=_three, metavar="R,G,B", help="(the network's, by timm)")
-    told.add_argument("--std", type=_three, metavar="R,G,B", help="(the network's, by timm)")
+    told.add_argument("--mean", type=three, metavar="R,G,B", help="(the network's, by timm)")
+    told.add_argument("--std", type=three, metavar="R,G,B", help="(the network's, by timm)")
     parser.add_argument("--size", type=int, metavar="PIXELS", help="of the images (their own)")
     parser.add_argument(
         "--epochs", type=int, default=20, help="of training; a quarter to tune (20)"
@@ -187,24 +187,10 @@ def _study(folder: Path, runtime: str | None) -> int:
     return status
 
 
-def _run(words: list[str], folder: Path, variables: dict[str, str]) -> int:
+def _run(command: list[str], folder: Path, variables: dict[str, str]) -> int:
     """Run a command in a process of its own, its progress on stderr; it ends when we do."""
     try:
-        return group.run(words, folder, variables, sys.stderr)
+        return group.run(command, folder, variables, sys.stderr)
     except KeyboardInterrupt:
         print("kdprune: the same command goes on", file=sys.stderr)
         raise
-
-
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",")]
-
-
-def _three(text: str) -> list[float]:
-    try:
-        values = [float(part) for part in text.split(",")]
-    except ValueError:
-        values = []
-    if len(values) != 3 or not all(0 <= value <= 1 for value in values):
-        raise argparse.ArgumentTypeError(f"{text!r} is not three numbers from 0 to 1: 0.5,0.5,0.5")
-    return values

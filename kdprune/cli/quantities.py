@@ -49,6 +49,22 @@ def count(text: str) -> int:
     return int(text)
 
 
+def words(text: str) -> list[str]:
+    """Return what commas separate."""
+    return [word.strip() for word in text.split(",")]
+
+
+def three(text: str) -> list[float]:
+    """Return three shares, such as a mean of red, green and blue: "0.5,0.5,0.5"."""
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        values = []
+    if len(values) != 3 or not all(0 <= value <= 1 for value in values):
+        raise argparse.ArgumentTypeError(f"{text!r} is not three numbers from 0 to 1: 0.5,0.5,0.5")
+    return values
+
+
 def resolved(where: str, path: Path) -> Path:
     """Return a folder's whole path, with ~ as a home. Raises KdpruneError for links in a circle."""
     try:
