@@ -21,8 +21,8 @@ WORDS = {
     "is pruned.",
     "Pair": "a student and the teacher that it was distilled from.",
     "Point": "one percent of the images: from 56 % to 55 % is a point.",
-    "Seed": "the number that random draws begin with. `prune.seeds` repeats the fine-tuning with "
-    "others, a list as `teach.seed` the training.",
+    "Seed": "the number that random draws begin with. The seeds of a sweep repeat the fine-tuning "
+    "with other draws; those of a training repeat the training.",
     "Weight pruning, channel pruning": "the first sets single small weights to zero and keeps the "
     "shape of the network. The second removes whole channels (feature maps) and leaves a smaller "
     "network.",
