@@ -15,6 +15,14 @@ from kdprune.records import IDENTITY
 sys.path.insert(0, str(ROOT / "docs"))
 from generators.finding import PARAMETERS, STUDIES, compared, counted, finding
 from generators.results import answer
+from generators.soundness import (
+    OVER_ALL_LAYERS,
+    RANKED_WITHOUT_DEAD,
+    STEM,
+    TUNED,
+    WITHOUT_DEAD,
+    found,
+)
 
 README = ROOT / "README.md"
 START, END = (
@@ -143,6 +151,51 @@ def test_what_is_said_of_all_layers_tuned_follows_from_the_tables():
     assert "By weights nine of ten students break later" in said
     assert "by channels eight" in said
     assert f"lose {dense[0] - dense[1]:.1f} points" in said
+
+
+def test_neither_condition_carries_the_lead():
+    for condition in (WITHOUT_DEAD, STEM, TUNED):
+        for before in (False, True):
+            assert found(ROOT / "studies", condition, before=before).ratio_low > 1
+
+
+def test_what_is_said_without_dead_weights_follows_from_the_tables():
+    page = " ".join((ROOT / "studies/conditions.md").read_text().split())
+    page += " ".join((ROOT / "docs/method.md").read_text().split())
+    within = (
+        found(ROOT / "studies", WITHOUT_DEAD),
+        found(ROOT / "studies", WITHOUT_DEAD, before=True),
+    )
+    first, second = (f"{row.ratio:.2f}" for row in within)
+    assert f"pruning is {first} times ahead in place of {second}:" in page
+    assert f"weight pruning is {first} in place of {second} times" in page
+    few, many = (
+        [
+            found(ROOT / "studies", one._replace(second=second)).ratio
+            for second in ("channel", "weight")
+        ]
+        for one in (RANKED_WITHOUT_DEAD, OVER_ALL_LAYERS)
+    )
+    assert f"{few[0]:.2f} times ahead of channel pruning in place of {many[0]:.2f}" in page
+    assert f"{few[1]:.2f} times ahead of a ranking within layers in place of {many[1]:.2f}" in page
+    again, card = (
+        pd.read_csv(ROOT / "studies" / name / "metrics/breakpoints.csv").fillna({"student": ""})
+        for name in ("desk-reached", "desk-scores")
+    )
+    both = again.merge(card, on=[*IDENTITY, "method"], suffixes=("", "_card"))
+    assert (len(both), (both.level == both.level_card).sum()) == (30, 30)
+    assert (both.test_accuracy - both.test_accuracy_card).abs().max() < 0.0115
+    left = pd.concat(
+        pd.read_csv(file) for file in (ROOT / "studies/desk-reached/metrics/layers").glob("*.csv")
+    )
+    at = ["teacher", "student", "method", "level"]
+    shares = left.groupby(at)[["nonzero_params", "reached_params"]].sum().reset_index()
+    shares["dead"] = 1 - shares.reached_params / shares.nonzero_params
+    broken = again[at].merge(shares, on=at)
+    ends = broken[broken.method == "global_weight"].dead.agg(["min", "max"])
+    whole = shares[shares.level == 0].dead.agg(["min", "max"])
+    assert f"{100 * ends['min']:.0f} to {100 * ends['max']:.0f} % are dead weights" in page
+    assert f"weights {100 * whole['min']:.0f} to {100 * whole['max']:.0f} % are dead" in page
 
 
 def test_the_finding_is_that_of_the_published_study():
