@@ -82,7 +82,8 @@ STREAMS = [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-", ">/dev/full", "2>/dev/full
 TORCH = [("inspect", "<&- >&- 2>&-"), ("inspect", ">/dev/full")]
 TORCH += [("predict", ">&- 2>&-"), ("predict", "2>/dev/full"), ("predict", "| true")]
 CASES = [(command, streams) for command in ("--help", "gone") for streams in STREAMS]
-CASES += [pytest.param(*case, marks=pytest.mark.slow) for case in TORCH]
+CASES += [pytest.param(*case, marks=pytest.mark.slow) for case in TORCH[::2]]
+CASES += [pytest.param(*case, marks=[pytest.mark.slow, pytest.mark.long]) for case in TORCH[1::2]]
 
 
 @pytest.mark.parametrize(("command", "streams"), CASES)

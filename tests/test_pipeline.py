@@ -95,7 +95,7 @@ def test_cold_stages_give_the_same_bytes(folder):
     ("changes", "expected"),
     [
         (["prune.method=weight"], ["collect", *COLLECTING, *MEASURED]),
-        (["efficiency.w1=2"], COLLECTING[1:]),
+        pytest.param(["efficiency.w1=2"], COLLECTING[1:], marks=pytest.mark.long),
         pytest.param(
             ["prune.method=both", "prune.channel.mode=mask"],
             [f"prune@{key}-channel" for key in sorted(SWEEPS)]

@@ -134,7 +134,10 @@ def test_what_ctrl_c_stopped_is_told_as_stopped(folder):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "number",
-    [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.long), signal.SIGINT],
+    [
+        signal.SIGKILL,
+        *(pytest.param(each, marks=pytest.mark.long) for each in (signal.SIGTERM, signal.SIGINT)),
+    ],
 )
 def test_collecting_ends_with_the_run_and_the_same_command_goes_on(folder, number):
     release = hold(folder, "breakpoints")

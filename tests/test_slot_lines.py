@@ -110,6 +110,7 @@ def test_each_slot_has_a_line_while_it_runs_and_events_stay(folder):
     assert "\x1b[?25h" in said.rpartition("\x1b[?25l")[2]  # the cursor is there again
 
 
+@pytest.mark.long  # tests/test_run.py reads such a run, too
 @pytest.mark.slow
 def test_what_is_no_terminal_gets_events_alone(folder):
     said, _ = fake_study.start(folder, "-j", "2").communicate()
