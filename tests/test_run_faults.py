@@ -59,6 +59,22 @@ def workers(folder):
 
 
 @pytest.mark.slow
+def test_a_lock_that_a_kill_cut_off_is_put_back_by_the_same_command(folder):
+    """DVC writes dvc.lock in place: Ctrl-C meanwhile leaves it empty."""
+    said, _ = start(folder, "-j", "2").communicate()
+    lock, copy = folder / "dvc.lock", folder / ".run/dvc.lock"
+    whole, counts = lock.read_bytes(), began(folder)
+    copy.write_bytes(whole)
+    lock.write_bytes(b"")
+    driver = start(folder, "-j", "2")
+    said, _ = driver.communicate()
+    assert driver.returncode == 0, said
+    assert "was cut off; it was put back" in said
+    assert lock.read_bytes() == whole
+    assert began(folder) == counts
+
+
+@pytest.mark.slow
 def test_a_killed_slot_runs_its_instance_again_and_nothing_goes_on_unseen(folder):
     release = hold(folder)
     driver = start(folder, "-j", "2")

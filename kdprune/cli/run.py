@@ -152,7 +152,7 @@ def _wanted(given: argparse.Namespace) -> dict[str, list[str]]:
     if given.changed:
         _compose(given.changed)
     needs = study.needs(load().grid)
-    return {name: needs[name] for name in here.stale(list(needs), needs, Path())}
+    return {name: needs[name] for name in here.stale(list(needs), needs, Path(), mend=True)}
 
 
 def _tell_plan(given: argparse.Namespace) -> int:

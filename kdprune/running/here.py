@@ -72,13 +72,19 @@ def log_of(name: str) -> Path:
     return LOGS / f"{name.replace('@', '-')}.txt"
 
 
-def stale(names: Sequence[str], needs: Mapping[str, Sequence[str]], folder: Path) -> list[str]:
+def stale(
+    names: Sequence[str], needs: Mapping[str, Sequence[str]], folder: Path, *, mend: bool = False
+) -> list[str]:
     """Return those of `names` that DVC calls changed, and all that depend on them, in order.
 
-    Raises KdpruneError with DVC's own words where it tells nothing.
+    With `mend`, a dvc.lock that a kill cut off is put back first: DVC writes it in place. Raises
+    KdpruneError with DVC's own words where it tells nothing.
     """
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "status", "--json", *names]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if done.returncode and mend:
+        subprocess.run([sys.executable, "-m", "kdprune.stages", "runner.mend"], cwd=folder)
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if done.returncode:
         told = " ".join(done.stderr.removeprefix("ERROR: ").split()) or "`dvc status` failed"
         raise KdpruneError(
