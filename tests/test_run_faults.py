@@ -59,13 +59,14 @@ def workers(folder):
 
 
 @pytest.mark.slow
-def test_a_lock_that_a_kill_cut_off_is_put_back_by_the_same_command(folder):
-    """DVC writes dvc.lock in place: Ctrl-C meanwhile leaves it empty."""
+@pytest.mark.parametrize("share", [0, 0.5], ids=["empty", "half"])
+def test_a_lock_that_a_kill_cut_off_is_put_back_by_the_same_command(folder, share):
+    """DVC writes dvc.lock in place: Ctrl-C meanwhile leaves it empty, or without its end."""
     said, _ = start(folder, "-j", "2").communicate()
     lock, copy = folder / "dvc.lock", folder / ".run/dvc.lock"
     whole, counts = lock.read_bytes(), began(folder)
     copy.write_bytes(whole)
-    lock.write_bytes(b"")
+    lock.write_bytes(whole[: round(share * len(whole))])
     driver = start(folder, "-j", "2")
     said, _ = driver.communicate()
     assert driver.returncode == 0, said

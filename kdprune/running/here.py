@@ -18,6 +18,8 @@ from kdprune.running import group
 from kdprune.running.scheduler import Done
 
 LOGS = Path(".run/log")
+KEPT = Path(".run/dvc.lock")  # the copy that each stage keeps as it begins
+MEND = ("kdprune.stages", "runner.mend", "files")
 NO_ROOM = "has no memory left"  # kdprune.errors says so of a machine and of a device
 LAST = 20  # lines of a failed instance that are shown
 
@@ -77,14 +79,14 @@ def stale(
 ) -> list[str]:
     """Return those of `names` that DVC calls changed, and all that depend on them, in order.
 
-    With `mend`, a dvc.lock that a kill cut off is put back first: DVC writes it in place. Raises
-    KdpruneError with DVC's own words where it tells nothing.
+    With `mend`, a dvc.lock that a kill cut off is put back first: DVC writes it in place, and of
+    one that ends too early it would run again what is done. Raises KdpruneError with DVC's own
+    words where it tells nothing.
     """
+    if mend and (folder / KEPT).exists():
+        subprocess.run([sys.executable, "-m", *MEND], cwd=folder)
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "status", "--json", *names]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    if done.returncode and mend:
-        subprocess.run([sys.executable, "-m", "kdprune.stages", "runner.mend"], cwd=folder)
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if done.returncode:
         told = " ".join(done.stderr.removeprefix("ERROR: ").split()) or "`dvc status` failed"
         raise KdpruneError(

@@ -1,7 +1,8 @@
-"""Mends what DVC leaves of its own files when it is killed: python -m stages.runner.mend.
+"""Mends what DVC leaves of its own files when it is killed: python -m stages.runner.mend [files].
 
 DVC writes dvc.lock and .dvc/tmp/rwlock in place. Killed meanwhile, it leaves them empty or cut off:
-an empty dvc.lock is to DVC a study that has yet to begin, and a broken rwlock stops it.
+an empty dvc.lock is to DVC a study that has yet to begin, and a broken rwlock stops it. With
+`files`, which `kdprune run` asks for, nothing but these two is looked at.
 """
 
 import json
@@ -148,11 +149,10 @@ def _copy(one: Path, other: Path) -> None:
 
 def main() -> int:
     """Mend, and say what was mended; return the exit status."""
-    return status_of(_mend)
+    return status_of(_mend_files if sys.argv[1:] == ["files"] else _mend)
 
 
-def _mend() -> None:
-    """Mend, and check the parameters, whose keys DVC's shell is given."""
+def _mend_files() -> None:
     if LOCK.exists():
         check_merged(LOCK.read_bytes(), LOCK)
     if put_back():
@@ -164,6 +164,11 @@ def _mend() -> None:
         print(f"kdprune: {LOCK}: named no stage, as after a kill; it was removed", file=sys.stderr)
     if free():
         print(f"kdprune: {RWLOCK}: was cut off; it was removed", file=sys.stderr)
+
+
+def _mend() -> None:
+    """Mend, and check the parameters, whose keys DVC's shell is given."""
+    _mend_files()
     if Path("params.yaml").exists():
         pictures.check()
     if LOCK.exists() and Path("params.yaml").exists() and (others := strangers.drop_other_grids()):
