@@ -65,6 +65,10 @@ def test_a_step_with_a_teacher_counts_it_once_and_the_student_thrice():
 def test_families_are_those_of_names():
     alike = {speeds.family(name) for name in ("efficientnet_b0", "efficientnet_b5")}
     assert alike == {"efficientnet"}
+    assert speeds.family("slim_efficientnet") == "efficientnet"
+    assert speeds.family("cifar_resnet20") == speeds.family("wide_resnet50_2") == "resnet"
+    assert speeds.family("slim_mobilenetv1") != speeds.family("slim_efficientnet")
+    assert speeds.family("tf_efficientnet_b0") == "efficientnet"
     assert speeds.family("resnet18") != speeds.family("resnext50")
 
 

@@ -15,6 +15,7 @@ from typing import TypeVar
 from kdprune.planning.cost import Network, Speed
 
 ROUNDS = 10  # of a measurement's seconds, in which more networks than one a family are measured
+VARIANTS = ("cifar", "slim", "legacy", "test", "tf", "wide")  # first words that name no kind
 Who = TypeVar("Who", bound=Hashable)
 
 
@@ -35,12 +36,12 @@ def load(network: Network, batch_size: int) -> Load:
 
 
 def family(timm_name: str) -> str:
-    """Return the kind of network: resnet for resnet18 and resnet101, efficientnet for all of b0 …
+    """Return the kind of network: resnet for resnet18 and cifar_resnet20, efficientnet for b0, b1 …
 
     Layers that are alike take alike times for an operation; those of other kinds do not.
     """
-    letters = re.match(r"[a-z]*", timm_name.lower())
-    return letters.group() if letters else ""
+    kind = re.match(rf"(?:(?:{'|'.join(VARIANTS)})_)*([a-z]*)", timm_name.lower())
+    return kind.group(1) if kind else ""
 
 
 def speeds(
