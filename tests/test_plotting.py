@@ -47,6 +47,20 @@ def test_a_curve_is_the_mean_over_seeds_and_its_mark_the_breakpoint(committed):
     assert ring.get_xdata()[0] == pytest.approx(sorted(line.get_xdata())[place], abs=0.5)
 
 
+@pytest.mark.parametrize("width", [1060, 380])
+def test_students_without_their_teachers_fill_rows_and_each_names_its_teacher(committed, width):
+    students = committed["sweeps"].query("role == 'student'")
+    figure = curves.curves(students, committed["breakpoints"], looks(["weight"]), width)
+    told = " | ".join(text.get_text() for text in figure.axes[0].texts)
+    pairs = students[["teacher", "student"]].drop_duplicates()
+    assert len(pairs) == 3
+    assert all(told.count(student) for student in pairs.student)
+    assert all(told.count(name) >= count for name, count in pairs.teacher.value_counts().items())
+    beside = [text.get_position() for text in figure.axes[0].texts if "→" in text.get_text()]
+    lines = sorted({round(y) for _, y in beside})
+    assert len(lines) == (1 if width == 1060 else 2)
+
+
 def test_intervals_are_those_of_the_test_images():
     """Percent of 1,000 images: the standard error of 50 % is 1.58 points; seeds add theirs."""
     sweeps = pd.DataFrame({"dataset": "d", "test_accuracy": [50.1, 50.0, 12.3]})

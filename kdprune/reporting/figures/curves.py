@@ -1,6 +1,6 @@
 """Accuracy against what is left: small multiples on shared axes, a row a teacher."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from kdprune.reporting.figures.style import PAPER
 NARROW = 560  # pixels
 TALL, TITLE, LEFT, BELOW, UNIT = 118, 46, 40, 42, 14  # pixels: a panel, what is around it
 ALONE = 320  # pixels: the panel of a study of one network
+BOLD = 9.5  # points: as wide as bold letters of 8.5
 NORMAL = 1.96  # 95 % of a normal distribution lie within so many standard errors
 NOTES = (
     "band: 95 % of what other test images and seeds would give",
@@ -32,7 +33,8 @@ def curves(
     """Draw mean test accuracy (percent) against the share of parameters left, for each network.
 
     Rows are teachers of a data set, by distillation method where there are several; a teacher's
-    students stand beside it. All panels have the same axes. The paper's figures 1 and 2.
+    students stand beside it. Students whose teachers were not swept fill rows of their own. All
+    panels have the same axes. The paper's figures 1 and 2.
     """
     shelves = _shelves(sweeps)
     narrow = width < NARROW
@@ -56,6 +58,7 @@ def curves(
     table, found = _summarised(sweeps, images), frames.at_ends(breakpoints, sweeps)
     low, high = _span(table)
     own = dict(list(table.groupby(IDENTITY)))
+    swept = _swept(own)
     at: dict[Network, list[dict[str, Any]]] = {}
     for row in found.to_dict("records"):
         at.setdefault(tuple(row[name] for name in IDENTITY), []).append(row)
@@ -69,6 +72,8 @@ def curves(
             beside = last or len(lines[number + 1]) <= place
             known = own[network], at.get(network, [])
             _panel(page, network, known, looks, x, y, first=place == 0, last=beside)
+            lone = (network[0], network[2]) not in swept
+            _title(page, network, x, y, float(known[0].dense.max()), lone=lone)
     return figure
 
 
@@ -76,13 +81,15 @@ Network = tuple[str, ...]  # the values of IDENTITY
 
 
 def _shelves(sweeps: pd.DataFrame) -> dict[tuple[str, ...], list[Network]]:
-    """Return the networks of each row: a teacher, where it was swept, and its students."""
+    """Return the networks of each shelf: a teacher and its students, or students without theirs."""
     every = list(sweeps[IDENTITY].drop_duplicates().itertuples(index=False, name=None))
+    swept = _swept(every)
     shelves: dict[tuple[str, ...], list[Network]] = {}
     for network in every:
         name, role, teacher, _, by = network
         if role == "student":
-            shelves.setdefault((name, teacher, by), []).append(network)
+            beside = teacher if (name, teacher) in swept else ""
+            shelves.setdefault((name, beside, by), []).append(network)
     teachers = [network for network in every if network[1] == "teacher"]
     seen = set()
     for key in list(shelves):
@@ -91,6 +98,11 @@ def _shelves(sweeps: pd.DataFrame) -> dict[tuple[str, ...], list[Network]]:
         seen |= set(own)
     alone = [item for item in teachers if item not in seen]
     return shelves | {(item[0], item[2], ""): [item] for item in alone}
+
+
+def _swept(networks: Iterable[Network]) -> set[tuple[str, str]]:
+    """Return the teachers among `networks`, each with its data set."""
+    return {(name, teacher) for name, role, teacher, *_ in networks if role == "teacher"}
 
 
 def _summarised(sweeps: pd.DataFrame, images: Mapping[str, int]) -> pd.DataFrame:
@@ -127,7 +139,6 @@ def _panel(
     last: bool,
 ) -> None:
     own, found = tables
-    _title(page, network, x, y, float(own.dense.max()))
     canvas.up(page, y, x.end - 4, x.start, "{:g}".format if first else canvas.silent)
     canvas.across(
         page,
@@ -148,15 +159,21 @@ def _panel(
         _breakpoint(page, own_marks, looks[name], x, y, floor)
 
 
-def _title(page: Axes, network: Network, x: Scale, y: Scale, params: float) -> None:
+def _title(page: Axes, network: Network, x: Scale, y: Scale, params: float, *, lone: bool) -> None:
+    """Write what a panel shows; of a `lone` student, no panel shows the teacher."""
     name, role, teacher, student, by = network
-    bold = teacher if role == "teacher" else f"→ {student}"
+    room, whole = x.start - x.end, f"{teacher} → {student}"
     how = "teacher" if role == "teacher" else f"student {taught(by)}"
+    short = f"{role}, {size(params)}", size(params)
+    bold = teacher if role == "teacher" else f"→ {student}"
+    if role == "student" and lone and canvas.length(whole, BOLD) <= room:
+        bold = whole
+    elif role == "student" and lone:
+        how, short = f"of {teacher}", (f"of {teacher}", teacher)
     canvas.words(page, x.end - 4, y.end - 29, bold, size=8.5, bold=True)
     text = f"{how}, {size(params)}"
-    short = f"{role}, {size(params)}", size(params)
     texts = f"{dataset(name)}, {text} parameters", f"{dataset(name)}, {text}", text, *short
-    said = canvas.fitting(x.start - x.end, 8, *texts)
+    said = canvas.fitting(room, 8, *texts)
     canvas.words(page, x.end - 4, y.end - 15, said, size=8, soft=True)
 
 
