@@ -132,8 +132,10 @@ def test_noted_memory_counts_for_its_kind(tmp_path):
     note("teach-x-large", memory=3 * GB, gpu_memory=2 * GB)
     note("prune-killed", memory=9 * GB, ended="not yet, or killed")
     (tmp_path / "teach-torn.json").write_text("[{")
-    names = ["teach@x-small", "teach@new", "distill@new", "prune@killed"]
-    assert study.peaks(names, tmp_path, gpu=False) == {"teach@x-small": GB, "teach@new": 3 * GB}
+    note("teach-other-grid", memory=30 * GB)
+    names = ["teach@x-small", "teach@x-large", "teach@new", "distill@new", "prune@killed"]
+    peaks = study.peaks(names, tmp_path, gpu=False)
+    assert peaks == {"teach@x-small": GB, "teach@x-large": 3 * GB, "teach@new": 3 * GB}
     assert study.peaks(names, tmp_path, gpu=True)["teach@x-small"] == 2 * GB
 
 

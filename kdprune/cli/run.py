@@ -131,6 +131,7 @@ def _on_a_cluster(given: argparse.Namespace) -> bool:
 
 def _on_this_machine(given: argparse.Namespace) -> bool:
     """Run what is stale on this machine's GPUs, or cores."""
+    from kdprune.config.params import load
     from kdprune.running import driving, here, places, study
 
     used, idle = places.used(mixed=given.mixed)
@@ -139,7 +140,7 @@ def _on_this_machine(given: argparse.Namespace) -> bool:
         print(line)
     wanted = _wanted(given)
     at = [slot.get("KDPRUNE_DEVICE", places.MACHINE) for slot in slots]
-    peaks = study.peaks(wanted, here.LOGS, gpu=bool(used))
+    peaks = study.peaks(study.needs(load().grid), here.LOGS, gpu=bool(used))
     room = places.Room(at, places.sizes(used), peaks)
     return driving.in_place(wanted, here.Here(slots), room)
 

@@ -53,16 +53,17 @@ def seconds(names: Mapping[str, object], folder: Path) -> dict[str, float]:
 def peaks(names: Iterable[str], folder: Path, *, gpu: bool) -> dict[str, int]:
     """Return the most bytes that each instance has held, of a GPU or of the machine, as noted.
 
-    One that has not run yet counts as the largest of its kind; without any, it is left out.
+    `names` are all of a study. One that has not run yet counts as the largest of its kind among
+    them; where none of a kind has, it is left out.
     """
     noted: dict[str, int] = {}
     kinds: dict[str, int] = {}
     field = "gpu_memory" if gpu else "memory"
-    for file in folder.glob("*-*.json"):
-        kind, _, key = file.stem.partition("-")
-        most = max((int(run[field]) for run in _runs(file) if _whole(run, field)), default=0)
-        if most:
-            noted[f"{kind}@{key}"] = most
+    names = list(names)
+    for name in names:
+        runs = _runs(folder / f"{name.replace('@', '-')}.json")
+        if most := max((int(run[field]) for run in runs if _whole(run, field)), default=0):
+            noted[name], kind = most, name.partition("@")[0]
             kinds[kind] = max(most, kinds.get(kind, 0))
     likely = {name: noted.get(name) or kinds.get(name.partition("@")[0], 0) for name in names}
     return {name: most for name, most in likely.items() if most}
