@@ -85,7 +85,9 @@ def stale(
     """
     if mend and (folder / KEPT).exists():
         subprocess.run([sys.executable, "-m", *MEND], cwd=folder)
-    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "status", "--json", *names]
+    # dvc status reads its files anew for each name that it is given, so it is given few
+    kinds = dict.fromkeys(name.partition("@")[0] for name in names)
+    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "status", "--json", *kinds]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if done.returncode:
         told = " ".join(done.stderr.removeprefix("ERROR: ").split()) or "`dvc status` failed"
