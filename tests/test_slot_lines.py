@@ -107,7 +107,9 @@ def test_each_slot_has_a_line_while_it_runs_and_events_stay(folder):
     assert re.search(line, said)
     name = TEACHER.partition("@")[2]
     assert re.search(rf"teach 1 of 1 {name}\s+done in", said)
-    assert "\x1b[?25h" in said.rpartition("\x1b[?25l")[2]  # the cursor is there again
+    hidden = said.rpartition("\x1b[?25l")[2].partition("\x1b[?25h")
+    assert hidden[1], "the cursor is there again"
+    assert "slot" not in hidden[0], "at once: a kill -9 would leave it hidden in the shell"
 
 
 @pytest.mark.long  # tests/test_run.py reads such a run, too

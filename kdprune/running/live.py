@@ -60,6 +60,7 @@ def shown(board: Board) -> Iterator[None]:
         yield
         return
     with Live(board, console=console, refresh_per_second=1 / EACH, transient=True):
+        console.show_cursor()  # rich hides it: after kill -9 it would stay hidden in the shell
         yield
 
 
