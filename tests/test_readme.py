@@ -17,10 +17,13 @@ from generators.finding import PARAMETERS, STUDIES, compared, counted, finding
 from generators.results import answer
 from generators.soundness import (
     OVER_ALL_LAYERS,
+    OVER_ALL_LAYERS_100,
     RANKED_WITHOUT_DEAD,
+    RANKED_WITHOUT_DEAD_100,
     STEM,
     TUNED,
     WITHOUT_DEAD,
+    WITHOUT_DEAD_100,
     found,
 )
 
@@ -28,6 +31,18 @@ README = ROOT / "README.md"
 START, END = (
     "<!-- results: tests/test_readme.py holds this table against metrics/ -->\n",
     "<!-- /results -->",
+)
+OF_CIFAR10 = (  # each with a new ratio and the old one
+    "weight pruning is {} times ahead in place of {} on CIFAR-10",
+    "ten students on CIFAR-10 the lead of weight pruning is {} in place of {} times",
+    "it is {} times ahead of channel pruning in place of {},",
+    "and {} times ahead of a ranking within layers in place of {}.",
+)
+OF_CIFAR100 = (
+    "and {} times in place of {} on CIFAR-100",
+    "on CIFAR-100 {} in place of {} ([condition 1]",
+    "CIFAR-100 repeats it: {} in place of {},",
+    "and {} in place of {}. There,",
 )
 FOUND, ENDED = (
     "<!-- finding: tests/test_readme.py holds it against studies/ -->\n",
@@ -154,48 +169,67 @@ def test_what_is_said_of_all_layers_tuned_follows_from_the_tables():
 
 
 def test_neither_condition_carries_the_lead():
-    for condition in (WITHOUT_DEAD, STEM, TUNED):
+    for condition in (WITHOUT_DEAD, WITHOUT_DEAD_100, STEM, TUNED):
         for before in (False, True):
             assert found(ROOT / "studies", condition, before=before).ratio_low > 1
 
 
-def test_what_is_said_without_dead_weights_follows_from_the_tables():
-    page = " ".join((ROOT / "studies/conditions.md").read_text().split())
-    page += " ".join((ROOT / "docs/method.md").read_text().split())
-    within = (
-        found(ROOT / "studies", WITHOUT_DEAD),
-        found(ROOT / "studies", WITHOUT_DEAD, before=True),
-    )
-    first, second = (f"{row.ratio:.2f}" for row in within)
-    assert f"pruning is {first} times ahead in place of {second}:" in page
-    assert f"weight pruning is {first} in place of {second} times" in page
-    few, many = (
-        [
-            found(ROOT / "studies", one._replace(second=second)).ratio
-            for second in ("channel", "weight")
-        ]
-        for one in (RANKED_WITHOUT_DEAD, OVER_ALL_LAYERS)
-    )
-    assert f"{few[0]:.2f} times ahead of channel pruning in place of {many[0]:.2f}" in page
-    assert f"{few[1]:.2f} times ahead of a ranking within layers in place of {many[1]:.2f}" in page
-    again, card = (
+def pages_on_dead_weights():
+    """What is said of dead weights, as one line."""
+    pages = (ROOT / "studies/conditions.md", ROOT / "docs/method.md")
+    return " ".join(" ".join(page.read_text().split()) for page in pages)
+
+
+@pytest.mark.parametrize(
+    ("within", "ranked", "alone", "words"),
+    [
+        (WITHOUT_DEAD, OVER_ALL_LAYERS, RANKED_WITHOUT_DEAD, OF_CIFAR10),
+        (WITHOUT_DEAD_100, OVER_ALL_LAYERS_100, RANKED_WITHOUT_DEAD_100, OF_CIFAR100),
+    ],
+)
+def test_what_is_said_without_dead_weights_follows_from_the_tables(within, ranked, alone, words):
+    studies = ROOT / "studies"
+    paper, reached = found(studies, within, before=True), found(studies, within)
+    both = {
+        second: [found(studies, one._replace(second=second)) for one in (alone, ranked)]
+        for second in ("channel", "weight")
+    }
+    pairs = [(reached, paper), (reached, paper), both["channel"], both["weight"]]
+    for said, (new, old) in zip(words, pairs, strict=True):
+        text = said.format(f"{new.ratio:.2f}", f"{old.ratio:.2f}")
+        assert text in pages_on_dead_weights()
+
+
+def test_a_processor_finds_the_breakpoints_of_a_card():
+    names = ("desk-reached", "desk-scores", "desk-cifar100")
+    again, *cards = (
         pd.read_csv(ROOT / "studies" / name / "metrics/breakpoints.csv").fillna({"student": ""})
-        for name in ("desk-reached", "desk-scores")
+        for name in names
     )
-    both = again.merge(card, on=[*IDENTITY, "method"], suffixes=("", "_card"))
-    assert (len(both), (both.level == both.level_card).sum()) == (30, 30)
-    assert (both.test_accuracy - both.test_accuracy_card).abs().max() < 0.0115
-    left = pd.concat(
-        pd.read_csv(file) for file in (ROOT / "studies/desk-reached/metrics/layers").glob("*.csv")
-    )
-    at = ["teacher", "student", "method", "level"]
+    both = again.merge(pd.concat(cards), on=[*IDENTITY, "method"], suffixes=("", "_card"))
+    assert both.groupby("dataset").size().to_dict() == {"cifar10": 30, "cifar100": 20}
+    assert (both.level == both.level_card).all()
+    assert (both.test_accuracy - both.test_accuracy_card).abs().max() < 0.0125
+
+
+def test_what_is_said_of_shares_of_dead_weights_follows_from_the_tables():
+    study, page = ROOT / "studies/desk-reached", pages_on_dead_weights()
+    left = pd.concat(pd.read_csv(file) for file in (study / "metrics/layers").glob("*.csv"))
+    at = ["dataset", "teacher", "student", "method", "level"]
     shares = left.groupby(at)[["nonzero_params", "reached_params"]].sum().reset_index()
-    shares["dead"] = 1 - shares.reached_params / shares.nonzero_params
-    broken = again[at].merge(shares, on=at)
-    ends = broken[broken.method == "global_weight"].dead.agg(["min", "max"])
-    whole = shares[shares.level == 0].dead.agg(["min", "max"])
-    assert f"{100 * ends['min']:.0f} to {100 * ends['max']:.0f} % are dead weights" in page
-    assert f"weights {100 * whole['min']:.0f} to {100 * whole['max']:.0f} % are dead" in page
+    shares["dead"] = 100 * (1 - shares.reached_params / shares.nonzero_params)
+    broken = pd.read_csv(study / "metrics/breakpoints.csv")
+    over_all = broken[broken.method == "global_weight"]
+    ends = over_all[at].merge(shares, on=at).dead
+    assert f"Of what it leaves, {ends.min():.0f} to {ends.max():.0f} % are dead" in page
+    whole = shares[shares.level == 0].groupby("dataset").dead.agg(["min", "max"])
+    ten, hundred = (
+        f"{whole['min'][name]:.0f} to {whole['max'][name]:.0f} %"
+        for name in ("cifar10", "cifar100")
+    )
+    assert f"weights {ten} are dead on CIFAR-10, and {hundred} on CIFAR-100" in page
+    levels = 100 * over_all[over_all.dataset == "cifar100"].level
+    assert f"There, {levels.min():.0f} to {levels.max():.0f} % of the weights go" in page
 
 
 def test_the_finding_is_that_of_the_published_study():

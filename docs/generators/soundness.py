@@ -17,6 +17,7 @@ FIRST, SECOND = "weight", "channel"
 WIDTH = 120
 AS_IT_IS = "as the paper has it"
 PARAMETERS, REACHED = "parameters", reached.COUNT
+DATA = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
 
 
 class Condition(NamedTuple):
@@ -29,6 +30,7 @@ class Condition(NamedTuple):
     first: str = FIRST
     second: str = SECOND
     count: str = PARAMETERS
+    dataset: str = "cifar10"
 
 
 OVER_ALL_LAYERS = Condition(
@@ -44,6 +46,11 @@ WITHOUT_DEAD = Condition(
 RANKED_WITHOUT_DEAD = WITHOUT_DEAD._replace(
     label="weights ranked over all layers, dead weights not counted", first="global_weight"
 )
+WITHOUT_DEAD_100 = WITHOUT_DEAD._replace(dataset="cifar100")
+OVER_ALL_LAYERS_100 = OVER_ALL_LAYERS._replace(
+    study="desk-reached", against="desk-reached", dataset="cifar100"
+)
+RANKED_WITHOUT_DEAD_100 = RANKED_WITHOUT_DEAD._replace(dataset="cifar100")
 STEM = Condition(
     "desk-stem",
     "desk",
@@ -77,6 +84,9 @@ CONDITIONS = (
         first="random",
         second="random_channel",
     ),
+    WITHOUT_DEAD_100,
+    OVER_ALL_LAYERS_100,
+    RANKED_WITHOUT_DEAD_100,
 )
 
 
@@ -91,7 +101,7 @@ def lines(root: Path) -> list[str]:
     for condition in CONDITIONS:
         each += [row for row in compared(root / "studies", condition) if row not in each]
     return [
-        "| weight against channel pruning, CIFAR-10 | networks | levels | never broke "
+        "| weight against channel pruning | networks | levels | never broke "
         "| ratio per parameter | per byte of plain numbers | p, uncorrected | ahead |",
         "|---|---|---|---|---|---|---|---|",
         *each,
@@ -120,29 +130,38 @@ def rows(root: Path) -> list[str]:
 
 def ranked(studies: Path) -> str:
     """Say how far weight pruning is ahead where weights are ranked over all layers."""
-    (channels, within), (few, fewer) = (
-        [found(studies, condition._replace(second=second)) for second in (SECOND, FIRST)]
-        for condition in (OVER_ALL_LAYERS, RANKED_WITHOUT_DEAD)
-    )
+    whole, reachable = [], []
+    for counting_all, without_dead in (
+        (OVER_ALL_LAYERS, RANKED_WITHOUT_DEAD),
+        (OVER_ALL_LAYERS_100, RANKED_WITHOUT_DEAD_100),
+    ):
+        data = DATA[counting_all.dataset]
+        within, channels, fewer, few = (
+            found(studies, one._replace(second=second))
+            for one in (counting_all, without_dead)
+            for second in (FIRST, SECOND)
+        )
+        whole.append(f"{shown(within)} and {shown(channels)} times on {data}")
+        reachable.append(f"{fewer.ratio:.2f} and {few.ratio:.2f} times on {data}")
     return (
-        "The largest effect is where weights are ranked: over all layers, their pruning keeps "
-        f"{shown(within)} times as much as within each, and {shown(channels)} times as much as "
-        "channel pruning. A part of this is weights that no image reaches: where these are not "
-        f"counted, it is {fewer.ratio:.2f} and {few.ratio:.2f} times."
+        "The largest effect is where weights are ranked. Over all layers, their pruning keeps more "
+        f"than within each, and more than channel pruning: {', '.join(whole)}. A part of this is "
+        f"weights that no image reaches. Where these are not counted, it is {', '.join(reachable)}."
     )
 
 
 def explained(studies: Path) -> str:
     """Say what is left of the lead without each condition that may favour weight pruning."""
-    without_dead, stem, tuned = (
+    without_dead, again, stem, tuned = (
         f"{found(studies, one).ratio:.2f} in place of {found(studies, one, before=True).ratio:.2f}"
-        for one in (WITHOUT_DEAD, STEM, TUNED)
+        for one in (WITHOUT_DEAD, WITHOUT_DEAD_100, STEM, TUNED)
     )
     return (
         "The next table removes these two conditions one at a time. Neither carries the lead. "
-        f"Where dead weights are not counted, it is {without_dead} times. With a stem that leaves "
-        f"hardly any, it is {stem}; with all layers tuned, {tuned}. The other rows change the rule "
-        "that chooses which weights or channels go."
+        f"Where dead weights are not counted, it is {without_dead} times on CIFAR-10, and {again} "
+        f"on CIFAR-100. With a stem that leaves hardly any, it is {stem}; with all layers tuned, "
+        f"{tuned} (CIFAR-10). The other rows change the rule that chooses which weights or "
+        "channels go."
     )
 
 
@@ -201,11 +220,11 @@ def weighed(condition: Condition, tables: dict[str, pd.DataFrame]) -> str:
     rows = tested(condition, tables)
     by_parameters, by_bytes = rows.loc[condition.count], rows.loc["bytes, float32"]
     levels = sorted(tables["sweeps"].level.unique())
-    broken = tables["breakpoints"]
+    broken = tables["breakpoints"].query("dataset == @condition.dataset")
     endless = broken[broken.censored.astype(bool)].groupby("method").size()
     kinds = zip((FIRST, SECOND), (condition.first, condition.second), strict=True)
     never = ", ".join(f"{kind} {endless.get(name, 0)}" for kind, name in kinds)
-    networks = f"{by_parameters.n} {condition.role}s"
+    networks = f"{by_parameters.n} {condition.role}s, {DATA[condition.dataset]}"
     cells = [condition.label, networks, f"{levels[0]:g} to {levels[-1]:g}, {len(levels)}", never]
     cells += [shown(by_parameters), shown(by_bytes) if condition.count == PARAMETERS else "–"]
     cells += [probability(by_parameters.log_p), ahead(by_parameters)]
@@ -216,7 +235,8 @@ def tested(condition: Condition, tables: dict[str, pd.DataFrame]) -> pd.DataFram
     """Return the comparison of a condition's two prunings, a row per count."""
     both = {"first": condition.first, "second": condition.second}
     rows = conditions({condition.label: tables}, **both)
-    return rows[rows.role == condition.role].set_index("count")
+    ours = (rows.role == condition.role) & (rows.dataset == condition.dataset)
+    return rows[ours].set_index("count")
 
 
 def ahead(row: pd.Series) -> str:
