@@ -61,6 +61,15 @@ def test_students_without_their_teachers_fill_rows_and_each_names_its_teacher(co
     assert len(lines) == (1 if width == 1060 else 2)
 
 
+def test_of_several_data_sets_each_panel_names_its_own(committed):
+    students = committed["sweeps"].query("role == 'student'")
+    both = pd.concat([students, students.assign(dataset="cifar100")], ignore_index=True)
+    figure = curves.curves(both, committed["breakpoints"], looks(["weight"]), 1060)
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert sum(text.startswith("CIFAR-10,") for text in texts) == 3
+    assert sum(text.startswith("CIFAR-100,") for text in texts) == 3
+
+
 def test_intervals_are_those_of_the_test_images():
     """Percent of 1,000 images: the standard error of 50 % is 1.58 points; seeds add theirs."""
     sweeps = pd.DataFrame({"dataset": "d", "test_accuracy": [50.1, 50.0, 12.3]})

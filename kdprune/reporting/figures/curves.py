@@ -16,9 +16,8 @@ from kdprune.reporting.figures.canvas import Scale
 from kdprune.reporting.figures.looks import Look
 from kdprune.reporting.figures.style import PAPER
 
-NARROW = 560  # pixels
+NARROW, ALONE = 560, 320  # pixels: a page; the panel of a study of one network
 TALL, TITLE, LEFT, BELOW, UNIT = 118, 46, 40, 42, 14  # pixels: a panel, what is around it
-ALONE = 320  # pixels: the panel of a study of one network
 BOLD = 9.5  # points: as wide as bold letters of 8.5
 NORMAL = 1.96  # 95 % of a normal distribution lie within so many standard errors
 NOTES = (
@@ -32,14 +31,15 @@ def curves(
 ) -> Figure:
     """Draw mean test accuracy (percent) against the share of parameters left, for each network.
 
-    Rows are teachers of a data set, by distillation method where there are several; a teacher's
-    students stand beside it. Students whose teachers were not swept fill rows of their own. All
-    panels have the same axes. The paper's figures 1 and 2.
+    A row is a teacher of a data set with its students, by distillation method. Students whose
+    teachers were not swept fill rows of their own. All panels have the same axes. The paper's
+    figures 1 and 2.
     """
     shelves = _shelves(sweeps)
     narrow = width < NARROW
     columns = max(map(len, shelves.values()), default=1)
-    columns = min(columns, 2 if narrow else max(3, int((width - LEFT) // 190)))
+    several = len(set(sweeps.dataset)) > 1  # each panel has to name its own
+    columns = min(columns, 2 if narrow else 3 if several else max(3, int((width - LEFT) // 190)))
     lines = [
         networks[at : at + columns]
         for networks in shelves.values()
@@ -64,7 +64,7 @@ def curves(
         at.setdefault(tuple(row[name] for name in IDENTITY), []).append(row)
     for number, networks in enumerate(lines):
         top = key + number * (TITLE + tall) + TITLE
-        last = number == len(lines) - 1
+        last = networks is lines[-1]
         for place, network in enumerate(networks):
             left = LEFT + each * place
             x = Scale(0, 100, left + each - 22, left + 4)  # pruning goes to the right
