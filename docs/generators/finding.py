@@ -8,13 +8,14 @@ from pathlib import Path
 import pandas as pd
 
 from generators import soundness, trainings
-from generators.soundness import FIRST, SECOND, WIDTH, probability, shown
+from generators.soundness import FIRST, SECOND, probability, shown
 from kdprune.analysis.conditions import conditions
 from kdprune.study import comparable
 
 STUDIES = {"desk": "CIFAR-10", "desk-cifar100": "CIFAR-100"}
 PAIR = ["dataset", "teacher", "student", "distill"]
 PARAMETERS = "parameters"
+WIDTH = 120
 INTEGERS = "bytes, int8"
 COUNTS = {
     PARAMETERS: "parameter",
@@ -53,10 +54,11 @@ def finding(root: Path) -> str:
             "",
             *items(doubts(studies)),
             "",
-            paragraph(soundness.explained(studies)),
+            "Neither carries the lead:",
             "",
-            *soundness.rows(root),
-            paragraph(again(studies)),
+            *items(soundness.explained(studies)),
+            "",
+            paragraph(soundness.again(studies)),
             "",
         ]
     )
@@ -206,16 +208,6 @@ def doubts(studies: Path) -> list[str]:
         f"{' and '.join(stuck)} the first step of 10 % already costs channel pruning more than a "
         "point.",
     ]
-
-
-def again(studies: Path) -> str:
-    """Say why the table of conditions has another ratio for the ten students than the answer."""
-    first = students(studies / "desk").loc[PARAMETERS].ratio
-    second = soundness.found(studies, soundness.TUNED, before=True).ratio
-    return (
-        "The ten students of this table are those of the second training: their ratio is "
-        f"{second:.2f}, and that of the first, above, {first:.2f}."
-    )
 
 
 @cache
