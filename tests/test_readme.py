@@ -4,6 +4,7 @@ import json
 import re
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -11,8 +12,10 @@ from conftest import ROOT, some
 from PIL import Image
 
 from kdprune.records import IDENTITY
+from kdprune.study import comparable
 
 sys.path.insert(0, str(ROOT / "docs"))
+from generators import trainings, tuning
 from generators.finding import PARAMETERS, STUDIES, compared, counted, finding
 from generators.results import answer
 from generators.soundness import (
@@ -24,7 +27,10 @@ from generators.soundness import (
     TUNED,
     WITHOUT_DEAD,
     WITHOUT_DEAD_100,
+    Condition,
+    alike,
     found,
+    shown,
 )
 
 README = ROOT / "README.md"
@@ -74,8 +80,8 @@ def results() -> str:
         "images. Weight pruning removes",
         "these at no cost; channel pruning cannot. Fine-tuning the last layer alone cannot bring "
         "back a channel's features. `-S model.stem=cifar`",
-        "and `-S prune.finetune.scope=all` take both conditions away; "
-        "[where we did so](studies/conditions.md), weight pruning's lead grew.",
+        "and `-S prune.finetune.scope=all` take these conditions away; "
+        "[one at a time, we did](studies/conditions.md#what-has-been-found).",
     ]
     return "\n".join(lines) + "\n"
 
@@ -165,7 +171,78 @@ def test_what_is_said_of_all_layers_tuned_follows_from_the_tables():
     assert (later.weight, later.channel) == (9, 8)
     assert "By weights nine of ten students break later" in said
     assert "by channels eight" in said
-    assert f"lose {dense[0] - dense[1]:.1f} points" in said
+    assert f"loses by it: {dense[0] - dense[1]:.1f} points" in said
+    lost = tuning.lost(ROOT / "studies")
+    of_efficientnets = lost.index.get_level_values("teacher").str.startswith("efficientnet")
+    four, six = lost[of_efficientnets], lost[~of_efficientnets]
+    assert (len(four), len(six)) == (4, 6)
+    assert f"lose {four.min():.1f} to {four.max():.1f} points, the others {six.max():.1f}" in said
+
+
+def test_at_equal_levels_the_tuning_of_all_layers_narrows_the_gap():
+    studies, page = ROOT / "studies", (ROOT / "studies/conditions.md").read_text()
+    said = " ".join(page.split())
+    (a, b), (c, d), (e, f) = (
+        [f"{tuning.gap(studies, name, level):.1f}" for name in (tuning.HEAD, tuning.ALL)]
+        for level in (0.1, 0.2, 0.3)
+    )
+    assert f"from {a} to {b} points where 10 % are gone, from {c} to {d} at 20 %" in said
+    assert f"and from {e} to {f} at 30 %" in said
+    strict = tuning.from_the_head(studies)
+    assert f"ratio is {strict.ratio:.2f} ({strict.low:.2f} to {strict.high:.2f})" in said
+    assert strict.low < 1  # "no lead that is sure"
+    teachers = Condition("desk-tuned-teachers", "desk", "teacher", "")
+    whole, head = (found(studies, teachers, before=before) for before in (False, True))
+    assert (
+        f"{shown(whole).rstrip(')')}; p = {whole.log_p:.3f}) in place of {head.ratio:.2f}" in said
+    )
+
+
+def test_at_equal_levels_the_stem_narrows_the_gap_and_its_ratios_are_bounds():
+    studies, page = ROOT / "studies", (ROOT / "studies/conditions.md").read_text()
+    gaps, ratios = [], []
+    broken = pd.read_csv(studies / "desk-stem/metrics/breakpoints.csv")
+    for name in ("desk", "desk-stem"):
+        sweeps = comparable.sweeps(studies / name)
+        ours = sweeps[(sweeps.role == "teacher") & sweeps.teacher.isin(broken.teacher)]
+        means = ours.groupby(["teacher", "level", "method"]).test_accuracy.mean()
+        both = [means.xs(method, level="method") for method in ("weight", "channel")]
+        gaps.append((both[0] - both[1]).xs(0.2, level="level").mean())
+        tables = alike(studies / "desk", studies / "desk-stem")
+        scored = tables[studies / name]["efficiency"].query("role == 'teacher'")
+        wide = scored.pivot_table("efficiency", "teacher", "condition").loc[
+            list(means.index.levels[0])
+        ]
+        ratios.append(wide.weight / wide.channel)
+    assert f"{gaps[1]:.1f} in place of {gaps[0]:.1f} points" in " ".join(page.split())
+    assert (ratios[1] > ratios[0]).sum() == len(ratios[0]) == 6  # "all six ratios rise"
+    assert "| ≥ 1.43 | ≥ 1.37 | – | weight |" in page  # most of its curves never broke
+
+
+def test_the_interval_of_the_pairs_share_is_the_exact_one():
+    """Of 10 pairs, 2 trainings each: F = 6.93 gives 29 to 93 % (by hand, from tables of F)."""
+    row = trainings.components(ROOT / "studies").loc[(trainings.RATIO, trainings.EFFICIENCY)]
+    low, high = trainings.between(row)
+    within = row.training + row.tuning / 10
+    assert 1 + 2 * row.pair / within == pytest.approx(6.93, abs=0.01)
+    assert (low, high) == (pytest.approx(29.3, abs=0.3), pytest.approx(93.0, abs=0.3))
+    assert f"{low:.0f} to {high:.0f} % of the variance" in (ROOT / "docs/method.md").read_text()
+
+
+def test_dead_weights_are_a_small_part_of_the_lead():
+    for one in (WITHOUT_DEAD, WITHOUT_DEAD_100):
+        before, after = (found(ROOT / "studies", one, before=then).ratio for then in (True, False))
+        assert 1 / 7 < 1 - np.log(after) / np.log(before) < 1 / 5  # "a sixth of its logarithm"
+
+
+def test_what_is_said_of_one_network_at_80_percent_follows_from_its_sweeps():
+    sweeps = comparable.sweeps(ROOT / "studies/desk-scores").query("student == 'resnet14_16'")
+    means = sweeps.groupby(["method", "level"]).test_accuracy.mean().round(1)
+    page = " ".join((ROOT / "studies/conditions.md").read_text().split())
+    assert (
+        f"resnet14_16, of {means['weight', 0.0]} %, keeps {means['global_weight', 0.8]} %" in page
+    )
+    assert f"and {means['weight', 0.8]} % by a ranking within layers" in page
 
 
 def test_neither_condition_carries_the_lead():

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from kdprune.analysis.variance import AGAINST, EFFICIENCY, LEVEL, RATIO, variance
 from kdprune.records import REPLICATE
@@ -56,6 +57,7 @@ def lines(rows: pd.DataFrame) -> str:
     for key, row in rows.iterrows():
         cells = [
             f"{100 * np.sqrt(row[part]):.1f} ({row[f'share_{part}']:.0f} % of the variance)"
+            + " (the estimate was negative)" * (part in str(row.negative).split())
             for part in ("pair", "training", "tuning")
         ]
         made.append(f"| {SHOWN[key]} | {' | '.join(cells)} |")
@@ -66,8 +68,25 @@ def sentence(studies: Path) -> str:
     """Say in one sentence how much of the ratio's variance the trainings are."""
     row = components(studies).loc[(RATIO, EFFICIENCY)]
     shares = [f"{row[f'share_{part}']:.0f} %" for part in ("pair", "training", "tuning")]
+    low, high = between(row)
     return (
-        f"The ten pairs on CIFAR-10 were trained a second time, on a GPU: {shares[0]} of the "
-        f"ratio's variance lies between pairs, {shares[1]} between trainings of a pair, and "
-        f"{shares[2]} between tunings of a network."
+        f"The ten pairs on CIFAR-10 were trained a second time, on a GPU: about {shares[0]} of the "
+        f"ratio's variance lies between pairs ({low:.0f} to {high:.0f} %, as far as ten pairs can "
+        f"tell), {shares[1]} between trainings of a pair, and {shares[2]} between tunings of a "
+        "network."
     )
+
+
+def between(row: pd.Series, confidence: float = 0.95) -> tuple[float, float]:
+    """Return the interval of the pairs' share of the variance of one training's mean, percent.
+
+    The exact one of a balanced one-way model with normal effects: Searle, Casella and McCulloch,
+    Variance Components, 1992.
+    """
+    pairs, trainings = int(row.n_pairs), int(row.n_trainings)
+    within = row.training + row.tuning / row.n_seeds
+    ratio = 1 + trainings * row.pair / within  # of the mean squares
+    ends = (1 + confidence) / 2, (1 - confidence) / 2
+    limits = [ratio / stats.f.ppf(end, pairs - 1, pairs * (trainings - 1)) for end in ends]
+    low, high = (100 * (limit - 1) / (limit - 1 + trainings) for limit in limits)
+    return max(0.0, low), high
