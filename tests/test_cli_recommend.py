@@ -11,7 +11,7 @@ import yaml
 from scipy import stats
 
 from kdprune.__main__ import main
-from kdprune.cli import parser
+from kdprune.cli import candidates, parser
 from kdprune.config.grid import expand
 from kdprune.deployment import intervals
 from kdprune.records import write_csv, write_json
@@ -231,6 +231,11 @@ def test_networks_of_one_graph_take_the_lowest_of_their_steady_times(folder, cap
     answer = ask(folder, capsys)
     assert answer["winner"]["latency_ms"] == 70.0
     assert answer["device"] == "a calculator and an abacus"
+
+
+@pytest.mark.parametrize(("level", "told"), [(0.0, "0"), (0.5, "0.5"), (0.7902848, "0.7902848")])
+def test_a_level_is_written_so_that_export_finds_it(level, told):
+    assert candidates.written(level) == told
 
 
 def test_the_export_line_names_the_choice(folder, capsys):

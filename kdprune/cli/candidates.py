@@ -14,13 +14,19 @@ if TYPE_CHECKING:
     from kdprune.study.latencies import Latencies
 
 
+def written(level: float) -> str:
+    """Return a level in as few digits as name it and no other: export looks for this very one."""
+    short = f"{level:g}"
+    return short if float(short) == level else repr(float(level))
+
+
 def export(one: "Candidate", project: Path, runtime: str | None) -> str:
     """Return the command that writes a candidate as files for the runtime it was judged in."""
     words = ["python", "-m", "kdprune", "export", f"{one.dataset}-{one.network}"]
     if one.method == "trained":
         words += ["--as-trained"]
     else:
-        words += ["--method", one.swept, "--level", f"{one.level:g}"]
+        words += ["--method", one.swept, "--level", written(one.level)]
     if one.coding.startswith(SHARED):
         words += ["--format", "compressed", "--bits", one.coding.removeprefix(SHARED)]
     elif runtime:
