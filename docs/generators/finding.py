@@ -2,6 +2,7 @@
 
 import json
 import textwrap
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -9,11 +10,11 @@ import pandas as pd
 
 from generators import soundness, trainings
 from generators.soundness import FIRST, SECOND, probability, shown
+from generators.tuning import PAIR
 from kdprune.analysis.conditions import conditions
 from kdprune.study import comparable
 
 STUDIES = {"desk": "CIFAR-10", "desk-cifar100": "CIFAR-100"}
-PAIR = ["dataset", "teacher", "student", "distill"]
 PARAMETERS = "parameters"
 WIDTH = 120
 INTEGERS = "bytes, int8"
@@ -148,9 +149,9 @@ def students(folder: Path) -> pd.DataFrame:
     return rows[rows.role == "student"].set_index("count")
 
 
-def untouched(studies: Path) -> tuple[int, int]:
+def untouched(folders: Iterable[Path]) -> tuple[int, int]:
     """Return from how many students channel pruning removed nothing, and how many there are."""
-    broken = pd.concat(pd.read_csv(studies / name / "metrics/breakpoints.csv") for name in STUDIES)
+    broken = pd.concat(pd.read_csv(folder / "metrics/breakpoints.csv") for folder in folders)
     levels = broken[(broken.role == "student") & (broken.method == SECOND)].level
     return int((levels == 0).sum()), len(levels)
 
@@ -169,7 +170,7 @@ def coded(studies: Path, of_each: dict[str, pd.DataFrame]) -> str:
         times = " and ".join(
             f"{1 / row.ratio:.2f} times on {STUDIES[name]}" for name, row in held.items()
         )
-        idle, pairs = untouched(studies)
+        idle, pairs = untouched(studies / name for name in held)
         return (
             f"{where} channel pruning is ahead: {times}. In {idle} of these {pairs} pairs it had "
             "removed nothing, so that the unpruned network is what is ahead."

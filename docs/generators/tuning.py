@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from kdprune.reporting.paper import beside
 from kdprune.study import comparable
 
 HEAD, ALL = "desk-scores", "desk-tuned"  # the same networks
-NETWORK = ["dataset", "teacher", "student", "distill"]
+PAIR = [*beside.PAIR, "distill"]
 ROLE, FIRST, SECOND = "student", "weight", "channel"
-TOLERANCE = 1.0  # points: desk's
 
 
 class Ratio(NamedTuple):
@@ -30,7 +30,7 @@ def curves(studies: Path, name: str) -> pd.DataFrame:
     sweeps = comparable.sweeps(studies / name)
     ours = sweeps[(sweeps.role == ROLE) & sweeps.method.isin([FIRST, SECOND])]
     columns = ["val_accuracy", "test_accuracy", "nonzero_params"]
-    return ours.groupby([*NETWORK, "method", "level"])[columns].mean()
+    return ours.groupby([*PAIR, "method", "level"])[columns].mean()
 
 
 def gap(studies: Path, name: str, level: float) -> float:
@@ -45,17 +45,18 @@ def lost(studies: Path) -> pd.Series:
     before, after = (
         curves(studies, name).test_accuracy.xs(0.0, level="level") for name in (HEAD, ALL)
     )
-    return (before - after).groupby(NETWORK).mean()
+    return (before - after).groupby(PAIR).mean()
 
 
 def from_the_head(studies: Path) -> Ratio:
     """Return the ratio of students tuned whole whose breaks count from the head-tuned network."""
+    tolerance = comparable.rule(studies / HEAD)["tolerance"]
     dense = curves(studies, HEAD).val_accuracy.xs(0.0, level="level")
     whole = curves(studies, ALL)
     logs: dict[str, dict[tuple, float]] = {FIRST: {}, SECOND: {}}
-    for key, curve in whole.groupby([*NETWORK, "method"]):
-        own = curve.droplevel([*NETWORK, "method"]).sort_index()
-        broken = own.index[own.val_accuracy < dense.loc[key] - TOLERANCE - 1e-9]
+    for key, curve in whole.groupby([*PAIR, "method"]):
+        own = curve.droplevel([*PAIR, "method"]).sort_index()
+        broken = own.index[own.val_accuracy < dense.loc[key] - tolerance - 1e-9]
         first = min((level for level in broken if level > 0), default=np.inf)
         end = own.loc[own.index[own.index < first].max()]
         logs[key[-1]][key[:-1]] = np.log(end.test_accuracy / end.nonzero_params)
