@@ -13,8 +13,10 @@ from scipy import stats
 from kdprune.__main__ import main
 from kdprune.cli import candidates, parser
 from kdprune.config.grid import expand
+from kdprune.data.canonical import DATASETS
 from kdprune.deployment import intervals
 from kdprune.records import write_csv, write_json
+from kdprune.study import sizes
 
 SMALL = "resnet10_24-resnet10_16-simkd"
 BIG = "resnet10_24"
@@ -329,8 +331,11 @@ def test_sizes_are_read(text, value):
     assert size(text) == value
 
 
-def sized(folder, sizes, codings=()):
-    """Write what networks take as float32 files, and coded: (name, method, level, coding)."""
+SAID = sizes.NOTES + len(json.dumps(DATASETS["cifar10"].classes))  # what a file says of itself
+
+
+def sized(folder, held, codings=()):
+    """Write what networks take as files at most: (name, method, level), with coding if coded."""
     base = {"dataset": "cifar10", "teacher": BIG}
     student = {"student": "resnet10_16", "distill": "simkd"}
     rows = [
@@ -339,18 +344,24 @@ def sized(folder, sizes, codings=()):
         | {"method": method, "level": level, "batch": 1, "device": "a calculator"}
         | {
             "latency_ms_p25": 1.0,
-            "dense_bytes": stored + 7,
-            "zstd_bytes": stored + 1,
-            "sparse_bytes": stored,
+            "dense_bytes": stored - SAID,
+            "zstd_bytes": 1,  # of files that no command writes
+            "sparse_bytes": 1,
         }
-        for (name, method, level), stored in sizes.items()
+        for (name, method, level), stored in held.items()
     ]
     write_csv(folder / "metrics" / "measure.csv", pd.DataFrame(rows))
     rows = [
         base
         | (student if name == SMALL else {})
         | {"role": "teacher", "method": method, "level": level, "coding": coding}
-        | {"params": 9, "nonzero_params": 9, "macs": 90, "bytes": stored, "val_accuracy": val}
+        | {
+            "params": 9,
+            "nonzero_params": 9,
+            "macs": 90,
+            "bytes": stored - SAID,
+            "val_accuracy": val,
+        }
         | {"test_accuracy": val - 1}
         for (name, method, level, coding), (stored, val) in dict(codings).items()
     ]
@@ -358,31 +369,37 @@ def sized(folder, sizes, codings=()):
 
 
 def test_bytes_are_those_of_files_as_they_are_and_coded(folder, capsys):
-    assert main(["recommend", "--project", str(folder), "--max-bytes", "3k"]) == 2
+    assert main(["recommend", "--project", str(folder), "--max-bytes", "30k"]) == 2
     assert "--max-bytes: no network's bytes are known" in capsys.readouterr().err
-    sizes = {(BIG, "none", 0.0): 4000, (BIG, "channel", 0.5): 2040, (SMALL, "weight", 0.5): 900}
+    sizes = {
+        (BIG, "none", 0.0): 40_000,
+        (BIG, "channel", 0.5): 20_400,
+        (SMALL, "weight", 0.5): 9000,
+    }
     sized(folder, sizes)
-    answer = ask(folder, capsys, "--max-bytes", "3k")
+    answer = ask(folder, capsys, "--max-bytes", "30k")
+    assert "--format safetensors" in answer["winner"]["export"]  # whose bytes are limited
     assert (answer["candidates"], answer["within_limits"]) == (6, 2)  # of the others, none is known
-    assert (answer["winner"]["bytes"], answer["winner"]["method"]) == (2040, "channel")
+    assert (answer["winner"]["bytes"], answer["winner"]["method"]) == (20_400, "channel")
     coded = {
-        (BIG, "channel", 0.0, "shared5"): (700, 79.9),
-        (BIG, "weight", 0.0, "shared5"): (700, 79.9),  # the same network: counted once
-        (BIG, "channel", 0.5, "shared5"): (400, 79.0),
+        (BIG, "channel", 0.0, "shared5"): (7000, 79.9),
+        (BIG, "weight", 0.0, "shared5"): (7000, 79.9),  # the same network: counted once
+        (BIG, "channel", 0.5, "shared5"): (4000, 79.0),
     }
     sized(folder, sizes, coded)
-    answer = ask(folder, capsys, "--max-bytes", "1kb")
+    answer = ask(folder, capsys, "--max-bytes", "10kb")
     assert (answer["candidates"], answer["within_limits"]) == (8, 3)
     winner = answer["winner"]
-    assert (winner["coding"], winner["bytes"], winner["level"]) == ("shared5", 700, 0)
+    assert (winner["coding"], winner["bytes"], winner["level"]) == ("shared5", 7000, 0)
     assert winner["drop"] == pytest.approx(0.1)  # from what is not coded
     assert ask(folder, capsys, "--max-params", "9", status=1)["candidates"] == 6  # as before
-    assert main(["recommend", "--project", str(folder), "--max-bytes", "500"]) == 0
+    assert main(["recommend", "--project", str(folder), "--max-bytes", "5000"]) == 0
     told = capsys.readouterr().out
+    assert "--format compressed --coding shared5" in told
     assert "channel pruning at level 0.5, as shared5" in told
-    assert "file of 400 bytes, shared5" in told
-    assert main(["recommend", "--project", str(folder), "--max-bytes", "100"]) == 1
-    assert "nearest, 300 bytes over" in capsys.readouterr().out
+    assert "file of at most 4,000 bytes, shared5" in told
+    assert main(["recommend", "--project", str(folder), "--max-bytes", "1000"]) == 1
+    assert "nearest, 3,000 bytes over" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -475,19 +492,19 @@ def test_damaged_results_are_refused(text, folder, capsys):
     assert path.name in capsys.readouterr().err
 
 
-CODED = {(BIG, "channel", 0.5, "shared5"): (400, 79.0)}
+CODED = {(BIG, "channel", 0.5, "shared5"): (4000, 79.0)}
 
 
 def codings(folder, column, value):
-    sized(folder, {(BIG, "none", 0.0): 4000}, CODED)
+    sized(folder, {(BIG, "none", 0.0): 40_000}, CODED)
     path = folder / "metrics" / "codings.csv"
     pd.read_csv(path, dtype=str).assign(**{column: value}).to_csv(path, index=False)
 
 
-@pytest.mark.parametrize("limit", ["500", "100"])
+@pytest.mark.parametrize("limit", ["5000", "1000"])
 def test_names_in_a_table_reach_the_terminal_as_escapes(limit, folder, capsys):
     codings(folder, "method", "chan\x1b[31mRED\x1b]0;title\x07")
-    assert main(["recommend", "--project", str(folder), "--max-bytes", limit]) == (limit == "100")
+    assert main(["recommend", "--project", str(folder), "--max-bytes", limit]) == (limit == "1000")
     told = capsys.readouterr().out
     assert r"chan\x1b[31mRED\x1b]0;title\x07 pruning at level 0.5" in told
     assert "\x1b" not in told

@@ -2,6 +2,8 @@
 
 import json
 import re
+import shlex
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,7 +23,7 @@ from kdprune.config import coding
 from kdprune.config.grid import expand
 from kdprune.config.params import load
 from kdprune.data.augment import random_crop_flip
-from kdprune.deployment import coded
+from kdprune.deployment import coded, measure
 from kdprune.errors import KdpruneError
 from kdprune.models import counts
 from kdprune.pruning import METHODS
@@ -134,10 +136,10 @@ def test_export_writes_a_compressed_form_that_predict_reads(tmp_path, values, ca
     run_sweep(folder, values, "weight")
     out = tmp_path / "out"
     command = ["export", f"{KEY}-weight", "--project", str(folder), "--out", str(out)]
-    assert main([*command, "--format", "safetensors,compressed", "--bits", "4"]) == 0
-    assert "4 bits: another first class on" in capsys.readouterr().out
+    assert main([*command, "--format", "safetensors,compressed", "--coding", "shared4"]) == 0
+    assert "shared4: another first class on" in capsys.readouterr().out
     form = json.loads((out / "certificate.json").read_text())["forms"]
-    assert form["compressed"]["bits"] == 4
+    assert form["compressed"]["coding"] == "shared4"
     assert form["compressed"]["relative_difference"] == 0  # of the file from what was coded
     assert form["compressed"]["from_reference"]["relative_difference"] > 1e-4
     assert form["compressed"]["bytes"] < form["safetensors"]["bytes"] / 3
@@ -184,6 +186,47 @@ def test_the_stage_codes_each_network_unpruned_and_at_its_breakpoint(tmp_path, v
     assert paths.CODINGS.read_text() == ",".join(codings.COLUMNS) + "\n"
     with pytest.raises(KdpruneError, match="is not there; run `dvc pull`"):
         codings.gather(["nobody"])
+
+
+def test_what_recommend_promises_of_bytes_its_export_keeps(tmp_path, values, monkeypatch, capsys):
+    folder = study(tmp_path, values)
+    run_sweep(folder, values, "channel")
+    key = f"{KEY}-channel"
+    values["pairs"], values["prune"] = (
+        ["resnet10_24/none"],
+        values["prune"] | {"method": "channel", "roles": ["teacher"]},
+    )
+    alone = expand(datasets=["cifar10"], pairs=values["pairs"], distill="simkd", prune="channel",
+                   roles=["teacher"])  # fmt: skip
+    values["compress"]["bits"], values["grid"] = [4], alone | coding.grid(alone, [4])
+    (folder / "params.yaml").write_text(yaml.safe_dump(values))
+    monkeypatch.chdir(folder)
+    write_csv(paths.swept(key) / "sweep.csv", pd.read_csv(paths.sweep(key), keep_default_na=False))
+    compress.main(key)
+    codings.gather([key])
+    stored = [
+        {
+            "method": method,
+            "level": level,
+            "batch": 1,
+            "latency_ms_p25": 1.0,
+            **measure.sizes(pruned.model),
+        }
+        for method, level in (("none", 0.0), ("channel", LEVEL))
+        for pruned in METHODS["channel"](models.load(paths.checkpoint("teacher", KEY))[0], [level])
+    ]
+    who = {"dataset": "cifar10", "role": "teacher", "teacher": "resnet10_24"}
+    write_csv(paths.MEASURE, pd.DataFrame(stored).assign(**who))
+    seen = set()
+    for allowed in [*sorted(pd.read_csv(paths.CODINGS).bytes + 3000), 10**9]:
+        assert main(["recommend", "--json", "--max-bytes", str(allowed)]) == 0
+        one = json.loads(capsys.readouterr().out)["winner"]
+        assert main([*shlex.split(one["export"])[3:], "--out", f"out{allowed}"]) == 0
+        capsys.readouterr()
+        (file,) = Path(f"out{allowed}").glob("network.*")
+        assert one["bytes"] - 4096 < file.stat().st_size <= one["bytes"] <= allowed
+        seen.add(one["coding"])
+    assert {"", "shared4", "int8"} <= seen
 
 
 def test_without_bits_there_is_nothing_to_run(values):

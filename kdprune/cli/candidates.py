@@ -2,12 +2,11 @@
 
 import math
 import shlex
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kdprune.study.latencies import FORMS, NAMES
-
-SHARED = "shared"  # and the bits of each value: codings that `export` writes
 
 if TYPE_CHECKING:
     from kdprune.deployment.recommendation import Candidate, Shortfall
@@ -20,18 +19,29 @@ def written(level: float) -> str:
     return short if float(short) == level else repr(float(level))
 
 
-def export(one: "Candidate", project: Path, runtime: str | None) -> str:
-    """Return the command that writes a candidate as files for the runtime it was judged in."""
+def export(one: "Candidate", project: Path, forms: Sequence[str]) -> str:
+    """Return the command that writes a candidate: in its coding, else in `forms`."""
     words = ["python", "-m", "kdprune", "export", f"{one.dataset}-{one.network}"]
     if one.method == "trained":
         words += ["--as-trained"]
     else:
         words += ["--method", one.swept, "--level", written(one.level)]
-    if one.coding.startswith(SHARED):
-        words += ["--format", "compressed", "--bits", one.coding.removeprefix(SHARED)]
-    elif runtime:
-        words += ["--format", FORMS[runtime]]
+    if one.coding:
+        words += ["--format", "compressed", "--coding", one.coding]
+    elif forms:
+        words += ["--format", ",".join(forms)]
     return shlex.join(words + (["--project", str(project)] if project != Path() else []))
+
+
+def forms(limits: Collection[str], runtime: str | None) -> list[str]:
+    """Return the forms that limits are on: of bytes, safetensors; of time, what ran; else either.
+
+    Without a limit, what ran is what is of use, and without that, what `export` writes anyway.
+    """
+    wanted = ["safetensors"] if "max_bytes" in limits else []
+    if runtime and (not wanted or "max_latency" in limits):
+        wanted.append(FORMS[runtime])
+    return list(dict.fromkeys(wanted))
 
 
 def name(one: "Candidate") -> str:
@@ -57,7 +67,7 @@ def numbers(
         f"test {one.test_accuracy:.2f} %{spread}{read_off}, {repeats}",
     ]
     if one.bytes is not None:
-        lines.append(f"file of {one.bytes:,} bytes, {one.coding or 'float32'}")
+        lines.append(f"file of at most {one.bytes:,} bytes, {one.coding or 'safetensors'}")
     if one.latency_ms is not None and measured.runtime:
         noise = "" if one.steady else "; this is noise: its quartiles lie far apart"
         where = f"in {NAMES[measured.runtime]} on {measured.devices}"

@@ -7,6 +7,7 @@ from typing import Any
 
 from kdprune.errors import KdpruneError
 from kdprune.study import networks
+from kdprune.study.sizes import CODINGS, DEFAULT_CODING
 
 SEED = 0  # the first of the sweep's
 DESCRIPTION = """\
@@ -22,9 +23,10 @@ methods   channel: filters are cut out; the network is smaller, and dense
 formats   safetensors: rebuilt by `kdprune predict` and kdprune.models.load, without pickle
           torch: a torch.export program (.pt2), run with torch alone
           onnx: for ONNX Runtime and others (pip install onnx onnxruntime onnxscript)
-          compressed: by Deep Compression, a fifth of the bytes or so (8 bits): weights share 2^BITS
-          values, gaps and codes are Huffman-coded; read by `kdprune predict`, or with numpy alone
-          (docs/how-to/ship.md). It loses something: the certificate has its own accuracy
+          compressed: by Deep Compression, read by `kdprune predict`, or with numpy alone
+          (docs/how-to/ship.md). Under --coding shared8, a fifth of the bytes or so: weights share
+          2^8 values, gaps and codes are Huffman-coded. int8: steps of 8 bits; float32: plain
+          numbers, without the zeros. What loses something has its own accuracy in the certificate
 
 All take float images [N, 3, side, side]; certificate.json says how they are normalised. Every file
 is read back and run on all test images. Where one disagrees with the network by more than 1e-4 of
@@ -52,7 +54,10 @@ def add(commands: argparse._SubParsersAction) -> None:
         metavar="KEY_OR_CHECKPOINT",
         help="a network or sweep of the study (cifar10-resnet10_24[-channel]), or a checkpoint",
     )
-    parser.add_argument("--method", help="weight or channel (default: the key's, else channel)")
+    parser.add_argument(
+        "--method",
+        help="how it is pruned, as prune.method names it (default: the key's, else channel)",
+    )
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--level", type=level, help="share of the weights to remove, 0 to 1")
     where.add_argument("--breakpoint", action="store_true", help="at the breakpoint (default)")
@@ -66,11 +71,11 @@ def add(commands: argparse._SubParsersAction) -> None:
         help="safetensors, torch, onnx, compressed, several with commas (default: safetensors)",
     )
     parser.add_argument(
-        "--bits",
-        type=int,
-        choices=range(2, 9),
-        default=8,
-        help="of the compressed form's shared values (default: 8)",
+        "--coding",
+        choices=CODINGS,
+        default=DEFAULT_CODING,
+        metavar="CODING",
+        help="of the compressed form's weights: float32, int8, or shared2 to shared8 (default)",
     )
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="default: exports/NETWORK-METHOD-LEVEL"
@@ -120,16 +125,16 @@ def run(given: argparse.Namespace) -> int:
         how = made.metadata["pruned"]
         name = f"{how['method']}-{how['level']:g}"
     out = given.out or given.project / "exports" / f"{made.key}-{name}"
-    report(out, bundle.write(made, out, names, given.bits), names)
+    report(out, bundle.write(made, out, names, given.coding), names)
     return 0
 
 
 def _distance(form: dict[str, Any]) -> str:
     """Say how far a form is from the network that was to be written."""
-    if "bits" not in form:
+    if "coding" not in form:
         return f"logits within {form['max_abs_difference']:.1e}"
     changed = form["from_reference"]["top1_differences"]
-    return f"{form['bits']} bits: another first class on {changed:,} images"
+    return f"{form['coding']}: another first class on {changed:,} images"
 
 
 def report(out: Path, certificate: dict[str, Any], names: list[str]) -> None:

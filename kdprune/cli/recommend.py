@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kdprune.cli.candidates import export, missed, name, numbers
+from kdprune.cli.candidates import export, forms, missed, name, numbers
 from kdprune.cli.quantities import count, milliseconds, params, points, size
 from kdprune.study.latencies import NAMES, again
 from kdprune.terminal import printable
@@ -35,9 +35,10 @@ limits:
                  masked one takes as long as itself unpruned. A time whose quartiles lie more than
                  half its median apart is noise, and within no limit. The answer names the runtime
                  and the device; `dvc repro --force --single-item measure` times them on yours
-  --max-bytes    of the file: 100k, 0.5M. Known are the same networks' smallest float32 files, and,
-                 where compress.bits names some, those of their codings (metrics/codings.csv), which
-                 then are candidates with an accuracy of their own (docs/how-to/ship.md)
+  --max-bytes    of the file that the last line of the answer writes: 100k, 0.5M. Known are the
+                 same networks' safetensors files and, where compress.bits names some, those of
+                 their codings (metrics/codings.csv), which then are candidates with an accuracy of
+                 their own (docs/how-to/ship.md)
 
 examples:
   kdprune recommend --max-params 200k --max-drop 10
@@ -125,7 +126,8 @@ def run(given: argparse.Namespace) -> int:
         for line in numbers(one, given.drop_from, given.batch, images, measured):
             print(f"           {printable(line)}")
     if kept:
-        print(f"\nexport     {printable(export(kept[0], given.project, measured.runtime))}")
+        written = export(kept[0], given.project, forms(limits, measured.runtime))
+        print(f"\nexport     {printable(written)}")
     if noisy:
         print(f"\nThe times of {noisy} candidates are noise, and within no limit; time them again,")
         print(f"while nothing else runs: {again(measured.runtime)}")
@@ -145,7 +147,7 @@ def _json(
         {
             **asdict(one),
             "masked": one.masked,
-            "export": export(one, given.project, measured.runtime),
+            "export": export(one, given.project, forms(limits, measured.runtime)),
         }
         for one in kept[:2]
     ] + [None, None]

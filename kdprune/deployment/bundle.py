@@ -19,6 +19,7 @@ from kdprune.deployment.prepared import Prepared
 from kdprune.errors import KdpruneError
 from kdprune.models import counts
 from kdprune.records import identity, write_json
+from kdprune.study.sizes import BITS, DEFAULT_CODING
 
 CERTIFICATE = "certificate.json"
 # What `kdprune evaluate` adds; of an export that is written anew it holds no longer
@@ -58,10 +59,12 @@ def require_folder(out: Path) -> None:
         raise KdpruneError(f"{above}: is a file where a folder must be; name another --out")
 
 
-def write(made: Prepared, out: Path, names: Sequence[str], bits: int = 8) -> dict[str, Any]:
+def write(
+    made: Prepared, out: Path, names: Sequence[str], coding: str = DEFAULT_CODING
+) -> dict[str, Any]:
     """Write forms, certificate and model card to the folder `out`; return the certificate.
 
-    The compressed form shares values of so many `bits`.
+    The compressed form's weights are coded by `coding`, one of `coded.codings`.
 
     Raises KdpruneError, and leaves `out` as it was, where a form cannot be written or disagrees.
     """
@@ -72,22 +75,22 @@ def write(made: Prepared, out: Path, names: Sequence[str], bits: int = 8) -> dic
         for name in names:
             path = folder / forms.FILES[name]
             if name == forms.COMPRESSED:
-                coded_as[name] = _compress(made, path, bits)
+                coded_as[name] = _compress(made, path, coding)
             else:
                 forms.WRITERS[name](path, made.pruned.model, made.metadata)
         text = _certificate(made, folder, names, coded_as)
         for name in coded_as:
-            text["forms"][name]["bits"] = bits
+            text["forms"][name]["coding"] = coding
         write_json(folder / CERTIFICATE, text)
         (folder / card.CARD).write_text(card.write(text), encoding="utf-8", newline="\n")
     return text
 
 
-def _compress(made: Prepared, path: Path, bits: int) -> nn.Module:
-    """Write the network by shared values; return it as it is behind them."""
+def _compress(made: Prepared, path: Path, name: str) -> nn.Module:
+    """Write the network by a coding; return it as it is behind it."""
     how = made.metadata.get("pruned", {"batchnorm": {"re_estimate": False}})["batchnorm"]
     count = how["images"] if how["re_estimate"] else 0
-    coding = coded.codings([bits])[f"shared{bits}"]
+    coding = coded.codings(BITS)[name]
     model, tensors = coded.compressed(made.pruned.model, coding, made.data, count, made.augment)
     files.write(path, tensors, made.metadata)
     return model

@@ -1,4 +1,4 @@
-"""How many images an accuracy was read off, where the data set itself may not be here."""
+"""What is known of a data set that itself may not be here: its test images, its classes."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ def test_images(folder: Path, dataset: str) -> int | None:
     None for a data set of one's own that is not in `folder`/data.
     """
     try:
-        count = read_json(folder / "data" / dataset / "manifest.json")["images"]["test"]
+        count = read_json(_manifest(folder, dataset))["images"]["test"]
         return int(count) if int(count) > 0 else None
     except (OSError, ValueError, KeyError, TypeError, OverflowError):
         told = params.load(folder / "params.yaml")
@@ -21,3 +21,16 @@ def test_images(folder: Path, dataset: str) -> int | None:
         return None
     known = EMBEDDED if told.data.source == "embedded" else DATASETS.get(dataset)
     return known.counts["test"] if known else None
+
+
+def classes(folder: Path, dataset: str) -> list[str]:
+    """Return the names of a data set's classes, as `test_images` its images; [] where unknown."""
+    try:
+        return [str(name) for name in read_json(_manifest(folder, dataset))["classes"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        known = DATASETS.get(dataset)
+        return list(known.classes) if known else []
+
+
+def _manifest(folder: Path, dataset: str) -> Path:
+    return folder / "data" / dataset / "manifest.json"
