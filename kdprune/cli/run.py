@@ -159,7 +159,7 @@ def _wanted(given: argparse.Namespace) -> dict[str, list[str]]:
 def _tell_plan(given: argparse.Namespace) -> int:
     """Say what would run. A study that --set composes is another: all of it counts as stale."""
     from kdprune.config.params import load
-    from kdprune.running import forecast, here, study
+    from kdprune.running import believed, forecast, here, study
 
     gpu = forecast.assumed(given.assume) if given.assume else None
     with tempfile.TemporaryDirectory() as folder:
@@ -168,9 +168,9 @@ def _tell_plan(given: argparse.Namespace) -> int:
             file = Path(folder) / file
             _compose([*given.changed, "-o", str(file)])
         params = load(file)
-    needs = study.needs(params.grid)
+        timed = believed.timed(needs := study.needs(params.grid), file, here.LOGS)
     wanted = list(needs) if given.changed else here.stale(list(needs), needs, Path())
-    known, whence = forecast.seconds(wanted, params, here.LOGS, gpu)
+    known, whence = forecast.seconds({name: timed[name] for name in wanted}, params, gpu)
     for line in forecast.lines({name: needs[name] for name in wanted}, known):
         print(line)
     if wanted:

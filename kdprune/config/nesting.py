@@ -1,5 +1,7 @@
 """Bounds what a YAML file unfolds to, before anything is made of it."""
 
+from typing import Any
+
 import yaml
 
 DEEPEST = 60  # params.yaml nests 6 deep; the parser's own recursion ends the process at thousands
@@ -34,3 +36,9 @@ def check(content: bytes) -> None:
         if held + size > MOST:
             raise ValueError(f"has more than {MOST:,} values, aliases unfolded")
         open_nodes[-1] = above, held + size
+
+
+def parse(content: bytes) -> Any:
+    """Parse YAML that some program wrote, checked first. Raises as `check` does."""
+    check(content)
+    return yaml.load(content, Loader=_Parser)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from kdprune.errors import KdpruneError
 from kdprune.progress import duration
-from kdprune.running import study
 from kdprune.running.makespan import makespan
 
 if TYPE_CHECKING:
@@ -61,14 +60,13 @@ def assumed(text: str) -> Assumed:
 
 
 def seconds(
-    names: Sequence[str], params: "Params", logs: Path, given: Assumed | None = None
+    known: Mapping[str, float | None], params: "Params", given: Assumed | None = None
 ) -> tuple[dict[str, float], str]:
     """Return each instance's seconds, and where they come from.
 
-    `logs` has earlier runs. Where one is missing, all networks are looked at, which takes a while;
-    what `plan` says is corrected by what was timed.
+    `known` has those of earlier runs (`believed.timed`). Where one is None, all networks are looked
+    at, which takes a while; what `plan` says is corrected by what was timed.
     """
-    known = {name: study.timed(name, logs) for name in names}
     if given is None and all(known.values()):
         return {name: taken or 0.0 for name, taken in known.items()}, "as the last runs took"
     from kdprune.planning.plan import plan
@@ -76,9 +74,9 @@ def seconds(
     planned = plan(params, Path(), seconds=None if given else MOMENT)
     rows = {f"{row['kind'].partition(' ')[0]}@{row['key']}": row for row in planned["rows"]}
     if given:
-        costs = {name: given.seconds(rows[name]["work"]) for name in names if name in rows}
-        return {name: costs.get(name, given.start) for name in names}, given.told()
-    costs = {name: rows[name]["seconds"] if name in rows else DOWNLOAD for name in names}
+        costs = {name: given.seconds(rows[name]["work"]) for name in known if name in rows}
+        return {name: costs.get(name, given.start) for name in known}, given.told()
+    costs = {name: rows[name]["seconds"] if name in rows else DOWNLOAD for name in known}
     both = [name for name, taken in known.items() if taken and costs[name]]
     planned_too = sum(costs[name] for name in both)
     pace = sum(known[name] or 0.0 for name in both) / planned_too if both else 1.0
