@@ -89,9 +89,7 @@ def _check(given: argparse.Namespace) -> None:
     if given.ray and given.slurm:
         raise KdpruneError("--ray, --slurm: name one of them")
     if given.gpu and not (given.ray or given.slurm):
-        raise KdpruneError(
-            "--gpu: is for --ray and --slurm; here GPUs are used where there are any"
-        )
+        raise KdpruneError("--gpu: is for --ray and --slurm; here GPUs are used if there are any")
     overrides(given.changed)
 
 
@@ -148,10 +146,12 @@ def _on_this_machine(given: argparse.Namespace) -> bool:
 def _wanted(given: argparse.Namespace) -> dict[str, list[str]]:
     """Compose what is changed, and return what is stale, each with what it needs."""
     from kdprune.config.params import load
-    from kdprune.running import here, study
+    from kdprune.running import clonable, here, study
 
     if given.changed:
         _compose(given.changed)
+    if option := "--ray" if given.ray else "--slurm" if given.slurm else "":
+        clonable.require(option, load())
     needs = study.needs(load().grid)
     return {name: needs[name] for name in here.stale(list(needs), needs, Path(), mend=True)}
 
