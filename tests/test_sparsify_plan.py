@@ -8,6 +8,7 @@ from conftest import ROOT
 from networks import dataset, tiny
 
 from kdprune.config.params import load
+from kdprune.errors import KdpruneError
 from kdprune.planning import plan
 from kdprune.pruning import METHODS, application
 from kdprune.pruning.trained import Idle
@@ -50,6 +51,12 @@ def test_a_plan_has_a_row_for_each_trajectory(tmp_path):
         assert row["work"].epochs == 9 * 3  # levels but 0, epochs each
         assert row["bytes"] % 10 == 0  # a file per level
         assert row["work"].backward == pytest.approx(2 * row["work"].forward, rel=0.15)
+
+
+def test_a_method_that_does_not_say_what_it_costs_is_named(tmp_path, monkeypatch):
+    monkeypatch.delattr("kdprune.pruning.magnitude.spent")
+    with pytest.raises(KdpruneError, match=r"pruning/magnitude\.py: .*add spent\(rises, hyperp"):
+        planned(tmp_path / "params.yaml")
 
 
 def test_a_method_of_fewer_epochs_is_planned_with_these(tmp_path):

@@ -3,7 +3,7 @@
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import torch
 
 from kdprune import device
 from kdprune.config.params import Params
+from kdprune.errors import KdpruneError
 from kdprune.methods import parts
 from kdprune.models.own_weights import goes_on
 from kdprune.planning import calibration, cost, counted
@@ -19,7 +20,7 @@ from kdprune.planning.cost import Images, Network, Speed
 from kdprune.planning.images import sizes
 from kdprune.planning.measuring import Key, Pace, pace
 from kdprune.planning.subjects import counts_follow_from, recipe_of, subject, told
-from kdprune.pruning import application
+from kdprune.pruning import METHODS, application
 
 STAGES = ("teachers", "students", "trajectories", "sweeps")
 
@@ -75,6 +76,16 @@ def _looked_at(params: Params, key: Key, images: Images) -> Network:
     return calibration.look(*calibration.task(**asked, images=images.train))
 
 
+def _spent(method: str, levels: Sequence[float], hyperparameters: Mapping[str, Any]) -> float:
+    """Return what `application.spent` does. Raises KdpruneError for a method that does not say."""
+    if not hasattr(sys.modules[METHODS[method].__module__], "spent"):
+        raise KdpruneError(
+            f"kdprune/pruning/{method}.py: the method trains, and has no function spent; add "
+            "spent(rises, hyperparameters), the epochs of plain training that it costs"
+        )
+    return application.spent(method, levels, hyperparameters)
+
+
 def _row(
     params: Params,
     stage: str,
@@ -87,7 +98,7 @@ def _row(
     tuning = params.prune.finetune
     if stage == "trajectories":
         kind, levels = f"sparsify {(method := item['pruning'])}", params.prune.levels
-        epochs = application.spent(method, levels, params.prune.hyperparameters[method])
+        epochs = _spent(method, levels, params.prune.hyperparameters[method])
         work = cost.trajectory(network, images, epochs=epochs, batch_size=tuning.batch_size)
         made = network.params * len(levels), network.bytes * len(levels)  # a file per level
     elif stage == "sweeps":
