@@ -160,6 +160,11 @@ def test_a_file_of_other_classes_gets_a_new_head_and_one_of_these_is_taken_as_it
     assert again.weights["head"] == "new"
     with pytest.raises(KdpruneError, match=r"--classes: names 3, and .*two\.pth has 2 outputs"):
         source(str(tmp_path / "two.pth"), CLASSES, stated={"classes": ["a", "b", "c"]}, **told)
+    with pytest.raises(KdpruneError, match=r"--classes: no output is called light, as images'"):
+        source(str(tmp_path / "two.pth"), CLASSES, stated={"classes": ["a", "dark"]}, **told)
+    both = {"classes": [*CLASSES], "head": "new"}
+    with pytest.raises(KdpruneError, match=r"--new-head takes others; give one of both"):
+        source(str(tmp_path / "two.pth"), CLASSES, stated=both, **told)
 
 
 def test_what_lies_beside_a_file_is_taken_with_it(tmp_path):
@@ -347,6 +352,7 @@ def test_what_cannot_be_is_one_line_before_any_work(tmp_path, capsys):
         (("gone.pth", "photos"), "gone.pth: is neither a file nor the name of a network"),
         (("dense.pth", "photos", "--mean", "0,0,0"), "--mean and --std: go together"),
         (("dense.pth", "photos", "--size", "7"), "--size: from 8 to 512"),
+        (("dense.pth", "photos", "--architecture", "resnet81"), "resnet81: is no network's name"),
         (("dense.pth", "photos", "--round-to", "0"), "--round-to: from 1 to 1024"),
         (
             ("dense.pth", "photos", "--round-to", "8", "--prune", "weight"),
@@ -357,8 +363,19 @@ def test_what_cannot_be_is_one_line_before_any_work(tmp_path, capsys):
             "--max-bytes: weight pruning leaves files as large",
         ),
     ]
+    for option in ("--classes=a,b", "--new-head", "--architecture=resnet18"):
+        named = f"{option.partition('=')[0]} say what is in one"
+        rows.append(
+            (("resnet10t", "photos", option), f"NETWORK resnet10t: is no file, and {named}")
+        )
     for (network, folder, *more), said in rows:
-        given = tmp_path / network, tmp_path / folder, "--out", tmp_path / "out", *more
+        given = (
+            network if network == "resnet10t" else tmp_path / network,
+            tmp_path / folder,
+            "--out",
+            tmp_path / "out",
+            *more,
+        )
         status, told = ask(*given, capsys=capsys)
         assert status == 2
         assert said in told

@@ -99,6 +99,22 @@ def test_a_repository_need_not_have_a_name_in_utf8(tmp_path):
     assert founding.commit(folder, "A study") is False  # it is in a repository of others
 
 
+def test_in_a_folder_that_git_ignores_a_study_is_a_repository_of_its_own(tmp_path):
+    """DVC refuses a dvc.yaml that git ignores, and nothing else would tell before the work."""
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    (tmp_path / ".gitignore").write_text("out/\n")
+    folder = tmp_path / "out/a study"
+    with founding.whole(folder) as staged:
+        founding.found(staged, images=False)
+        founding.compose(staged)
+        assert founding.commit(staged, "A study") is True
+    asked = [sys.executable, "-m", "dvc", "stage", "list", "--name-only"]
+    told = subprocess.run(asked, cwd=folder, capture_output=True, text=True, check=True).stdout
+    assert "teach@cifar10-resnet10_24" in told.splitlines()
+    held = ["git", "status", "--porcelain"]
+    assert subprocess.run(held, cwd=folder, capture_output=True, check=True).stdout == b""
+
+
 def test_code_of_an_installed_package_is_found_beside_it(tmp_path, monkeypatch):
     """stages/ lies under kdprune/shipped there, and beside the package lie all others."""
     site = tmp_path / "site"

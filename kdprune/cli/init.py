@@ -7,7 +7,8 @@ from typing import Any
 
 DESCRIPTION = """\
 Make a study in a folder of its own: dvc.yaml, params.yaml and conf/, in the form of this project,
-and a git repository, unless the folder is in one. The installed package runs the stages.
+and a git repository, unless the folder is in one (that does not ignore it). The installed package
+runs the stages.
 
 code/ names the code that made the results. A stage refuses to run with other code. --update writes
 code/ and dvc.yaml for the installed version. Then only the stages whose code has changed run again.

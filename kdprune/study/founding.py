@@ -125,16 +125,19 @@ def compose(folder: Path, *changed: str) -> None:
 def commit(folder: Path, message: str) -> bool:
     """Put a study under git, where it is not in a repository of others; return whether it is.
 
-    DVC's experiments need a commit; without git, DVC is told that there is none.
+    A folder that another repository ignores gets one of its own: DVC refuses to work in what git
+    ignores. Experiments need a commit; without git, DVC is told that there is none.
     """
     if shutil.which("git") is None:
         with (folder / ".dvc/config").open("a", encoding="utf-8") as config:
             config.write("[core]\n    no_scm = true\n")
         return False
     inside = _git(folder, "rev-parse", "--show-toplevel").stdout.strip()
-    if inside and Path(inside).resolve() != folder.resolve():
+    others = bool(inside) and Path(inside).resolve() != folder.resolve()
+    ignored = others and not _git(folder, "check-ignore", "-q", str(folder.resolve())).returncode
+    if others and not ignored:
         return False
-    if not inside:
+    if not inside or ignored:
         _git(folder, "init", "-q")
     _git(folder, "add", "-A")
     who = (
