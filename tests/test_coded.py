@@ -148,6 +148,13 @@ def test_export_writes_a_compressed_form_that_predict_reads(tmp_path, values, ca
     whole, _ = models.load(out / "network.safetensors")
     for name, layer in counts.prunable(model).items():
         assert torch.equal(layer.weight == 0, whole.get_submodule(name).weight == 0)
+    assert main(["inspect", str(out / "network.kdz")]) == 0
+    told = capsys.readouterr().out
+    assert "tensors, compressed: float32, int64, shared" in told
+    assert main(["inspect", str(out / "network.safetensors")]) == 0
+    alike = ("network", "architecture", "parameters", "multiply-adds", "dead weights", "pruned")
+    plain = capsys.readouterr().out.splitlines()
+    assert {one for one in plain if one.startswith(alike)} <= set(told.splitlines())
     picture = next((ROOT / "data/embedded/test").glob("*.webp"))
     assert main(["predict", str(out / "network.kdz"), str(picture), "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)[0]["top"]) == 3

@@ -37,7 +37,8 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("export", type=Path, metavar="DIR", help="what `kdprune export` wrote")
     parser.add_argument(
-        "--format", help="which of its files: onnx, torch or safetensors (default: the first of it)"
+        "--format",
+        help="which file: onnx, torch, safetensors, compressed (default: the first there is)",
     )
     parser.add_argument(
         "--runtime", choices=NAMES, help="what runs it (default: ONNX Runtime, of an ONNX file)"

@@ -34,7 +34,9 @@ def add(commands: argparse._SubParsersAction) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "network", metavar="CHECKPOINT", help="a .safetensors file, or a network of the study"
+        "network",
+        metavar="CHECKPOINT",
+        help="a .safetensors or .kdz file, or a network of the study",
     )
     parser.add_argument("--json", action="store_true", help="as JSON, for programs")
     parser.add_argument(
@@ -57,10 +59,16 @@ def run(given: argparse.Namespace) -> int:
 
 def describe(path: Path) -> dict[str, Any]:
     """Return a checkpoint's facts: what it is, its counts, its size, and how it was pruned."""
+    from kdprune.deployment import coded
     from kdprune.models import checkpoints, counts
     from kdprune.models.building import side_of
 
-    model, metadata, shapes = checkpoints.outline(path)
+    forms: list[str] = []
+    if path.suffix == coded.SUFFIX:
+        model, metadata, shapes = coded.outline(path)
+        forms = coded.forms(path)
+    else:
+        model, metadata, shapes = checkpoints.outline(path)
     network = metadata["network"]
     parts = {"encoder": 0, "projector": 0}
     parts["classifier"] = counts.parameters(model.get_classifier())
@@ -74,6 +82,7 @@ def describe(path: Path) -> dict[str, Any]:
         "bytes": path.stat().st_size,
         "size": side_of(model),
         "tensors": len(shapes),
+        "forms": forms,
         "dataset": metadata.get("dataset", ""),
         "role": metadata.get("role", ""),
         "teacher": metadata.get("teacher", ""),
@@ -105,6 +114,7 @@ def lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
         ("network", f"{who}, on {study} ({facts['classes']} classes)"),
         ("architecture", f"timm {facts['timm_name']}({arguments}), {facts['stem']} stem"),
     ]
+    coded = f", compressed: {', '.join(facts['forms'])}" if facts["forms"] else ""
     if projector:
         shape = f"{projector['out_channels']} channels, factor {projector['factor']}"
         texts.append(("projector", f"{shape}, then {projector['last']}"))
@@ -113,7 +123,7 @@ def lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
         ("parameters", f"{params['total']:,} ({each}); prunable {params['prunable']:,}"),
         ("multiply-adds", f"{facts['macs']:,} for one image of {facts['size']} x {facts['size']}"),
         ("dead weights", f"{facts['dead_share']:.1%} of the convolution weights"),
-        ("on disk", f"{facts['bytes']:,} bytes, {facts['tensors']} tensors"),
+        ("on disk", f"{facts['bytes']:,} bytes, {facts['tensors']} tensors{coded}"),
     ]
     if pruned:
         form = "channels removed" if pruned["removed"] else "weights zeroed in place"

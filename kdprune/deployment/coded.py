@@ -94,7 +94,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> tuple[nn.Modul
     Raises KdpruneError as `files.read` and `checkpoints.load` do: what the file restores is held to
     all that a checkpoint is held to.
     """
-    _check_network(path)
+    outline(path)
     arrays, described = files.read(path)
     text = json.dumps(described)
     check_metadata(text, path)
@@ -108,11 +108,12 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> tuple[nn.Modul
             raise KdpruneError(str(error).replace(str(whole), str(path))) from None
 
 
-def _check_network(path: str | Path) -> None:
-    """Raise KdpruneError unless a file's tensors are those of the network that it describes.
+def outline(path: str | Path) -> tuple[nn.Module, dict[str, Any], checkpoints.Shapes]:
+    """Return what `checkpoints.outline` does of a compressed file, whose tensors are not made.
 
-    Before any is made: a byte of the file may stand for a thousand zeros. The shapes are held to
-    the network as those of a checkpoint without content, a file that takes no room on the disk.
+    A byte of the file may stand for a thousand zeros. The shapes are held to the network as those
+    of a checkpoint without content, a file that takes no room on the disk. Raises KdpruneError
+    unless the tensors are those of the network that the file describes.
     """
     entries, described = files.outline(path)
     text, place = json.dumps(described), 0
@@ -130,9 +131,14 @@ def _check_network(path: str | Path) -> None:
             file.write(len(told).to_bytes(8, "little") + told)
             file.truncate(8 + len(told) + place)
         try:
-            checkpoints.outline(hollow)
+            return checkpoints.outline(hollow)
         except KdpruneError as error:
             raise KdpruneError(str(error).replace(str(hollow), str(path))) from None
+
+
+def forms(path: str | Path) -> list[str]:
+    """Return how the tensors of a compressed file are stored: such as float32 and shared."""
+    return sorted({entry.form for entry in files.outline(path)[0].values()})
 
 
 def same(one: nn.Module, other: nn.Module) -> bool:
