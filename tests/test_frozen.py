@@ -8,7 +8,7 @@ from kdprune.reporting import frozen
 ROW = {
     **{"dataset": "cifar10", "role": "student", "distill": "simkd", "first": "channel"},
     **{"second": "random", "ratio": 1.06, "ratio_low": 1.01, "ratio_high": 1.11, "n": 10},
-    **{"log_p": 0.028, "log_holm_p": 0.095, "cluster_p": 0.062, "p": 0.03, "reason": ""},
+    **{"log_p": 0.028, "log_holm_p": 0.095, "log_cluster_p": 0.062, "p": 0.03, "reason": ""},
 }
 
 

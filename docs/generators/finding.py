@@ -45,7 +45,7 @@ def finding(root: Path) -> str:
             *items([*beside(studies), "The paper, too, finds weight pruning ahead."]),
             "",
             f"| weight ÷ channel pruning, accuracy | n | {heads()} | p, per parameter, uncorrected "
-            "| p, by teacher, of raw differences |",
+            "| p, by teacher |",
             f"|---|---|{'---|' * len(COUNTS)}---|---|",
             *(line for name in STUDIES for line in lines(studies / name)),
             "",
@@ -187,7 +187,7 @@ def basis(studies: Path) -> str:
         "images of both data sets. They do not show what holds for large networks. Each network "
         "was trained for 16 epochs: on two cores for CIFAR-10, on a GPU for CIFAR-100. Each mean "
         "is over ten seeds, which repeat the tuning of the last layer, not the training. "
-        f"{trainings.sentence(studies)} *p, by teacher* flips the differences of all pairs of a "
+        f"{trainings.sentence(studies)} *p, by teacher* flips the logarithms of all pairs of a "
         "teacher together: of seven teachers, it can be no lower than 0.016."
     )
 
@@ -250,6 +250,6 @@ def lines(folder: Path) -> list[str]:
         first = mine.loc[PARAMETERS]
         cells = [f"{STUDIES[folder.name]}, {who}", str(first.n)]
         cells += [shown(mine.loc[count]) if count in mine.index else "" for count in COUNTS]
-        cells += [probability(first.log_p), probability(first.cluster_p)]
+        cells += [probability(first.log_p), probability(first.log_cluster_p)]
         made.append(f"| {' | '.join(cells)} |")
     return made

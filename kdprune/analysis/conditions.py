@@ -7,15 +7,15 @@ import numpy as np
 import pandas as pd
 
 from kdprune.analysis import power, reached, sizes
+from kdprune.analysis.clusters import GROUP, by_teacher
 from kdprune.analysis.efficiency import BEFORE
 from kdprune.analysis.replicates import averaged
 from kdprune.analysis.significance import compare
 from kdprune.records import identity
 
-GROUP = ["dataset", "role", "distill"]
 UNPRUNED = "none"  # the method of a network measured as it was trained
 MEGA = 1e6
-KEPT = ["n", "ratio", "ratio_low", "ratio_high", "log_p", "cluster_p", "reason"]
+KEPT = ["n", "ratio", "ratio_low", "ratio_high", "log_p", "reason"]
 
 
 def conditions(
@@ -31,11 +31,10 @@ def conditions(
     `efficiency` may be missing. `count` is what accuracy is divided by: "parameters", "bytes" of
     the smallest float32 file that was measured, "reached parameters" without weights that no image
     reaches, or, as in the report, "bytes, float32" of the plain numbers and "bytes, CODING" of
-    coded files. Rows hold n pairs, the ratio of the first to the
-    second pruning (geometric mean over pairs) with its interval, log_p (paired t-test of
-    logarithms), cluster_p (sign flips of all pairs of a teacher together), reason: why there is no
-    test, and tells: the smallest ratio above 1 that so many pairs of such a spread show with a
-    power of 0.8.
+    coded files. Rows hold n pairs, the ratio of the first to the second pruning (geometric mean
+    over pairs) with its interval, log_p (paired t-test of logarithms), log_cluster_p
+    (clusters.by_teacher), reason: why there is no test, and tells: the smallest ratio above 1 that
+    so many pairs of such a spread show with a power of 0.8.
     """
     rows = []
     for name, tables in studies.items():
@@ -55,8 +54,9 @@ def conditions(
                 who: dict[str, Any] = {"study": name, "count": count}
                 who |= dict(zip(GROUP, group, strict=True))
                 rows.append(who | {key: compared[key] for key in KEPT})
+                rows[-1]["log_cluster_p"] = by_teacher(both[first], both[second])
                 rows[-1]["tells"] = _told(rows[-1], confidence)
-    return pd.DataFrame(rows, columns=["study", "count", *GROUP, *KEPT, "tells"])
+    return pd.DataFrame(rows, columns=["study", "count", *GROUP, *KEPT, "log_cluster_p", "tells"])
 
 
 def _told(row: Mapping[str, Any], confidence: float) -> float | None:

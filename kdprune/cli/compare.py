@@ -99,7 +99,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         shown("ratio", 2),
         interval,
         shown("log_p", 3),
-        shown("cluster_p", 3),
+        shown("log_cluster_p", 3),
         shown("tells", 2),
     ]
     return (*words, row["count"], str(row["n"]), *figures)

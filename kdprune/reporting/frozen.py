@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from kdprune.analysis import sizes
+from kdprune.analysis import clusters, sizes
 from kdprune.analysis.efficiency import BEFORE
 from kdprune.analysis.replicates import apart, averaged
 from kdprune.reporting import ran
@@ -56,7 +56,8 @@ def page(
     are the records of its stages by instance, `plots` its pictures, below `folder`, where the page
     will lie. Where nothing can be tested, as of one network, the page shows accuracy by level.
     """
-    compared = _papers_first(contrasts(tables["significance"]))
+    scored = averaged(tables["efficiency"])
+    compared = _papers_first(contrasts(clusters.added(tables["significance"], scored)))
     every = [_answer(row, confidence) for row in compared.to_dict("records")]
     answers = [one for at, one in enumerate(every) if one not in every[:at]]  # say a reason once
     tested = not compared.empty and not compared.log_p.isna().all()
@@ -65,7 +66,6 @@ def page(
     held = {part: tables[part] for part in ("breakpoints", "trained", "codings", "spent")}
     held["sizes"] = sizes.known(broken, layers, codings)
     full = {part: apart(table) for part, table in held.items()}
-    scored = averaged(tables["efficiency"])
     shown = _pairs(scored, role) if tested else _levels(tables["sweeps"])
     three = []
     if _compares(scored):
@@ -124,8 +124,8 @@ def _answer(row: Mapping[str, Any], confidence: float) -> Text:
         f"{probability(row['log_p'])}, after Holm's correction {probability(decides)}, n = "
         f"{counted(int(row['n']), unit)}. "
     )
-    if row["role"] == "student" and not is_missing(row["cluster_p"]):
-        text += f"Flipping all pairs of a teacher together, p = {probability(row['cluster_p'])}. "
+    if row["role"] == "student" and not is_missing(together := row["log_cluster_p"]):
+        text += f"Flipping all pairs of a teacher together, p = {probability(together)}. "
     text += f"As the paper tests it, on raw differences, p = {probability(row['p'])}."
     return Text(text, lead=f"{who}: {lead}.")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from kdprune.analysis import sizes
+from kdprune.analysis import clusters, sizes
 from kdprune.analysis.reached import reached
 from kdprune.analysis.replicates import apart, averaged
 from kdprune.analysis.replicates import count as trainings_of
@@ -123,6 +123,7 @@ def compose(
 ) -> list[Section]:
     """Return the report's sections, in the order in which they are read; see `write`."""
     scored = averaged(efficiency)  # of pairs; below, of networks
+    significance = clusters.added(significance, scored)
     known = sizes.known(breakpoints, layers, codings)
     given = {"sweeps": sweeps, "breakpoints": breakpoints, "efficiency": efficiency}
     given |= {"trained": trained, "layers": layers, "codings": codings, "spent": spent}

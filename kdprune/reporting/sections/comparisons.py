@@ -42,7 +42,8 @@ ROBUST = [
     ("log_t", "t of the ratio", short),
     ("wilcoxon_p", "p Wilcoxon", probability),
     ("sign_flip_p", "p sign flip", probability),
-    ("cluster_p", "p by teacher", probability),
+    ("log_cluster_p", "p of the ratio, by teacher", probability),
+    ("cluster_p", "p of the difference, by teacher", probability),
     ("p_without_teacher", "p without a teacher", probability),
     ("shapiro_p", "p Shapiro", probability),
     ("d_z", "d_z", short),
@@ -62,7 +63,8 @@ LEGEND = [
     "(Hedges) corrects it for few pairs, and needs three.",
     "p Wilcoxon and p sign flip need no normal distribution. Neither can fall below 2 / 2^n. Up to "
     "n = 14 all sign flips are counted. For more pairs they are drawn at random.",
-    "p by teacher flips all pairs of a teacher together, because these pairs are not independent. "
+    "p by teacher flips all pairs of a teacher together, because these pairs are not independent: "
+    "logarithms of the ratio, or differences. "
     "p without a teacher is the largest p of the t-test when one teacher's pairs are left out.",
     "p Shapiro is small where the differences are not normally distributed. It needs three pairs.",
 ]

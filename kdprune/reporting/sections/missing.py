@@ -133,7 +133,7 @@ def _statistics(tested: pd.DataFrame) -> list[str]:
         "g_z": "Hedges' g_z needs three pairs",
         "shapiro_p": "Shapiro's test needs three pairs",
         "p_without_teacher": "leaving out a teacher needs two unlike pairs without it",
-        "cluster_p": "flipping teachers together needs two teachers",
+        "log_cluster_p": "flipping teachers together needs two teachers",
         "wilcoxon_p": "Wilcoxon's exact test needs differences that are not zero",
         "ratio": "a ratio needs efficiencies above zero",
         "log_p": "the test of ratios needs some that differ, above zero",

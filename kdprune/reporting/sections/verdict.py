@@ -150,7 +150,7 @@ def robust(headline: Headline, *, confidence: float) -> str:
         return ""
     named = {
         "sign_flip_p": "a sign-flip test gives p = {}",
-        "cluster_p": "flipping all pairs of a teacher together gives p = {}",
+        "log_cluster_p": "flipping the ratios of all pairs of a teacher together gives p = {}",
         "p_without_teacher": "leaving out any one teacher gives p = {} at most",
     }
     parts = [
