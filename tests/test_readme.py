@@ -233,6 +233,61 @@ def test_the_interval_of_the_pairs_share_is_the_exact_one():
     assert f"{low:.0f} to {high:.0f} % of the variance" in (ROOT / "docs/method.md").read_text()
 
 
+def test_what_is_said_of_three_trainings_follows_from_their_tables():
+    studies = ROOT / "studies"
+    page, method = (
+        " ".join((ROOT / name).read_text().split())
+        for name in ("studies/conditions.md", "docs/method.md")
+    )
+    scored = pd.read_csv(studies / "desk-seeds/metrics/efficiency.csv")
+    wide = scored[scored.role == "student"].pivot_table(
+        "efficiency", ["student", "training_seed"], "condition"
+    )
+    ratios = wide.weight / wide.channel
+    assert (len(ratios), (ratios > 1).all()) == (9, True)
+    ends = f"{ratios.min():.2f} to {ratios.max():.2f}"
+    assert f"ahead in all nine, by {ends}" in page
+    assert f"ratios from {ends}" in method
+    most = ", ".join(f"{one:.2f}" for one in ratios.loc["resnet10_16"]).replace(
+        ", 1.96", " and 1.96"
+    )
+    assert f"resnet10_16 of resnet14_24 has {most}" in page
+    found = pd.read_csv(studies / "desk-seeds/metrics/breakpoints.csv")
+    levels = found[found.student == "resnet10_16"].set_index("method").level
+    assert (levels.weight.tolist(), levels.channel.tolist()) == ([0.3, 0.4, 0.5], [0, 0, 0])
+    rows = [
+        of(studies).loc[(trainings.RATIO, trainings.EFFICIENCY)]
+        for of in (trainings.components, trainings.seeded)
+    ]
+    shares = [
+        [round(row[f"share_{part}"]) for part in ("pair", "training", "tuning")] for row in rows
+    ]
+    assert shares == [[71, 24, 5], [79, 17, 4]]
+    assert "79 % lies between pairs, 17 % between trainings of a pair and 4 % between" in page
+    low, high = trainings.between(rows[1])
+    assert f"{low:.0f} to {high:.0f} % of the variance of a training's mean may lie" in method
+    mini = pd.read_csv(studies / "mini-seeds/metrics/variance.csv").set_index(
+        ["role", "method", "quantity"]
+    )
+    few = mini.loc[("student", trainings.RATIO, trainings.EFFICIENCY)]
+    moved = [f"{100 * few[part] ** 0.5:.1f} %" for part in ("training", "pair")]
+    assert f"{moved[0]} from training to training, and {moved[1]} from pair to pair" in method
+    tested = pd.read_csv(studies / "desk-seeds/metrics/significance.csv")
+    row = tested[(tested["first"] == "channel") & (tested.second == "weight")].iloc[0]
+    said = f"{1 / row.ratio:.2f}, {1 / row.ratio_high:.2f} to {1 / row.ratio_low:.2f}"
+    assert f"({said}, p = {row.log_p:.2f})" in page
+
+
+def test_the_first_of_three_trainings_is_that_of_desk_to_the_last_digit():
+    again, first = ROOT / "studies/desk-seeds/metrics/sweeps", ROOT / "studies/desk/metrics/sweeps"
+    files = sorted(again.glob("*-s1-*.csv"))
+    assert len(files) == 6
+    for file in files:
+        ours, theirs = pd.read_csv(file), pd.read_csv(first / file.name.replace("-s1-", "-"))
+        assert ours.drop(columns="training_seed").equals(theirs)
+    assert sum(len(pd.read_csv(file)) for file in files) == 600
+
+
 def test_dead_weights_are_a_small_part_of_the_lead():
     for one in (WITHOUT_DEAD, WITHOUT_DEAD_100):
         before, after = (found(ROOT / "studies", one, before=then).ratio for then in (True, False))
