@@ -136,6 +136,8 @@ def test_export_writes_a_compressed_form_that_predict_reads(tmp_path, values, ca
     run_sweep(folder, values, "weight")
     out = tmp_path / "out"
     command = ["export", f"{KEY}-weight", "--project", str(folder), "--out", str(out)]
+    assert main([*command, "--format", "onnx", "--coding", "int8"]) == 2
+    assert "--coding int8: is for --format compressed; add this form" in capsys.readouterr().err
     assert main([*command, "--format", "safetensors,compressed", "--coding", "shared4"]) == 0
     assert "shared4: another first class on" in capsys.readouterr().out
     form = json.loads((out / "certificate.json").read_text())["forms"]

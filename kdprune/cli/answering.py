@@ -137,7 +137,6 @@ def _export(given: argparse.Namespace, best: "Candidate", formats: list[str]) ->
     from kdprune.cli import export
     from kdprune.deployment import recommendation
     from kdprune.records import read_json
-    from kdprune.study.sizes import DEFAULT_CODING
 
     folder, method = given.out, best.method
     if method == recommendation.UNPRUNED:
@@ -148,7 +147,7 @@ def _export(given: argparse.Namespace, best: "Candidate", formats: list[str]) ->
         level=best.level,
         breakpoint=False,
         as_trained=False,
-        coding=DEFAULT_CODING,
+        coding=None,
         format=",".join(formats),
         out=folder / TRIED,
         data=None,

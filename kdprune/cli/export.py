@@ -73,9 +73,8 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--coding",
         choices=CODINGS,
-        default=DEFAULT_CODING,
         metavar="CODING",
-        help="of the compressed form's weights: float32, int8, or shared2 to shared8 (default)",
+        help="of the compressed form's weights: float32, int8, shared2 to shared8 (default: shared8)",
     )
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="default: exports/NETWORK-METHOD-LEVEL"
@@ -108,6 +107,8 @@ def run(given: argparse.Namespace) -> int:
 
     names = list(dict.fromkeys(part.strip() for part in given.format.split(",")))
     forms.check(names)
+    if given.coding and forms.COMPRESSED not in names:
+        raise KdpruneError(f"--coding {given.coding}: is for --format compressed; add this form")
     checkpoint, method = networks.checkpoint(given.project, given.network)
     if method and given.method and method != given.method:
         raise KdpruneError(f"--method {given.method}: {given.network} names the method {method}")
@@ -125,7 +126,7 @@ def run(given: argparse.Namespace) -> int:
         how = made.metadata["pruned"]
         name = f"{how['method']}-{how['level']:g}"
     out = given.out or given.project / "exports" / f"{made.key}-{name}"
-    report(out, bundle.write(made, out, names, given.coding), names)
+    report(out, bundle.write(made, out, names, given.coding or DEFAULT_CODING), names)
     return 0
 
 
