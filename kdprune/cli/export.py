@@ -74,7 +74,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         "--coding",
         choices=CODINGS,
         metavar="CODING",
-        help="of the compressed form's weights: float32, int8, shared2 to shared8 (default: shared8)",
+        help="of the compressed form: float32, int8, shared2 to shared8 (default: shared8)",
     )
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="default: exports/NETWORK-METHOD-LEVEL"
