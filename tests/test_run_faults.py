@@ -59,7 +59,9 @@ def workers(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("share", [0, 0.5], ids=["empty", "half"])
+@pytest.mark.parametrize(
+    "share", [pytest.param(0, id="empty"), pytest.param(0.5, id="half", marks=pytest.mark.long)]
+)
 def test_a_lock_that_a_kill_cut_off_is_put_back_by_the_same_command(folder, share):
     """DVC writes dvc.lock in place: Ctrl-C meanwhile leaves it empty, or without its end."""
     said, _ = start(folder, "-j", "2").communicate()
