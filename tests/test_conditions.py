@@ -1,13 +1,17 @@
 """One comparison under several conditions, by parameters and by bytes."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import ROOT
 
 from kdprune.analysis import power
 from kdprune.analysis.conditions import by_bytes, conditions
 from kdprune.cli import parser
 from kdprune.errors import KdpruneError
+from kdprune.study import comparable
 
 WHO = {"dataset": "cifar10", "role": "student", "distill": "simkd"}
 RATIOS = [2.0, 4.0, 8.0]  # of channel to weight
@@ -48,6 +52,14 @@ def measured():
         if (number, method) != (2, "weight")
     ]
     return pd.DataFrame(rows)
+
+
+def test_a_table_of_another_study_is_one_line(tmp_path):
+    folder = tmp_path / "s"
+    shutil.copytree(ROOT / "studies/mini-seeds", folder)
+    shutil.copy(ROOT / "metrics/measure.csv", folder / "metrics/measure.csv")
+    with pytest.raises(KdpruneError, match="measured: has no column training_seed"):
+        comparable.read(folder)
 
 
 def test_the_ratio_is_the_geometric_mean_over_pairs(scored):

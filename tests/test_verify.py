@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 import workspace
 import yaml
@@ -68,6 +69,20 @@ def test_a_parameter_set_by_hand_is_noticed(tree):
     assert "breakpoints.tolerance: 7.5" in told
     assert faults == []
     assert "breakpoints: parameter breakpoints has changed" in verify.lock()[1]
+
+
+@pytest.mark.parametrize("left", ["another", "one less"])
+def test_speeds_of_another_study_are_noticed(left, tree):
+    """As after a checkout: DVC does not hold this table."""
+    path = tree / "metrics/measure.csv"
+    table = pd.read_csv(path)
+    if left == "another":
+        table["teacher"] = table.teacher.replace("resnet10_24", "resnet99")
+    else:
+        table = table[table.role == "student"]
+    table.to_csv(path, index=False)
+    (told,) = [line for line in verify.derivation()[1] if line.startswith("metrics/measure.csv")]
+    assert ("is not among" if left == "another" else "was not measured") in told
 
 
 @pytest.mark.slow

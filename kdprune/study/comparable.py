@@ -42,6 +42,13 @@ def read(folder: Path) -> dict[str, pd.DataFrame]:
     if left := sorted((folder / paths.METRICS / "layers").glob("*.csv")):
         parts = [checked.read(path, "layers") for path in left]
         held["layers"] = pd.concat(parts, ignore_index=True)
+    for name, table in held.items():
+        absent = [part for part in identity(held["efficiency"]) if part not in table]
+        if absent and not table.empty:
+            raise KdpruneError(
+                f"{folder}: {name}: has no column {absent[0]}, as the efficiencies have, so it is "
+                "of another study; `python -m stages.runner.verify` tells what to run"
+            )
     return held
 
 

@@ -20,7 +20,8 @@ from kdprune.config.params import load
 from kdprune.config.yaml_reading import check_merged
 from kdprune.ending import ended
 from kdprune.errors import KdpruneError
-from kdprune.study.paths import ATTRIBUTION, CODINGS, LOCK, TRAJECTORIES
+from kdprune.study import networks, rows
+from kdprune.study.paths import ATTRIBUTION, CODINGS, LOCK, MEASURE, TRAJECTORIES
 from stages.runner import lockfile, studies
 
 # What follows from tables, on any machine
@@ -61,7 +62,9 @@ def lock() -> tuple[str, list[str]]:
 def derivation() -> tuple[str, list[str]]:
     """Compute again what follows from the tables, elsewhere, and compare byte for byte."""
     load()  # before its errors could be those of a stage
-    files, told = _derived(Path(), Path("params.yaml").read_bytes(), DERIVED)
+    params = Path("params.yaml").read_bytes()
+    files, told = _derived(Path(), params, DERIVED)
+    told += _not_measured(Path(), params)
     return f"{files} figures, metrics and pages follow from the tables, byte for byte", told
 
 
@@ -73,8 +76,23 @@ def study(name: str) -> tuple[str, list[str]]:
     files, differ = _derived(folder, content, [stage for stage in DERIVED if stage != "report"])
     return (
         f"{folder}: {files} files of numbers follow from its sweeps, byte for byte",
-        told + differ,
+        told + differ + _not_measured(folder, content),
     )
+
+
+def _not_measured(folder: Path, params: bytes) -> list[str]:
+    """Return a line where metrics/measure.csv is of other networks than the grid's.
+
+    DVC does not hold this table: each network's measuring writes its own rows, on any machine. So
+    one of another study may lie there, as after a checkout, and the report would show it.
+    """
+    path, wanted = folder / MEASURE, set(lockfile.parse(params)["grid"].get("networks", ()))
+    held = {networks.key(row) for row in rows.read(path)} if path.is_file() else set()
+    if not held or not wanted or held == wanted:
+        return []
+    one = (sorted(held - wanted) or sorted(wanted - held))[0]
+    how = "is not among the study's networks" if one in held else "was not measured"
+    return [f"{path}: {one} {how}; remove it, and run `dvc repro -f -s measure`"]
 
 
 def _derived(folder: Path, params: bytes, stages: Sequence[str]) -> tuple[int, list[str]]:
